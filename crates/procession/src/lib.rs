@@ -1,0 +1,1 @@
+//! Multiprocessing for Rust, with every process accounted for.
