@@ -42,32 +42,44 @@ pub struct Parcel {
 
 /// The bytes of a parcel: read from it as a slice.
 #[derive(Debug)]
-pub enum Bytes {
-    /// Memory of this process, from a position on.
-    Owned(Vec<u8>, usize),
-    /// Sealed memory, shared with whoever sent it.
+pub struct Bytes {
+    memory: Memory,
+    from: usize,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Own(Vec<u8>),
     Sealed(Sealed),
 }
 
 impl Bytes {
+    /// The bytes without the first `count`; without any where there are fewer.
+    #[must_use]
+    pub fn skip(self, count: usize) -> Self {
+        let from = self.from + count.min(self.len());
+        Self { from, ..self }
+    }
+
     /// The bytes, for the rest of this process's life.
     pub fn leak(self) -> &'static [u8] {
-        match self {
-            Self::Owned(bytes, from) => &bytes.leak()[from..],
-            Self::Sealed(memory) => memory.leak(),
-        }
+        let whole = match self.memory {
+            Memory::Own(bytes) => bytes.leak(),
+            Memory::Sealed(memory) => memory.leak(),
+        };
+        &whole[self.from..]
     }
 }
 
 impl Default for Bytes {
     fn default() -> Self {
-        Self::Owned(Vec::new(), 0)
+        Vec::new().into()
     }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Owned(bytes, 0)
+        Self { memory: Memory::Own(bytes), from: 0 }
     }
 }
 
@@ -75,10 +87,11 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes, from) => &bytes[*from..],
-            Self::Sealed(memory) => memory,
-        }
+        let whole: &[u8] = match &self.memory {
+            Memory::Own(bytes) => bytes,
+            Memory::Sealed(memory) => memory,
+        };
+        &whole[self.from..]
     }
 }
 
@@ -130,8 +143,10 @@ pub fn send(
 pub fn forward(socket: BorrowedFd<'_>, parcel: &Parcel, waiting: Waiting) -> io::Result<()> {
     let descriptors: Vec<BorrowedFd<'_>> = parcel.descriptors.iter().map(AsFd::as_fd).collect();
     match &parcel.bytes {
-        Bytes::Owned(..) => send(socket, &[&parcel.bytes], &descriptors, waiting),
-        Bytes::Sealed(memory) => send_sealed(socket, memory, &descriptors, waiting),
+        Bytes { memory: Memory::Sealed(memory), from: 0 } => {
+            send_sealed(socket, memory, &descriptors, waiting)
+        }
+        bytes => send(socket, &[bytes], &descriptors, waiting),
     }
 }
 
@@ -235,10 +250,10 @@ fn peek_length(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<us
 /// `InvalidData` for anything that [`send`] does not make.
 pub fn unpack(bytes: Vec<u8>, mut descriptors: Vec<OwnedFd>) -> io::Result<Parcel> {
     match bytes.first() {
-        Some(&INLINE) => Ok(Parcel { bytes: Bytes::Owned(bytes, 1), descriptors }),
+        Some(&INLINE) => Ok(Parcel { bytes: Bytes::from(bytes).skip(1), descriptors }),
         Some(&SPILLED) if bytes.len() == 1 && !descriptors.is_empty() => {
-            let memory = Sealed::adopt(descriptors.remove(0))?;
-            Ok(Parcel { bytes: Bytes::Sealed(memory), descriptors })
+            let memory = Memory::Sealed(Sealed::adopt(descriptors.remove(0))?);
+            Ok(Parcel { bytes: Bytes { memory, from: 0 }, descriptors })
         }
         _ => Err(invalid("bytes that are no parcel")),
     }

@@ -1,1 +1,66 @@
 //! Multiprocessing for Rust, with every process accounted for.
+//!
+//! Any function becomes a process, takes typed arguments and gives its value back; daemons end
+//! with the program; whoever dies, of whatever cause, every handle resolves and says how.
+//!
+//! ```
+//! use procession::Process;
+//!
+//! fn count_words(path: &str) -> std::io::Result<usize> { /* … */
+//! #   std::fs::read_to_string(path).map(|text| text.split_whitespace().count())
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // start a function as a process, with arguments, and join its value
+//! let child = Process::new(|path: &str| count_words(path).unwrap_or(0), ("/proc/cpuinfo",)).start()?;
+//! let words = child.join()?;
+//!
+//! // many, then all
+//! let children = ["/proc/cpuinfo", "/proc/meminfo"]
+//!     .map(|path| Process::new(|path: &str| count_words(path).unwrap_or(0), (path,)).start());
+//! for child in children {
+//!     println!("{}", child?.join()?);
+//! }
+//! # assert!(words > 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! There is no `init` to call in `main`, no attribute, no registry: see the repository's
+//! ARCHITECTURE.md for how a child finds its function.
+
+mod child;
+mod corridor;
+mod current;
+mod ending;
+mod entry;
+mod family;
+mod frame;
+mod function;
+mod launch;
+mod panic_hook;
+mod parcel;
+mod process;
+mod scope;
+mod server;
+mod stdio;
+mod value;
+mod world;
+
+pub use child::Child;
+pub use current::{Parent, ProcessInfo, current, parent};
+pub use ending::{Ending, JoinError};
+pub use family::active_children;
+pub use frame::{Panic, StartMethod};
+pub use function::{Arguments, Function};
+pub use launch::StartError;
+pub use parcel::{DecodeError, EncodeError};
+pub use process::{Process, Run};
+pub use scope::{Scope, scope};
+pub use stdio::Stdio;
+pub use value::{Failure, Value};
+
+#[cfg(fuzzing)]
+pub use frame::read_anything;
+
+procession_sys::boot!(server::wake);

@@ -1,0 +1,191 @@
+//! The parent's end of a corridor: what has come back so far, and waiting for the rest.
+//!
+//! In: reports from the child and from the server. Out: an answer, an exit. What always holds:
+//! everything that was sent is read before an ending is judged; every wait ends with the process,
+//! whoever dies: the child (pidfd), the server (its pidfd), or both.
+
+use crate::ending::{Ending, Exit, verdict};
+use crate::frame::{Answer, Order, Report, Returned};
+use crate::launch::Server;
+use crate::stdio::Drain;
+use procession_sys::life;
+use procession_sys::parcel::{self, Waiting};
+use procession_sys::wait::{self, Interest};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The answer, or the end of a process that gives none.
+    Answer,
+    /// The end of the process.
+    Exit,
+}
+
+#[derive(Debug)]
+pub(crate) struct Corridor {
+    name: String,
+    id: u32,
+    serial: u64,
+    socket: OwnedFd,
+    pidfd: Option<OwnedFd>,
+    server: Arc<Server>,
+    answer: Option<Answer>,
+    exit: Option<Exit>,
+    /// The socket has nothing more to say.
+    hung_up: bool,
+    /// The process has ended, reaped or not.
+    ended: bool,
+    /// The server has ended.
+    serverless: bool,
+}
+
+impl Corridor {
+    pub(crate) fn new(
+        name: &str,
+        pid: i32,
+        serial: u64,
+        socket: OwnedFd,
+        pidfd: Option<OwnedFd>,
+        server: Arc<Server>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            id: u32::try_from(pid).unwrap_or_default(),
+            serial,
+            socket,
+            pidfd,
+            server,
+            answer: None,
+            exit: None,
+            hung_up: false,
+            ended: false,
+            serverless: false,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Ready to read when the process has ended. Without pidfds (before Linux 5.3) the socket
+    /// stands in, which is ready as soon as there is an answer.
+    pub(crate) fn end(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_ref().unwrap_or(&self.socket).as_fd()
+    }
+
+    /// Sends the process a signal; one that has ended is no error.
+    pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
+        if let Some(pidfd) = &self.pidfd {
+            return life::send_signal(pidfd.as_fd(), number);
+        }
+        let order = Order::signal(self.serial, number);
+        parcel::send(self.server.control(), &[&order], &[], Waiting::Allowed)
+    }
+
+    /// Waits until `until` or the deadline; whether it came. Drains `outputs` meanwhile.
+    pub(crate) fn wait(
+        &mut self,
+        until: Until,
+        deadline: Option<Instant>,
+        outputs: &mut [&mut Drain],
+    ) -> io::Result<bool> {
+        loop {
+            self.read_reports();
+            if self.is_lost() {
+                self.exit = Some(Exit::Lost);
+            }
+            let answered = until == Until::Answer && self.answer.is_some();
+            if answered || self.exit.is_some() {
+                outputs.iter_mut().for_each(|output| output.read());
+                return Ok(true);
+            }
+            // Once the process has ended, its server is about to say so.
+            let deadline = if self.ended { None } else { deadline };
+            if !self.watch(deadline, outputs)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// One wait of the kernel; whether anything happened before the deadline.
+    fn watch(&mut self, deadline: Option<Instant>, outputs: &mut [&mut Drain]) -> io::Result<bool> {
+        let readable = |descriptor| (descriptor, Interest::Readable);
+        let watched = [
+            (!self.hung_up).then(|| readable(self.socket.as_fd())),
+            self.pidfd.as_ref().filter(|_| !self.ended).map(|pidfd| readable(pidfd.as_fd())),
+            (!self.serverless).then(|| readable(self.server.end())),
+        ];
+        let drained = outputs.iter().map(|output| output.interest());
+        let slots: Vec<Option<(BorrowedFd<'_>, Interest)>> =
+            watched.into_iter().chain(drained).collect();
+        let polled: Vec<(BorrowedFd<'_>, Interest)> = slots.iter().copied().flatten().collect();
+        let mut ready = wait::ready(&polled, deadline)?.into_iter();
+        let mut happened = slots.iter().map(|slot| slot.is_some() && ready.next() == Some(true));
+        let (socket, ended, server) = (happened.next(), happened.next(), happened.next());
+        let any = [socket, ended, server].contains(&Some(true)) || happened.any(|output| output);
+        drop(slots);
+        self.ended |= ended == Some(true);
+        self.serverless |= server == Some(true);
+        outputs.iter_mut().for_each(|output| output.read());
+        Ok(any)
+    }
+
+    /// Reads what has been sent so far; never waits.
+    fn read_reports(&mut self) {
+        while !self.hung_up {
+            match parcel::receive(self.socket.as_fd(), Waiting::Never) {
+                Ok(Some(report)) => match Report::read(report) {
+                    Ok(Report::Answer(answer)) => self.answered(answer),
+                    Ok(Report::Exit(status)) => {
+                        self.ended = true;
+                        self.exit = Some(Exit::Reaped(ExitStatus::from_raw(status)));
+                    }
+                    Ok(Report::Started { .. } | Report::NotStarted(_)) => {
+                        self.answered(Answer::Garbled("it was started twice".to_owned()));
+                    }
+                    Err(error) => self.answered(Answer::Garbled(error.to_string())),
+                },
+                Ok(None) => self.hung_up = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.answered(Answer::Garbled(error.to_string()));
+                }
+                Err(_broken) => self.hung_up = true,
+            }
+        }
+    }
+
+    /// The first answer counts: what a process says afterwards changes nothing.
+    fn answered(&mut self, answer: Answer) {
+        self.answer.get_or_insert(answer);
+    }
+
+    /// Nobody is left who could tell how the process ended, and it has.
+    fn is_lost(&self) -> bool {
+        let untold = self.exit.is_none() && (self.hung_up || self.serverless);
+        untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
+    }
+
+    /// The verdict on what has come so far; it takes the answer along.
+    pub(crate) fn verdict(&mut self) -> Option<Result<Returned, Ending>> {
+        verdict(self.answer.take(), self.exit)
+    }
+}

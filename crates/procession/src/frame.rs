@@ -1,0 +1,47 @@
+//! The frames of the corridor.
+//!
+//! In: parcels as they come from a socket. Out: what they say, and parcels that say it. What
+//! always holds: any bytes are a frame or a typed error; nothing here waits, and nothing here
+//! knows who reads.
+//!
+//! ```text
+//! parent -> server   Order: Start · Detach · Signal · List · Exiting      server -> parent  Hello · Done
+//! server -> child    the Start, unchanged
+//! server -> parent   Started | NotStarted ............... Exit            (the child's own socket)
+//! child  -> parent   ............ Answer ................
+//! ```
+//!
+//! The first byte of a frame says its kind; integers are little-endian.
+
+mod answer;
+mod order;
+mod report;
+
+pub use answer::Panic;
+pub(crate) use answer::{Answer, Returned};
+pub use order::StartMethod;
+pub(crate) use order::{Head, OWN_DESCRIPTORS, Order, Start, World};
+pub(crate) use report::{Hello, Report};
+
+/// Bytes that are no frame: another build, or a process that wrote into its corridor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FrameError(pub(crate) String);
+
+impl std::fmt::Display for FrameError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "bytes that are no frame: {}", self.0)
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+impl From<postcard::Error> for FrameError {
+    fn from(error: postcard::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(fuzzing)]
+pub use fuzz::read_anything;

@@ -1,0 +1,78 @@
+//! Any bytes at all, through every reader of frames.
+//!
+//! In: bytes as another process might have written them. Out: nothing. What always holds: no
+//! reader panics.
+
+use super::{Hello, Order, Report};
+use procession_sys::parcel::Parcel;
+
+/// Reads `bytes` as every frame there is.
+pub fn read_anything(bytes: &[u8]) {
+    let Ok(parcel) = procession_sys::parcel::unpack(bytes.to_vec(), Vec::new()) else { return };
+    let _ = Hello::read(&parcel);
+    if let Ok(Order::Start(start)) = Order::read(&parcel.bytes) {
+        let _ = (start.head.function(), start.head.setup());
+    }
+    if let Ok(Report::Answer(super::Answer::Returned(value))) = Report::read(parcel) {
+        let _ = value.decode::<(String, Vec<u64>, Option<f64>)>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Answer, Head, Panic, StartMethod, World};
+    use procession_sys::image::Key;
+
+    fn start() -> Vec<u8> {
+        let keys = ([1; Key::SIZE], [2; Key::SIZE]);
+        let head = Head {
+            serial: 3,
+            name: "name",
+            family: vec![1, 2],
+            daemon: true,
+            method: StartMethod::Spawn,
+            parent: (7, "main"),
+            function_key: &keys.0,
+            setup_key: Some(&keys.1),
+            world: World { umask: 0o22, affinity: vec![0, 1], ..World::default() },
+        };
+        let mut frame = head.to_frame(b"A=b\0").expect("a frame");
+        frame.extend(b"A=b\0arguments");
+        frame
+    }
+
+    #[test]
+    fn a_start_is_read_back_in_its_parts() {
+        let frame = start().into();
+        let Ok(Order::Start(start)) = Order::read(&frame) else { panic!("no start") };
+        assert_eq!((start.head.serial, start.head.name, start.head.daemon), (3, "name", true));
+        assert_eq!(start.head.family, [1, 2]);
+        assert_eq!(start.environment, b"A=b\0");
+        assert_eq!(start.arguments, b"arguments");
+        assert_eq!(start.head.function().expect("a key").to_bytes(), [1; Key::SIZE]);
+        assert_eq!(start.head.setup().expect("a key").expect("one").to_bytes(), [2; Key::SIZE]);
+    }
+
+    #[test]
+    fn every_frame_cut_anywhere_or_changed_anywhere_is_read_without_a_panic() {
+        let panic =
+            Panic { message: "m".into(), place: None, thread: None, backtrace: Some("b".into()) };
+        let parcels = [Answer::panicked(&panic), Answer::returned(&("s", vec![1_u64], Some(1.0)))];
+        let mut frames: Vec<Vec<u8>> = parcels.iter().map(|parcel| parcel.bytes.to_vec()).collect();
+        frames.extend([start(), Order::signal(1, 9), Order::detach(1), Report::exit(9).to_vec()]);
+        for frame in frames {
+            let inline = [&[procession_sys::parcel::INLINE], &frame[..]].concat();
+            for cut in 0..=inline.len() {
+                read_anything(&inline[..cut]);
+            }
+            for at in 0..inline.len() {
+                for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                    let mut changed = inline.clone();
+                    changed[at] = byte;
+                    read_anything(&changed);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What comes back to the parent.
+//!
+//! In: a parcel from a child's corridor or from the server's control socket. Out: what it says.
+//! What always holds: `Started` comes before anything else of its process, `Exit` after its death.
+
+use super::{Answer, FrameError};
+use procession_sys::image::ModuleId;
+use procession_sys::parcel::Parcel;
+use std::os::fd::OwnedFd;
+
+const STARTED: u8 = b's';
+const NOT_STARTED: u8 = b'n';
+const EXIT: u8 = b'x';
+const HELLO: u8 = b'h';
+const DONE: u8 = b'd';
+
+/// What is said on a child's corridor, by the server and by the child.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The process exists, with this id; its pidfd, where the kernel has pidfds.
+    Started { pid: i32, pidfd: Option<OwnedFd> },
+    /// The process could not be made.
+    NotStarted(String),
+    /// How the function ended.
+    Answer(Answer),
+    /// The process is gone and reaped, with this wait status.
+    Exit(i32),
+}
+
+impl Report {
+    pub(crate) fn started(pid: i32) -> [u8; 5] {
+        with_number(STARTED, pid)
+    }
+
+    pub(crate) fn not_started(why: &str) -> Vec<u8> {
+        [&[NOT_STARTED], why.as_bytes()].concat()
+    }
+
+    pub(crate) fn exit(status: i32) -> [u8; 5] {
+        with_number(EXIT, status)
+    }
+
+    pub(crate) fn read(mut parcel: Parcel) -> Result<Self, FrameError> {
+        let (&kind, rest) =
+            parcel.bytes.split_first().ok_or_else(|| FrameError("an empty frame".into()))?;
+        match kind {
+            STARTED => Ok(Self::Started { pid: number(rest)?, pidfd: parcel.descriptors.pop() }),
+            NOT_STARTED => Ok(Self::NotStarted(String::from_utf8_lossy(rest).into_owned())),
+            EXIT => number(rest).map(Self::Exit),
+            _ => Answer::read(kind, parcel).map(Self::Answer),
+        }
+    }
+}
+
+/// What a server says on its control socket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Hello {
+    /// It is there and runs this build.
+    Ready([u8; ModuleId::SIZE]),
+    /// Nobody is left for whom the program would have to wait before it ends.
+    Done,
+}
+
+impl Hello {
+    pub(crate) fn ready(module: ModuleId) -> Vec<u8> {
+        [&[HELLO], &module.to_bytes()[..]].concat()
+    }
+
+    pub(crate) const fn done() -> [u8; 1] {
+        [DONE]
+    }
+
+    pub(crate) fn read(parcel: &Parcel) -> Result<Self, FrameError> {
+        match parcel.bytes.split_first() {
+            Some((&HELLO, module)) => match module.try_into() {
+                Ok(module) => Ok(Self::Ready(module)),
+                Err(_) => Err(FrameError("a greeting of another length".into())),
+            },
+            Some((&DONE, [])) => Ok(Self::Done),
+            _ => Err(FrameError("no word of a server".into())),
+        }
+    }
+}
+
+fn with_number(kind: u8, number: i32) -> [u8; 5] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [kind, a, b, c, d]
+}
+
+fn number(bytes: &[u8]) -> Result<i32, FrameError> {
+    let bytes = bytes.try_into().map_err(|_| FrameError("a number of another length".into()))?;
+    Ok(i32::from_le_bytes(bytes))
+}

@@ -1,0 +1,64 @@
+//! What a panic said, kept until the child answers.
+//!
+//! In: the panics of a child's threads. Out: the [`Panic`] of the thread that runs the function.
+//! What always holds: the hook is installed in children only and passes on to the one before it,
+//! so that a panic is printed as in any Rust program. In a program that aborts on panic there is
+//! no way back from the hook, so the hook itself sends the answer.
+
+use crate::frame::{Answer, Panic};
+use procession_sys::parcel::{self, Waiting};
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::RefCell;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::PanicHookInfo;
+use std::sync::Arc;
+use std::thread::{self, ThreadId};
+
+thread_local! {
+    static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+/// Installs the hook; `corridor` is where a program that aborts on panic sends its answer.
+pub(crate) fn install(corridor: Arc<OwnedFd>) {
+    let function = thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let panic = describe(info, function);
+        if cfg!(panic = "abort") {
+            let frame = Answer::panicked(&panic);
+            // Nobody left to receive it is nobody to tell.
+            let _ = parcel::forward(corridor.as_fd(), &frame, Waiting::Allowed);
+        }
+        LAST.with(|last| *last.borrow_mut() = Some(panic));
+        before(info);
+    }));
+}
+
+/// The panic that ended the calling thread's function with this payload.
+pub(crate) fn caught(payload: &(dyn Any + Send)) -> Panic {
+    let message = message(payload);
+    LAST.with(|last| last.borrow_mut().take())
+        // `resume_unwind` runs no hook: an older panic of this thread is not this one.
+        .filter(|last| last.message == message)
+        .unwrap_or(Panic { message, place: None, thread: None, backtrace: None })
+}
+
+fn describe(info: &PanicHookInfo<'_>, function: ThreadId) -> Panic {
+    let thread = thread::current();
+    let name = if thread.id() == function { Some("main") } else { thread.name() };
+    let backtrace = Backtrace::capture();
+    let captured = backtrace.status() == BacktraceStatus::Captured;
+    Panic {
+        message: message(info.payload()),
+        place: info.location().map(|at| (at.file().to_owned(), at.line(), at.column())),
+        thread: name.map(str::to_owned),
+        backtrace: captured.then(|| backtrace.to_string()),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a value that is no text").to_owned()
+}

@@ -1,0 +1,75 @@
+//! Children that end with a block.
+//!
+//! In: a closure that starts children. Out: its value, when they have all ended. What always
+//! holds: no child that a scope started outlives it, also when the closure panics.
+
+use crate::child::Child;
+use crate::launch::StartError;
+use crate::process::Process;
+use crate::value::Value;
+use procession_sys::wait::{self, Interest};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+/// Starts children within [`scope`].
+#[derive(Debug, Default)]
+pub struct Scope {
+    ends: Mutex<Vec<OwnedFd>>,
+}
+
+/// Runs `block` and waits for every child that it started through the [`Scope`].
+///
+/// The children's values are had from their handles. One whose handle was dropped is waited for
+/// like the others.
+///
+/// ```
+/// use procession::{Process, scope};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let total = scope(|scope| -> Result<u64, Box<dyn std::error::Error>> {
+///     let left = scope.start(Process::new(|n: u64| (1..=n).sum::<u64>(), (10,)))?;
+///     let right = scope.start(Process::new(|n: u64| (1..=n).product::<u64>(), (4,)))?;
+///     Ok(left.join()? + right.join()?)
+/// })?;
+/// assert_eq!(total, 55 + 24);
+/// # Ok(())
+/// # }
+/// ```
+pub fn scope<T>(block: impl FnOnce(&Scope) -> T) -> T {
+    // Dropped after the block has returned or unwound.
+    let scope = Scope::default();
+    block(&scope)
+}
+
+impl Scope {
+    /// Starts a process that this scope waits for.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start<R: Value>(&self, process: Process<R>) -> Result<Child<R>, StartError> {
+        let child = process.start()?;
+        let end = child.as_fd().try_clone_to_owned();
+        match end {
+            Ok(end) => self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(end),
+            Err(source) => {
+                let name = child.name().to_owned();
+                // A child that cannot be watched must not be left running.
+                let _ = child.kill();
+                let _ = child.join();
+                return Err(StartError::unwatched(&name, source));
+            }
+        }
+        Ok(child)
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let ends = std::mem::take(self.ends.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for end in ends {
+            while wait::ready(&[(end.as_fd(), Interest::Readable)], None).is_err() {
+                std::thread::yield_now();
+            }
+        }
+    }
+}

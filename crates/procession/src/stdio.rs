@@ -1,0 +1,160 @@
+//! The standard streams of a child.
+//!
+//! In: a [`Stdio`] per stream. Out: the child's side to send along, the parent's side to keep.
+//! What always holds: the parent never holds the child's side of a pipe after the start, so that a
+//! pipe ends when its process does.
+
+use procession_sys::descriptor::{self, Standard};
+use procession_sys::wait::Interest;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// What one of a child's standard streams is.
+///
+/// ```
+/// use procession::{Process, Stdio};
+/// use std::io::Read;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut child = Process::new(|| println!("hello"), ()).stdout(Stdio::Piped).start()?;
+/// let mut text = String::new();
+/// child.stdout.take().expect("it is piped").read_to_string(&mut text)?;
+/// child.join()?;
+/// assert_eq!(text, "hello\n");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Stdio {
+    /// The same as the parent's. The default.
+    #[default]
+    Inherit,
+    /// `/dev/null`.
+    Null,
+    /// A pipe whose other side is a field of the [`Child`](crate::Child).
+    Piped,
+    /// This open file, pipe or socket.
+    Descriptor(OwnedFd),
+}
+
+impl From<File> for Stdio {
+    fn from(file: File) -> Self {
+        Self::Descriptor(file.into())
+    }
+}
+
+impl From<OwnedFd> for Stdio {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self::Descriptor(descriptor)
+    }
+}
+
+/// One stream, opened for a start.
+pub(crate) struct Stream {
+    /// What the child gets.
+    pub(crate) child: OwnedFd,
+    /// The other side of a pipe.
+    pub(crate) parent: Option<OwnedFd>,
+}
+
+impl Stdio {
+    /// Opens the stream; one that is closed in the parent is `/dev/null` in the child.
+    pub(crate) fn open(self, stream: Standard) -> io::Result<Stream> {
+        let child = match self {
+            Self::Inherit => match descriptor::duplicate_standard(stream) {
+                Some(own) => own,
+                None => descriptor::dev_null()?,
+            },
+            Self::Null => descriptor::dev_null()?,
+            Self::Descriptor(descriptor) => descriptor,
+            Self::Piped => return piped(stream),
+        };
+        Ok(Stream { child, parent: None })
+    }
+}
+
+fn piped(stream: Standard) -> io::Result<Stream> {
+    let (reader, writer) = descriptor::pipe()?;
+    let (child, parent) = match stream {
+        Standard::Input => (reader, writer),
+        Standard::Output | Standard::Error => (writer, reader),
+    };
+    Ok(Stream { child, parent: Some(parent) })
+}
+
+/// A child's output that nobody reads, drained while the child is waited for, so that a full pipe
+/// holds nobody up.
+#[derive(Debug, Default)]
+pub(crate) struct Drain {
+    pipe: Option<File>,
+    tail: Vec<u8>,
+}
+
+impl Drain {
+    /// How much of the end of the output is kept: 8 KiB, a screen of text and then some.
+    const TAIL: usize = 8 << 10;
+
+    /// Takes over the reading end of a pipe.
+    pub(crate) fn of(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
+        let pipe = pipe.into();
+        descriptor::set_nonblocking(pipe.as_fd())?;
+        Ok(Self { pipe: Some(File::from(pipe)), tail: Vec::new() })
+    }
+
+    /// What to wait for, until the output has ended.
+    pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, Interest)> {
+        self.pipe.as_ref().map(|pipe| (pipe.as_fd(), Interest::Readable))
+    }
+
+    /// Reads what is there; never waits.
+    pub(crate) fn read(&mut self) {
+        let mut buffer = [0; 4 << 10];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => self.keep(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_unreadable) => self.pipe = None,
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        if self.tail.len() > 2 * Self::TAIL {
+            self.tail.drain(..self.tail.len() - Self::TAIL);
+        }
+    }
+
+    /// The end of what was read so far.
+    pub(crate) fn tail(&self) -> &[u8] {
+        &self.tail[self.tail.len().saturating_sub(Self::TAIL)..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_drain_keeps_the_end_and_never_waits() {
+        let (reader, writer) = descriptor::pipe().expect("a pipe");
+        let mut drain = Drain::of(reader).expect("a drain");
+        drain.read();
+        assert!(drain.tail().is_empty());
+        let mut writer = File::from(writer);
+        for round in 0..100_u32 {
+            writer.write_all(format!("{round:0>1000}").as_bytes()).expect("room in the pipe");
+            drain.read();
+        }
+        drop(writer);
+        drain.read();
+        assert_eq!(drain.tail().len(), Drain::TAIL);
+        assert!(drain.tail().ends_with(b"0099"));
+        assert!(drain.interest().is_none());
+    }
+}

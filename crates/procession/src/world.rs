@@ -1,0 +1,127 @@
+//! What a child takes over from its parent, as the parent is at the moment of the start.
+//!
+//! In: this process. Out: a [`World`] and a descriptor of the working directory; and in the child,
+//! the same made true there. What always holds: the child gets the parent's present state, not the
+//! one that the parent had when its server started.
+
+use crate::frame::World;
+use procession_sys::inherit;
+use procession_sys::thread::SingleThreaded;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+
+/// Reads what a child is to take over.
+pub(crate) fn capture() -> io::Result<World> {
+    Ok(World {
+        umask: inherit::umask()?,
+        limits: inherit::limits(),
+        nice: inherit::nice()?,
+        affinity: inherit::affinity()?,
+    })
+}
+
+/// Makes this process's own what its parent sent.
+pub(crate) fn apply(world: &World) -> io::Result<()> {
+    inherit::set_umask(world.umask);
+    inherit::set_limits(&world.limits)?;
+    inherit::set_nice(world.nice)?;
+    inherit::set_affinity(&world.affinity)
+}
+
+/// Replaces the environment by a block as [`Environment::to_block`] makes it.
+pub(crate) fn apply_environment(block: &[u8]) -> io::Result<()> {
+    inherit::set_environment(&SingleThreaded::prove()?, block.to_vec());
+    Ok(())
+}
+
+/// What a plan changes in the environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    cleared: bool,
+    changes: BTreeMap<OsString, Option<OsString>>,
+}
+
+impl Environment {
+    pub(crate) fn set(&mut self, name: OsString, value: OsString) {
+        self.changes.insert(name, Some(value));
+    }
+
+    pub(crate) fn remove(&mut self, name: OsString) {
+        self.changes.insert(name, None);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.changes.clear();
+        self.cleared = true;
+    }
+
+    /// The parent's environment with the changes: entries `NAME=value`, each ended by a NUL.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that is empty or has `=`, and for a NUL anywhere.
+    pub(crate) fn to_block(&self) -> io::Result<Vec<u8>> {
+        let mut block = Vec::new();
+        let unchanged = |(name, _): &(OsString, OsString)| !self.changes.contains_key(name);
+        if !self.cleared {
+            for (name, value) in std::env::vars_os().filter(unchanged) {
+                push(&mut block, name, value);
+            }
+        }
+        for (name, value) in &self.changes {
+            check(name, value.as_ref())?;
+            if let Some(value) = value {
+                push(&mut block, name.clone(), value.clone());
+            }
+        }
+        Ok(block)
+    }
+}
+
+fn push(block: &mut Vec<u8>, name: OsString, value: OsString) {
+    block.extend(name.into_vec());
+    block.push(b'=');
+    block.extend(value.into_vec());
+    block.push(0);
+}
+
+fn check(name: &OsString, value: Option<&OsString>) -> io::Result<()> {
+    let nul = |text: &OsString| text.as_encoded_bytes().contains(&0);
+    let equals = name.as_encoded_bytes().contains(&b'=');
+    if name.is_empty() || equals || nul(name) || value.is_some_and(nul) {
+        let text = format!("{name:?} is no environment variable: empty, or has `=` or NUL");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_laid_over_the_parents_environment() {
+        let mut environment = Environment::default();
+        environment.set("procession_a".into(), "1=2".into());
+        environment.remove("PATH".into());
+        let block = environment.to_block().expect("a block");
+        let entries: Vec<&[u8]> = block.split(|&byte| byte == 0).collect();
+        assert!(entries.contains(&&b"procession_a=1=2"[..]));
+        assert!(!entries.iter().any(|entry| entry.starts_with(b"PATH=")));
+        assert_eq!(entries.len(), std::env::vars_os().count() + 1);
+
+        environment.clear();
+        assert_eq!(environment.to_block().expect("a block"), b"");
+    }
+
+    #[test]
+    fn what_is_no_variable_is_refused() {
+        for (name, value) in [("", "v"), ("a=b", "v"), ("a\0", "v"), ("a", "v\0")] {
+            let mut environment = Environment::default();
+            environment.set(name.into(), value.into());
+            let error = environment.to_block().expect_err("no variable");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
+    }
+}
