@@ -127,13 +127,8 @@ impl<R: Value> Child<R> {
     /// # Errors
     /// As [`Child::try_join`].
     pub fn join_timeout(&mut self, timeout: Duration) -> Result<Option<R>, JoinError> {
-        match Instant::now().checked_add(timeout) {
-            Some(deadline) => self.join_deadline(deadline),
-            None => {
-                self.wait(Until::Exit, None);
-                self.resolve().map(Some)
-            }
-        }
+        let deadline = Instant::now().checked_add(timeout);
+        if self.wait(Until::Exit, deadline) { self.resolve().map(Some) } else { Ok(None) }
     }
 
     /// As [`Child::join`], until `deadline`; then none.
@@ -167,7 +162,7 @@ impl<R: Value> Child<R> {
         let ending = match self.resolved.take() {
             Some(ending) => ending,
             None => match self.corridor.verdict() {
-                Some(Ok(value)) => match Self::read(&value) {
+                Some(Ok(value)) => match Self::read(value) {
                     Ok(value) => {
                         self.resolved = Some(Ending::Taken);
                         return Ok(value);
@@ -182,7 +177,7 @@ impl<R: Value> Child<R> {
         Err(JoinError::new(self.name(), self.id(), ending, self.errors.tail()))
     }
 
-    fn read(value: &Returned) -> Result<R, Ending> {
+    fn read(value: Returned) -> Result<R, Ending> {
         value.decode().map_err(|error| Ending::Undecodable(error.to_string()))
     }
 }

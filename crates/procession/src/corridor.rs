@@ -114,7 +114,7 @@ impl Corridor {
             }
             let answered = until == Until::Answer && self.answer.is_some();
             if answered || self.exit.is_some() {
-                outputs.iter_mut().for_each(|output| output.read());
+                drain(outputs);
                 return Ok(true);
             }
             // Once the process has ended, its server is about to say so.
@@ -144,7 +144,7 @@ impl Corridor {
         drop(slots);
         self.ended |= ended == Some(true);
         self.serverless |= server == Some(true);
-        outputs.iter_mut().for_each(|output| output.read());
+        drain(outputs);
         Ok(any)
     }
 
@@ -187,5 +187,11 @@ impl Corridor {
     /// The verdict on what has come so far; it takes the answer along.
     pub(crate) fn verdict(&mut self) -> Option<Result<Returned, Ending>> {
         verdict(self.answer.take(), self.exit)
+    }
+}
+
+fn drain(outputs: &mut [&mut Drain]) {
+    for output in outputs {
+        output.read();
     }
 }

@@ -106,7 +106,7 @@ impl Parent {
     }
 
     /// Its process id, which may be somebody else's once it has ended.
-    pub fn id(&self) -> u32 {
+    pub fn id(self) -> u32 {
         self.0.parent.0
     }
 
@@ -114,7 +114,7 @@ impl Parent {
     ///
     /// # Errors
     /// `Unsupported` where the kernel has no pidfds (before Linux 5.3).
-    pub fn is_alive(&self) -> io::Result<bool> {
+    pub fn is_alive(self) -> io::Result<bool> {
         Ok(!self.ended_by(Some(Instant::now()))?)
     }
 
@@ -122,7 +122,7 @@ impl Parent {
     ///
     /// # Errors
     /// As [`Parent::is_alive`].
-    pub fn wait(&self) -> io::Result<()> {
+    pub fn wait(self) -> io::Result<()> {
         self.ended_by(None).map(drop)
     }
 
@@ -130,11 +130,11 @@ impl Parent {
     ///
     /// # Errors
     /// As [`Parent::is_alive`].
-    pub fn wait_timeout(&self, timeout: Duration) -> io::Result<bool> {
+    pub fn wait_timeout(self, timeout: Duration) -> io::Result<bool> {
         self.ended_by(Instant::now().checked_add(timeout))
     }
 
-    fn ended_by(&self, deadline: Option<Instant>) -> io::Result<bool> {
+    fn ended_by(self, deadline: Option<Instant>) -> io::Result<bool> {
         let pidfd = self.0.parent_pidfd.as_ref().ok_or_else(|| {
             io::Error::new(io::ErrorKind::Unsupported, "this kernel has no pidfds (Linux 5.3)")
         })?;

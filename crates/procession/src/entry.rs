@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// The exit code of a child whose function panicked, as std's for `main`.
 const PANICKED: i32 = 101;
-/// The exit code of a child that did not call its function (EX_OSERR of sysexits.h).
+/// The exit code of a child that did not call its function (`EX_OSERR` of sysexits.h).
 const REFUSED: i32 = 71;
 
 /// Lives the life of a child: waits for its start, runs it, answers, exits.
@@ -77,6 +77,7 @@ fn run(start: Parcel, parent: Option<OwnedFd>) -> (Option<(Arc<OwnedFd>, Parcel)
 }
 
 /// What a child calls: its setup, if it has one, and its function.
+#[derive(Clone, Copy)]
 struct Calls {
     setup: Option<&'static Entry>,
     function: &'static Entry,

@@ -37,7 +37,7 @@ fn ask(server: &Server) -> Option<Vec<ProcessInfo>> {
     parcel::send(server.control(), &[&order], &[there.as_fd()], Waiting::Allowed).ok()?;
     drop(there);
     let answer = parcel::receive(here.as_fd(), Waiting::Allowed).ok()??;
-    let alive: Vec<(i32, String, bool)> = crate::parcel::decode(&answer, 0).ok()?;
+    let alive: Vec<(i32, String, bool)> = crate::parcel::decode(answer, 0).ok()?;
     let info = |(id, name, daemon)| ProcessInfo {
         name,
         id: u32::try_from(id).unwrap_or_default(),

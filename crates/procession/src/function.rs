@@ -96,7 +96,7 @@ where
     F::Output: Value,
 {
     fn run(function: F, input: Parcel) -> Parcel {
-        match parcel::decode_static::<A>(input, 0) {
+        match parcel::decode_static::<A>(input) {
             Err(error) => Answer::refused(&format!("its arguments: {error}")),
             Ok(arguments) => Answer::returned(&function.call(arguments)),
         }

@@ -304,6 +304,7 @@ impl Server {
 }
 
 /// What a wait of the server ended with.
+#[expect(clippy::struct_excessive_bools, reason = "one per thing that was waited for")]
 struct Ready {
     children: bool,
     control: bool,

@@ -18,7 +18,7 @@ fn returned() -> Answer {
 /// An exit of code 0, one of code 3, SIGKILL, SIGSEGV with a core dump, lost.
 fn exits() -> [Option<Exit>; 6] {
     let reaped = |raw| Some(Exit::Reaped(ExitStatus::from_raw(raw)));
-    [None, reaped(0), reaped(3 << 8), reaped(9), reaped(11 | 0x80), Some(Exit::Lost)]
+    [None, reaped(0), reaped(3 << 8), reaped(9), reaped(0x80 | 0x0b), Some(Exit::Lost)]
 }
 
 #[test]
@@ -48,7 +48,8 @@ fn a_value_that_arrived_is_delivered_however_the_process_left() {
 #[test]
 fn any_other_answer_decides_however_the_process_left() {
     let text = || "why".to_owned();
-    let cells: [(fn(String) -> Answer, Ending); 5] = [
+    type Cell = (fn(String) -> Answer, Ending);
+    let cells: [Cell; 5] = [
         (|_| Answer::Panicked(panic()), Ending::Panicked(panic())),
         (Answer::Refused, Ending::Refused(text())),
         (Answer::Unencodable, Ending::Undecodable(text())),

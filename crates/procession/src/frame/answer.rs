@@ -38,8 +38,8 @@ pub(crate) enum Answer {
 pub(crate) struct Returned(Parcel);
 
 impl Returned {
-    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        parcel::decode(&self.0, 1)
+    pub(crate) fn decode<T: DeserializeOwned>(self) -> Result<T, DecodeError> {
+        parcel::decode(self.0, 1)
     }
 }
 
@@ -75,7 +75,7 @@ impl Answer {
         let words = |parcel: &Parcel| String::from_utf8_lossy(&parcel.bytes[1..]).into_owned();
         match kind {
             RETURNED => Ok(Self::Returned(Returned(parcel))),
-            PANICKED => parcel::decode(&parcel, 1)
+            PANICKED => parcel::decode(parcel, 1)
                 .map(Self::Panicked)
                 .map_err(|error| FrameError(error.to_string())),
             REFUSED => Ok(Self::Refused(words(&parcel))),

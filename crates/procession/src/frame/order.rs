@@ -83,7 +83,7 @@ pub(crate) struct World {
     pub(crate) affinity: Vec<u16>,
 }
 
-impl<'a> Head<'a> {
+impl Head<'_> {
     pub(crate) fn function(&self) -> Result<Key, FrameError> {
         key(self.function_key)
     }

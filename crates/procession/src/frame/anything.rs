@@ -4,7 +4,6 @@
 //! reader panics.
 
 use super::{Hello, Order, Report};
-use procession_sys::parcel::Parcel;
 
 /// Reads `bytes` as every frame there is.
 pub fn read_anything(bytes: &[u8]) {
