@@ -63,6 +63,6 @@ pub use stdio::Stdio;
 pub use value::{Failure, Value};
 
 #[cfg(fuzzing)]
-pub use frame::read_anything;
+pub use frame::anything::read_anything;
 
 procession_sys::boot!(server::wake);
