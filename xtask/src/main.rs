@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask test | ci | tidy`.
+//! The project's own commands: `cargo xtask test | ci | tidy | deep`.
 //!
 //! This room reads the command line and hands over to the room named after the command; it
 //! decides nothing else. A command that is not green ends with exit code 1 and says why on
 //! standard error; a command line that cannot be read ends with 2.
 
 mod ci;
+mod deep;
 mod floors;
 mod line;
 mod machine;
@@ -24,6 +25,8 @@ Usage: cargo xtask COMMAND
   test                      install what this machine lacks, then run every test
   ci                        format, clippy, documentation, tidy, then `test`
   tidy                      floors, circles, opening comments, links, words, promises, sizes
+  deep [--list] [--seconds N] [STEP...]
+                            the long steps: build matrix, oldest toolchain, miri, fuzzing
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(root),
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root),
+        ["deep", rest @ ..] => deep::run(root, rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
