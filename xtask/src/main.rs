@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask test | ci | tidy | deep`.
+//! The project's own commands: `cargo xtask test | ci | tidy | deep | conformance`.
 //!
 //! This room reads the command line and hands over to the room named after the command; it
 //! decides nothing else. A command that is not green ends with exit code 1 and says why on
 //! standard error; a command line that cannot be read ends with 2.
 
 mod ci;
+mod conformance;
 mod deep;
 mod floors;
 mod line;
@@ -25,6 +26,7 @@ Usage: cargo xtask COMMAND
   test                      install what this machine lacks, then run every test
   ci                        format, clippy, documentation, tidy, then `test`
   tidy                      floors, circles, opening comments, links, words, promises, sizes
+  conformance               rows of docs/conformance.md: shown, by construction, differs, missing
   deep [--list] [--seconds N] [STEP...]
                             the long steps: build matrix, oldest toolchain, miri, fuzzing
 ";
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(root),
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root),
+        ["conformance"] => conformance::run(root),
         ["deep", rest @ ..] => deep::run(root, rest),
         _ => {
             eprint!("{USAGE}");
