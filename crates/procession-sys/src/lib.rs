@@ -1,1 +1,38 @@
-//! The kernel's door.
+//! The kernel's door of procession: the only unsafe code, behind safe functions.
+//!
+//! Each room wraps one thing of the kernel or of the C library and knows nothing of processes as
+//! procession means them: no frames, no endings, no daemons. What the rooms above rely on is
+//! stated at each function; where a call needs the process to be single-threaded, it asks for the
+//! proof ([`thread::SingleThreaded`]) instead of trusting its caller.
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`image`] | which function is that, in another process of the same program |
+//! | [`boot`] | waking before `main` in a program that was started as a server or child |
+//! | [`spawn`] | running this very program once more |
+//! | [`fork`] | splitting a single-threaded process |
+//! | [`thread`] | the proof that a process has one thread |
+//! | [`parcel`] | bytes and descriptors, whole or absent, over a socket |
+//! | [`memory`] | sealed anonymous memory that can be read as a slice |
+//! | [`descriptor`] | closing all but some, moving to 0-2 |
+//! | [`life`] | pidfds: is it alive, signal it, reap it |
+//! | [`signal`] | masks, dispositions, a descriptor for SIGCHLD |
+//! | [`overflow`] | reporting a stack overflow from its signal handler |
+//! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
+//! | [`exit`] | one function called when the process ends |
+//! | [`wait`] | waiting on descriptors until a deadline |
+
+pub mod boot;
+pub mod descriptor;
+pub mod exit;
+pub mod fork;
+pub mod image;
+pub mod inherit;
+pub mod life;
+pub mod memory;
+pub mod overflow;
+pub mod parcel;
+pub mod signal;
+pub mod spawn;
+pub mod thread;
+pub mod wait;

@@ -1,0 +1,198 @@
+//! Waking before `main` in a program that was started as a server or child.
+//!
+//! A library that wants its program to be startable again expands [`boot!`](crate::boot!) once.
+//! That puts a constructor into `.init_array`, which the C library runs before `main`. In an
+//! ordinary start it looks for one environment variable, does not find it and returns. In a
+//! process made by [`crate::spawn::own_image`] it never returns.
+//!
+//! In: the variable. Out: a [`Boot`] handed to the library's function. What always holds: the
+//! variable is gone from the environment before any other code runs, so no further process takes
+//! itself for ours; it is ignored in a privileged start (`AT_SECURE`), and where what it names is
+//! not there.
+
+use crate::descriptor;
+use crate::image;
+use crate::life::Pid;
+use crate::signal;
+use std::ffi::{CString, c_char, c_int};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+const VARIABLE: &std::ffi::CStr = c"PROCESSION_BOOT";
+
+/// Stands in the variable for a descriptor that is not given.
+const ABSENT: RawFd = -1;
+
+/// What a process was started to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It starts processes for the one that started it.
+    Server,
+    /// It runs one function.
+    Child,
+}
+
+impl Role {
+    fn letter(self) -> char {
+        match self {
+            Self::Server => 's',
+            Self::Child => 'c',
+        }
+    }
+
+    fn from_letter(letter: &str) -> Option<Self> {
+        [Self::Server, Self::Child].into_iter().find(|role| letter.chars().eq([role.letter()]))
+    }
+}
+
+/// What a process finds when it wakes.
+#[derive(Debug)]
+pub struct Boot {
+    /// What it is to be.
+    pub role: Role,
+    /// Its socket to whoever started it.
+    pub socket: OwnedFd,
+    /// A pidfd of the program's main process, where the kernel has pidfds.
+    pub guarded: Option<OwnedFd>,
+    /// Who started it.
+    pub starter: Pid,
+}
+
+/// The environment entry from which the new process makes its [`Boot`].
+pub(crate) fn variable(
+    role: Role,
+    socket: BorrowedFd<'_>,
+    guarded: Option<BorrowedFd<'_>>,
+) -> CString {
+    let guarded = guarded.map_or(ABSENT, |guarded| guarded.as_raw_fd());
+    let (name, own) = (VARIABLE.to_string_lossy(), Pid::own().as_raw());
+    let text = format!("{name}={},{},{guarded},{own}", role.letter(), socket.as_raw_fd());
+    CString::new(text).expect("letters and digits have no NUL")
+}
+
+fn parse(value: &str) -> Option<Boot> {
+    let mut parts = value.split(',');
+    let role = Role::from_letter(parts.next()?)?;
+    let [socket, guarded, starter] = [parts.next()?, parts.next()?, parts.next()?];
+    let starter = Pid::from_raw(starter.parse().ok()?)?;
+    let (socket, guarded): (RawFd, RawFd) = (socket.parse().ok()?, guarded.parse().ok()?);
+    if socket == guarded || parts.next().is_some() {
+        return None;
+    }
+    let socket = descriptor::adopt(socket)?;
+    let guarded = if guarded == ABSENT { None } else { Some(descriptor::adopt(guarded)?) };
+    Some(Boot { role, socket, guarded, starter })
+}
+
+/// The C type of a constructor. musl passes it nothing, so its arguments are only passed on.
+pub type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+/// Expands, once per library, to the constructor that wakes this program's processes.
+///
+/// `$wake` is a `fn(Boot) -> !`. The static `CONSTRUCTOR` must be named by code that is linked in
+/// ([`keep`](crate::boot::keep)), or the linker drops the object it stands in.
+#[macro_export]
+macro_rules! boot {
+    ($wake:path) => {
+        extern "C" fn constructor(
+            count: ::core::ffi::c_int,
+            arguments: *const *const ::core::ffi::c_char,
+            environment: *const *const ::core::ffi::c_char,
+        ) {
+            $crate::boot::enter(constructor, count, arguments, environment, $wake);
+        }
+
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        static CONSTRUCTOR: $crate::boot::Constructor = constructor;
+    };
+}
+
+/// Keeps a constructor in the program.
+pub fn keep(constructor: &'static Constructor) {
+    std::hint::black_box(constructor);
+}
+
+/// Whether the program itself holds this constructor, so that starting it again wakes us.
+pub fn wakes(constructor: Constructor) -> bool {
+    image::in_main_module((constructor as *const ()).addr())
+}
+
+/// The constructor's body: returns in an ordinary start, and never otherwise.
+#[doc(hidden)]
+pub fn enter(
+    own: Constructor,
+    count: c_int,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+    wake: fn(Boot) -> !,
+) {
+    // SAFETY: the name is NUL-ended; before `main` nobody else changes the environment.
+    let value = unsafe { libc::getenv(VARIABLE.as_ptr()) };
+    // SAFETY: `getauxval` reads the vector that the kernel gave this process.
+    if value.is_null() || unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return;
+    }
+    // SAFETY: a non-null result of `getenv` is a NUL-ended string; it is copied before the
+    // environment changes.
+    let value = unsafe { std::ffi::CStr::from_ptr(value) }.to_string_lossy().into_owned();
+    // SAFETY: as above, nobody else uses the environment.
+    unsafe { libc::unsetenv(VARIABLE.as_ptr()) };
+    let Some(boot) = parse(&value) else { return };
+    run_later_constructors(own, count, arguments, environment);
+    signal::as_std_leaves_them();
+    wake(boot)
+}
+
+/// Runs the constructors that the C library has not come to yet: those behind ours in our module,
+/// and all of the program's where we are in a library, since we do not return to the C library.
+fn run_later_constructors(
+    own: Constructor,
+    count: c_int,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+) {
+    let place = (own as *const ()).addr();
+    let modules = image::modules();
+    let Some(ours) = modules.iter().position(|module| module.contains(place, 1)) else { return };
+    let array = constructors(&modules[ours]);
+    let passed = array.iter().position(|&one| one == place).map_or(array.len(), |at| at + 1);
+    let later = array[passed..].to_vec();
+    let programs = if ours == 0 { Vec::new() } else { constructors(&modules[0]) };
+    for address in later.into_iter().chain(programs) {
+        let pointer = std::ptr::with_exposed_provenance::<()>(address);
+        // SAFETY: the loader's own array holds functions of this type, and each of these would
+        // have been called with these arguments had we returned.
+        let constructor: Constructor = unsafe { std::mem::transmute(pointer) };
+        constructor(count, arguments, environment);
+    }
+}
+
+/// The entries of a module's `DT_INIT_ARRAY` that name a function.
+fn constructors(module: &image::Module) -> Vec<usize> {
+    const DT_NULL: usize = 0;
+    const DT_INIT_ARRAY: usize = 25;
+    const DT_INIT_ARRAYSZ: usize = 27;
+    let Some(mut at) = module.dynamic else { return Vec::new() };
+    let (mut array, mut size) = (0, 0);
+    loop {
+        if !module.contains(at, size_of::<[usize; 2]>()) {
+            return Vec::new();
+        }
+        // SAFETY: inside a readable segment of a loaded module; the table is aligned by ELF.
+        let [tag, value] = unsafe { std::ptr::with_exposed_provenance::<[usize; 2]>(at).read() };
+        match tag {
+            DT_NULL => break,
+            DT_INIT_ARRAY => array = module.base.wrapping_add(value),
+            DT_INIT_ARRAYSZ => size = value,
+            _ => {}
+        }
+        at += size_of::<[usize; 2]>();
+    }
+    if size == 0 || !module.contains(array, size) {
+        return Vec::new();
+    }
+    let first = std::ptr::with_exposed_provenance::<usize>(array);
+    // SAFETY: `size` bytes from `array` lie in one readable segment, relocated before this runs.
+    let entries = unsafe { std::slice::from_raw_parts(first, size / size_of::<usize>()) };
+    entries.iter().copied().filter(|&entry| entry != 0 && entry != usize::MAX).collect()
+}

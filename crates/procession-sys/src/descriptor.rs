@@ -1,0 +1,141 @@
+//! Closing all but some, moving to 0-2, keeping over an exec.
+//!
+//! In: descriptors. Out: a process with just those. What always holds: a descriptor made by this
+//! crate is close-on-exec until it is handed over by name.
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Closes every descriptor above 2 but `keep` (`close_range(2)`, Linux 5.9; else one by one).
+///
+/// For a process that has just been forked or started: nothing else in it may own a descriptor
+/// that is closed here.
+///
+/// # Errors
+/// Where neither `close_range` nor `/proc/self/fd` can be had.
+pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).collect();
+    kept.push(libc::STDERR_FILENO);
+    kept.sort_unstable();
+    for gap in kept.windows(2) {
+        close_between(gap[0].saturating_add(1), gap[1].saturating_sub(1))?;
+    }
+    close_between(kept[kept.len() - 1].saturating_add(1), RawFd::MAX)
+}
+
+fn close_between(first: RawFd, last: RawFd) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: closing is sound towards the kernel; the caller's contract says that nothing which
+    // goes on running in this process owns a descriptor of this range.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if closed == 0 { Ok(()) } else { close_listed(first, last) }
+}
+
+fn close_listed(first: RawFd, last: RawFd) -> io::Result<()> {
+    let listed: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| (first..=last).contains(descriptor))
+        .collect();
+    for descriptor in listed {
+        // SAFETY: as in `close_between`; the directory's own descriptor is closed already, and
+        // closing a number that is not open is an error that changes nothing.
+        unsafe { libc::close(descriptor) };
+    }
+    Ok(())
+}
+
+/// Takes over a descriptor whose number was handed to this process at its start.
+///
+/// Gives none when the number is no open descriptor above 2. Each number may be taken once.
+pub(crate) fn adopt(number: RawFd) -> Option<OwnedFd> {
+    if number <= libc::STDERR_FILENO {
+        return None;
+    }
+    // SAFETY: `F_SETFD` on a number that is not open fails with `EBADF` and changes nothing.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+        return None;
+    }
+    // SAFETY: the number is open, and it was given to this process for nobody but the caller.
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// One of the three standard streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    /// Descriptor 0.
+    Input,
+    /// Descriptor 1.
+    Output,
+    /// Descriptor 2.
+    Error,
+}
+
+/// Makes `source` (or `/dev/null`, without one) the standard stream `stream`.
+///
+/// # Errors
+/// As `dup2(2)`, or where `/dev/null` cannot be opened.
+pub fn set_standard(stream: Standard, source: Option<&OwnedFd>) -> io::Result<()> {
+    let null;
+    let source = if let Some(source) = source {
+        source
+    } else {
+        null = dev_null()?;
+        &null
+    };
+    match stream {
+        Standard::Input => rustix::stdio::dup2_stdin(source)?,
+        Standard::Output => rustix::stdio::dup2_stdout(source)?,
+        Standard::Error => rustix::stdio::dup2_stderr(source)?,
+    }
+    Ok(())
+}
+
+/// A duplicate of a standard stream, close-on-exec; none where the stream is closed.
+pub fn duplicate_standard(stream: Standard) -> Option<OwnedFd> {
+    let number = match stream {
+        Standard::Input => libc::STDIN_FILENO,
+        Standard::Output => libc::STDOUT_FILENO,
+        Standard::Error => libc::STDERR_FILENO,
+    };
+    // SAFETY: duplicating a number that is not open fails with `EBADF` and changes nothing.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    // SAFETY: a non-negative result is a fresh descriptor that nobody else owns.
+    (copy >= 0).then(|| unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// `/dev/null`, open for reading and writing.
+///
+/// # Errors
+/// As `open(2)`.
+pub fn dev_null() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// A pipe: (reading end, writing end), both close-on-exec.
+///
+/// # Errors
+/// As `pipe2(2)`: `EMFILE`, `ENFILE`.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+}
+
+/// Keeps a descriptor open over the next exec.
+///
+/// # Errors
+/// As `fcntl(2)`.
+pub fn keep_over_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?)
+}
+
+/// Has reads and writes on `descriptor` return at once with `WouldBlock` instead of waiting.
+///
+/// # Errors
+/// As `fcntl(2)`.
+pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(descriptor)?;
+    Ok(rustix::fs::fcntl_setfl(descriptor, flags | OFlags::NONBLOCK)?)
+}

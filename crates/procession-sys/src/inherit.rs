@@ -1,0 +1,188 @@
+//! What a child takes over from the process that asked for it.
+//!
+//! In: nothing (reading one's own) or a value (taking it over). Out: the same of this process.
+//! What always holds: reading changes nothing, and what is applied is applied whole or an error.
+
+use crate::thread::SingleThreaded;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit};
+use std::ffi::{CString, c_char};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// The working directory, as a descriptor that works even where its path is gone.
+///
+/// # Errors
+/// As `open(2)`.
+pub fn directory() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Makes `directory` the working directory.
+///
+/// # Errors
+/// As `fchdir(2)`.
+pub fn enter(directory: &OwnedFd) -> io::Result<()> {
+    Ok(rustix::process::fchdir(directory)?)
+}
+
+/// The file mode creation mask. Read from `/proc/self/status` (Linux 4.7), since the system call
+/// can only read by writing, which other threads would notice.
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn umask() -> io::Result<u32> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    line.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok())
+        .ok_or_else(|| io::Error::other("/proc/self/status has no Umask line"))
+}
+
+/// Sets the file mode creation mask.
+pub fn set_umask(mask: u32) {
+    rustix::process::umask(Mode::from_raw_mode(mask));
+}
+
+/// Every resource limit that Linux has, in the order of [`limits`].
+const RESOURCES: [Resource; 16] = [
+    Resource::Cpu,
+    Resource::Fsize,
+    Resource::Data,
+    Resource::Stack,
+    Resource::Core,
+    Resource::Rss,
+    Resource::Nproc,
+    Resource::Nofile,
+    Resource::Memlock,
+    Resource::As,
+    Resource::Locks,
+    Resource::Sigpending,
+    Resource::Msgqueue,
+    Resource::Nice,
+    Resource::Rtprio,
+    Resource::Rttime,
+];
+
+unsafe extern "C" {
+    /// The C library's environment, `environ(7)`.
+    static mut environ: *mut *mut c_char;
+}
+
+/// Soft and hard limit of one resource; none is no limit.
+pub type Limit = (Option<u64>, Option<u64>);
+
+/// The limits of this process (`getrlimit(2)`), in an order of this crate's own.
+pub fn limits() -> Vec<Limit> {
+    let read = |&resource: &Resource| {
+        let limit = rustix::process::getrlimit(resource);
+        (limit.current, limit.maximum)
+    };
+    RESOURCES.iter().map(read).collect()
+}
+
+/// Sets the limits as [`limits`] gave them in another process; only those that differ.
+///
+/// # Errors
+/// As `setrlimit(2)`: `EPERM` where a hard limit would rise without the privilege.
+pub fn set_limits(limits: &[Limit]) -> io::Result<()> {
+    for (&resource, &(current, maximum)) in RESOURCES.iter().zip(limits) {
+        let new = Rlimit { current, maximum };
+        if rustix::process::getrlimit(resource) != new {
+            rustix::process::setrlimit(resource, new)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets this process open as many files as its hard limit allows.
+pub fn raise_open_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // Where it is refused, the soft limit goes on holding, and its error shows where it is met.
+    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
+}
+
+/// The niceness of the calling thread, -20 to 19.
+///
+/// # Errors
+/// As `getpriority(2)`.
+pub fn nice() -> io::Result<i32> {
+    Ok(rustix::process::getpriority_process(None)?)
+}
+
+/// Sets the niceness; nothing happens where it is so already.
+///
+/// # Errors
+/// `EACCES` where it would fall without the privilege.
+pub fn set_nice(nice: i32) -> io::Result<()> {
+    if self::nice()? == nice {
+        return Ok(());
+    }
+    Ok(rustix::process::setpriority_process(None, nice)?)
+}
+
+/// The processors the calling thread may run on, by number, in ascending order.
+///
+/// # Errors
+/// As `sched_getaffinity(2)`: `EINVAL` on a machine with more than 1024 processors.
+pub fn affinity() -> io::Result<Vec<u16>> {
+    let set = rustix::thread::sched_getaffinity(None)?;
+    let all = 0..u16::try_from(rustix::thread::CpuSet::MAX_CPU).unwrap_or(u16::MAX);
+    Ok(all.filter(|&cpu| set.is_set(usize::from(cpu))).collect())
+}
+
+/// Binds the calling thread to processors; nothing happens where it is bound so already.
+///
+/// # Errors
+/// `EINVAL` where none of them is usable.
+pub fn set_affinity(cpus: &[u16]) -> io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    for &cpu in cpus.iter().filter(|&&cpu| usize::from(cpu) < rustix::thread::CpuSet::MAX_CPU) {
+        set.set(usize::from(cpu));
+    }
+    if rustix::thread::sched_getaffinity(None)? != set {
+        rustix::thread::sched_setaffinity(None, &set)?;
+    }
+    Ok(())
+}
+
+/// Replaces the whole environment by `block`: entries `NAME=value`, each ended by a NUL.
+///
+/// The block is kept for the life of the process, as the C library points into it.
+pub fn set_environment(_proof: &SingleThreaded, block: Vec<u8>) {
+    let block = block.leak();
+    let mut entries: Vec<*mut c_char> =
+        block.split_inclusive_mut(|&byte| byte == 0).filter_map(as_c_string).collect();
+    entries.push(std::ptr::null_mut());
+    // SAFETY: one thread, so nobody reads or writes `environ` meanwhile; the array is ended by a
+    // null and both it and its NUL-ended strings are leaked.
+    unsafe { environ = entries.leak().as_mut_ptr() };
+}
+
+/// An unfinished last entry, which no sender of ours makes, is left out: it has no NUL.
+fn as_c_string(entry: &mut [u8]) -> Option<*mut c_char> {
+    (entry.last() == Some(&0)).then(|| entry.as_mut_ptr().cast())
+}
+
+/// The name of the calling thread, which `ps` and `top` show for the process of a main thread.
+/// The kernel keeps 15 bytes of it.
+pub fn set_thread_name(name: &str) {
+    let visible: Vec<u8> = name.bytes().take(15).filter(|&byte| byte != 0).collect();
+    if let Ok(name) = CString::new(visible) {
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+/// The user this process acts as, effective: (user id, group id).
+pub fn identity() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
+/// Opens the directory `path`, looked up from the directory `from`.
+///
+/// # Errors
+/// As `openat(2)`: `ENOENT`, `ENOTDIR`, `EACCES`.
+pub fn open_directory(from: &OwnedFd, path: &std::path::Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(from.as_fd(), path, flags, Mode::empty())?)
+}

@@ -1,0 +1,116 @@
+//! Is it alive, signal it, reap it.
+//!
+//! In: process ids that are certainly ours. Out: pidfds, wait statuses. What always holds: a signal
+//! goes through a pidfd, or to a child that its own parent has not reaped; never to a bare number
+//! that may have been recycled.
+
+use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
+use std::io;
+use std::num::NonZeroI32;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+/// A process id: positive, unlike the numbers that `kill` reads as groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid(NonZeroI32);
+
+impl Pid {
+    /// The process id with this number, if it is positive.
+    pub fn from_raw(raw: i32) -> Option<Self> {
+        NonZeroI32::new(raw).filter(|raw| raw.is_positive()).map(Self)
+    }
+
+    /// This process.
+    pub fn own() -> Self {
+        Self(rustix::process::getpid().as_raw_nonzero())
+    }
+
+    /// The parent of this process; none where it lives outside our pid namespace.
+    pub fn parent() -> Option<Self> {
+        rustix::process::getppid().map(|parent| Self(parent.as_raw_nonzero()))
+    }
+
+    /// Its number.
+    pub fn as_raw(self) -> i32 {
+        self.0.get()
+    }
+
+    fn to_kernel(self) -> rustix::io::Result<rustix::process::Pid> {
+        rustix::process::Pid::from_raw(self.as_raw()).ok_or(rustix::io::Errno::SRCH)
+    }
+}
+
+/// A descriptor for the process, ready to read when it has ended (Linux 5.3, `pidfd_open(2)`).
+///
+/// # Errors
+/// `ENOSYS` or `EPERM` where the kernel or a sandbox lacks it, `ESRCH` where the process is gone.
+pub fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    Ok(rustix::process::pidfd_open(pid.to_kernel()?, PidfdFlags::empty())?)
+}
+
+/// Sends signal number `signal` through a pidfd; a process that has ended is no error.
+///
+/// # Errors
+/// `EPERM` where the process has changed its user, `EINVAL` for a number that is no signal.
+pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    gone_is_fine(rustix::process::pidfd_send_signal(pidfd, named(signal)?))
+}
+
+/// Sends a signal to a child of this process that this process has not reaped.
+///
+/// # Errors
+/// As [`send_signal`].
+pub fn signal_child(child: Pid, signal: i32) -> io::Result<()> {
+    gone_is_fine(rustix::process::kill_process(child.to_kernel()?, named(signal)?))
+}
+
+fn named(signal: i32) -> io::Result<Signal> {
+    Signal::from_named_raw(signal).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+fn gone_is_fine(result: rustix::io::Result<()>) -> io::Result<()> {
+    match result {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reaps one ended child of this process, whichever it is, without waiting.
+///
+/// Only for a process whose children are all its own business, as a fork server.
+pub fn reap_any() -> Option<(Pid, ExitStatus)> {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => {
+                return Some((Pid(pid.as_raw_nonzero()), ExitStatus::from_raw(status.as_raw())));
+            }
+            Ok(None) => return None,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_no_children) => return None,
+        }
+    }
+}
+
+/// Reaps exactly the child behind `pidfd`, if it has ended and nobody else has reaped it.
+pub fn reap(pidfd: &OwnedFd) {
+    let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    // Reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing is left to do here.
+    let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), exited);
+}
+
+/// Has the kernel send this process SIGKILL when the thread that started it ends.
+///
+/// # Errors
+/// None that `prctl(2)` names; passed on as the kernel says.
+pub fn die_with_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Takes [`die_with_parent`] back.
+///
+/// # Errors
+/// As [`die_with_parent`].
+pub fn outlive_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(None)?)
+}

@@ -1,0 +1,315 @@
+//! Bytes and descriptors, whole or absent, over a socket.
+//!
+//! In: pieces of bytes and descriptors at one end of a socket pair. Out: one [`Parcel`] at the
+//! other. What always holds: a parcel arrives whole or not at all, whenever its sender dies; its
+//! size has no limit but memory, since what does not fit a packet travels as sealed memory; bytes
+//! that are no parcel are an error that changes nothing else.
+//!
+//! On the wire a packet is one byte, [`INLINE`] followed by the parcel's bytes or [`SPILLED`] with
+//! the sealed memory as the first descriptor, and the parcel's descriptors as `SCM_RIGHTS`.
+
+use crate::memory::Sealed;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// First byte of a packet that carries the parcel's bytes itself.
+pub const INLINE: u8 = 0;
+/// First byte of a packet whose first descriptor is sealed memory with the parcel's bytes.
+pub const SPILLED: u8 = 1;
+
+/// The largest parcel that travels inside its packet: 64 KiB. A packet may have 208 KiB by
+/// default (`net.core.wmem_default`), of which the kernel's own bookkeeping takes a part.
+pub const LARGEST_INLINE: usize = 64 << 10;
+
+/// The kernel's `SCM_MAX_FD`, less the one that a spilled parcel needs.
+pub const MOST_DESCRIPTORS: usize = 252;
+
+/// What crosses: bytes, and the descriptors that they speak of.
+#[derive(Debug, Default)]
+pub struct Parcel {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The descriptors, in the order they were sent.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// The bytes of a parcel: read from it as a slice.
+#[derive(Debug)]
+pub enum Bytes {
+    /// Memory of this process, from a position on.
+    Owned(Vec<u8>, usize),
+    /// Sealed memory, shared with whoever sent it.
+    Sealed(Sealed),
+}
+
+impl Bytes {
+    /// The bytes, for the rest of this process's life.
+    pub fn leak(self) -> &'static [u8] {
+        match self {
+            Self::Owned(bytes, from) => &bytes.leak()[from..],
+            Self::Sealed(memory) => memory.leak(),
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Owned(Vec::new(), 0)
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Owned(bytes, 0)
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes, from) => &bytes[*from..],
+            Self::Sealed(memory) => memory,
+        }
+    }
+}
+
+/// A pair of connected packet sockets (`SOCK_SEQPACKET`), both close-on-exec.
+///
+/// # Errors
+/// As `socketpair(2)`: `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+    Ok(rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Whether a call may wait for the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// As long as it takes; ends when the other side is gone.
+    Allowed,
+    /// Not at all: `WouldBlock` instead.
+    Never,
+}
+
+/// Sends `pieces`, one after the other, with `descriptors`, as one parcel.
+///
+/// # Errors
+/// `BrokenPipe` or `ConnectionReset` where the other side is gone, `WouldBlock` where its queue is
+/// full and waiting is not allowed, `InvalidInput` above [`MOST_DESCRIPTORS`]; as `sendmsg(2)`.
+/// Nothing is sent then.
+pub fn send(
+    socket: BorrowedFd<'_>,
+    pieces: &[&[u8]],
+    descriptors: &[BorrowedFd<'_>],
+    waiting: Waiting,
+) -> io::Result<()> {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if length > LARGEST_INLINE {
+        let memory = Sealed::from_pieces(pieces)?;
+        return send_sealed(socket, &memory, descriptors, waiting);
+    }
+    let mut packet = Vec::with_capacity(1 + pieces.len());
+    packet.push(IoSlice::new(&[INLINE]));
+    packet.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
+    send_packet(socket, &packet, descriptors, waiting)
+}
+
+/// Sends a parcel that was received, unchanged.
+///
+/// # Errors
+/// As [`send`].
+pub fn forward(socket: BorrowedFd<'_>, parcel: &Parcel, waiting: Waiting) -> io::Result<()> {
+    let descriptors: Vec<BorrowedFd<'_>> = parcel.descriptors.iter().map(AsFd::as_fd).collect();
+    match &parcel.bytes {
+        Bytes::Owned(..) => send(socket, &[&parcel.bytes], &descriptors, waiting),
+        Bytes::Sealed(memory) => send_sealed(socket, memory, &descriptors, waiting),
+    }
+}
+
+fn send_sealed(
+    socket: BorrowedFd<'_>,
+    memory: &Sealed,
+    descriptors: &[BorrowedFd<'_>],
+    waiting: Waiting,
+) -> io::Result<()> {
+    let mut all = Vec::with_capacity(1 + descriptors.len());
+    all.push(memory.as_fd());
+    all.extend_from_slice(descriptors);
+    send_packet(socket, &[IoSlice::new(&[SPILLED])], &all, waiting)
+}
+
+fn send_packet(
+    socket: BorrowedFd<'_>,
+    packet: &[IoSlice<'_>],
+    descriptors: &[BorrowedFd<'_>],
+    waiting: Waiting,
+) -> io::Result<()> {
+    if descriptors.len() > MOST_DESCRIPTORS + 1 {
+        let text = format!("{} descriptors in one parcel: at most 252", descriptors.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let space = rustix::cmsg_space!(ScmRights(descriptors.len()));
+    let mut space = vec![MaybeUninit::uninit(); space];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::other("no room for the descriptors of a parcel"));
+    }
+    let mut flags = SendFlags::NOSIGNAL;
+    if waiting == Waiting::Never {
+        flags |= SendFlags::DONTWAIT;
+    }
+    loop {
+        match rustix::net::sendmsg(socket, packet, &mut control, flags) {
+            Ok(_whole) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Receives one parcel; none where the other side is gone and everything it sent was received.
+///
+/// # Errors
+/// `WouldBlock` where there is none yet and waiting is not allowed; `InvalidData` for bytes that
+/// are no parcel, or whose descriptors did not fit this process's limit (the packet is consumed);
+/// as `recvmsg(2)`.
+pub fn receive(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<Parcel>> {
+    let Some(length) = peek_length(socket, waiting)? else { return Ok(None) };
+    let mut bytes = vec![0; length];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS + 1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = loop {
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let into = &mut [IoSliceMut::new(&mut bytes)];
+        match rustix::net::recvmsg(socket, into, &mut control, flags) {
+            Err(Errno::CONNRESET | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(received) => break received,
+        }
+    };
+    let descriptors: Vec<OwnedFd> = control
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    if received.flags.intersects(ReturnFlags::CTRUNC | ReturnFlags::TRUNC) {
+        return Err(invalid("a parcel lost descriptors: too many open files in this process"));
+    }
+    unpack(bytes, descriptors).map(Some)
+}
+
+/// The length of the next packet without taking it; none at the end.
+fn peek_length(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<usize>> {
+    let mut flags = RecvFlags::PEEK | RecvFlags::TRUNC;
+    if waiting == Waiting::Never {
+        flags |= RecvFlags::DONTWAIT;
+    }
+    loop {
+        let mut nothing: [u8; 0] = [];
+        match rustix::net::recv(socket, &mut nothing, flags) {
+            Ok((_, 0)) => return Ok(None),
+            Ok((_, length)) => return Ok(Some(length)),
+            // A peer that died with unread input resets the connection. The kernel says so once,
+            // ahead of what the peer sent before, and then delivers that.
+            Err(Errno::CONNRESET | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads one packet: its bytes and descriptors as they came from the socket.
+///
+/// # Errors
+/// `InvalidData` for anything that [`send`] does not make.
+pub fn unpack(bytes: Vec<u8>, mut descriptors: Vec<OwnedFd>) -> io::Result<Parcel> {
+    match bytes.first() {
+        Some(&INLINE) => Ok(Parcel { bytes: Bytes::Owned(bytes, 1), descriptors }),
+        Some(&SPILLED) if bytes.len() == 1 && !descriptors.is_empty() => {
+            let memory = Sealed::adopt(descriptors.remove(0))?;
+            Ok(Parcel { bytes: Bytes::Sealed(memory), descriptors })
+        }
+        _ => Err(invalid("bytes that are no parcel")),
+    }
+}
+
+fn invalid(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek, Write};
+
+    #[test]
+    fn bytes_and_descriptors_arrive_together_at_every_size() {
+        for length in [0, 1, LARGEST_INLINE - 1, LARGEST_INLINE, LARGEST_INLINE + 1, 3 << 20] {
+            let (here, there) = pair().expect("a pair");
+            let sent: Vec<u8> = (0..length).map(|index| index.to_le_bytes()[0]).collect();
+            let mut file = std::fs::File::from(crate::descriptor::dev_null().expect("null"));
+            file.write_all(b"x").expect("write");
+            let (half, rest) = sent.split_at(length / 2);
+            send(here.as_fd(), &[half, rest], &[file.as_fd()], Waiting::Allowed).expect("send");
+            let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+            assert_eq!(&*parcel.bytes, sent, "length {length}");
+            assert_eq!(parcel.descriptors.len(), 1);
+
+            forward(there.as_fd(), &parcel, Waiting::Allowed).expect("forward");
+            let back = receive(here.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+            assert_eq!(&*back.bytes, sent, "forwarded length {length}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_whole_is_received_after_the_sender_is_gone() {
+        let (here, there) = pair().expect("a pair");
+        send(there.as_fd(), &[b"unread"], &[], Waiting::Allowed).expect("send");
+        send(here.as_fd(), &[b"last"], &[], Waiting::Allowed).expect("send");
+        drop(here);
+        let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+        assert_eq!(&*parcel.bytes, b"last");
+        assert!(receive(there.as_fd(), Waiting::Allowed).expect("the end").is_none());
+    }
+
+    #[test]
+    fn a_descriptor_arrives_as_the_same_open_file() {
+        let (here, there) = pair().expect("a pair");
+        let memory = rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut file = std::fs::File::from(memory.expect("memory"));
+        send(here.as_fd(), &[b""], &[file.as_fd()], Waiting::Allowed).expect("send");
+        let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+        let mut other = std::fs::File::from(parcel.descriptors.into_iter().next().expect("one"));
+        other.write_all(b"through the other").expect("write");
+        file.rewind().expect("rewind");
+        let mut text = String::new();
+        file.read_to_string(&mut text).expect("read");
+        assert_eq!(text, "through the other");
+    }
+
+    #[test]
+    fn bytes_that_are_no_parcel_are_an_error() {
+        for packet in [&b""[..], &[SPILLED], &[SPILLED, 0], &[2], &[255, 1, 2]] {
+            let error = unpack(packet.to_vec(), Vec::new()).expect_err("no parcel");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_spilled_parcel_without_sealed_memory_is_an_error() {
+        let null = crate::descriptor::dev_null().expect("null");
+        let error = unpack(vec![SPILLED], vec![null]).expect_err("no memory");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+}

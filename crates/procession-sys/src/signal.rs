@@ -1,0 +1,114 @@
+//! Masks, dispositions, a descriptor for SIGCHLD.
+//!
+//! In: what a process of ours wants of its signals. Out: the same, set. What always holds: only
+//! processes that this library started call these; a user's own process is never touched.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGTERM};
+
+/// What a terminal sends to its foreground process group, and its hang-up.
+const TERMINAL: [i32; 6] =
+    [SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP];
+
+/// The highest signal number that Linux has.
+const LAST: i32 = 64;
+
+/// Ignores what comes from a terminal, so that Ctrl-C reaches a program's other processes only.
+pub fn ignore_terminal() {
+    for signal in TERMINAL {
+        set(signal, libc::SIG_IGN);
+    }
+}
+
+/// Gives the signals of [`ignore_terminal`] their default actions back.
+pub fn default_terminal() {
+    for signal in TERMINAL {
+        set(signal, libc::SIG_DFL);
+    }
+}
+
+/// What std gives every Rust program, and nothing else: all defaults, SIGPIPE ignored, none
+/// blocked. Terminal signals stay as they are.
+pub fn as_std_leaves_them() {
+    for signal in (1..=LAST).filter(|signal| !TERMINAL.contains(signal)) {
+        set(signal, libc::SIG_DFL);
+    }
+    set(SIGPIPE, libc::SIG_IGN);
+    set_mask(&[]);
+}
+
+fn set(signal: i32, disposition: libc::sighandler_t) {
+    // SAFETY: both dispositions used here run no code of ours; a number that may not be set
+    // (SIGKILL, SIGSTOP, those of the C library) is refused and changes nothing.
+    unsafe { libc::signal(signal, disposition) };
+}
+
+/// The calling thread blocks exactly these signals from now on.
+fn set_mask(blocked: &[i32]) {
+    let set = set_of(blocked);
+    // SAFETY: `set` is initialised; a null third argument asks for no old mask.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+}
+
+pub(crate) fn set_of(signals: &[i32]) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` initialises the set, `sigaddset` changes an initialised one.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for &signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        set.assume_init()
+    }
+}
+
+/// Every signal there is.
+pub(crate) fn full_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigfillset` initialises the set.
+    unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        set.assume_init()
+    }
+}
+
+/// A descriptor that is ready to read when a child of this process has ended (`signalfd(2)`).
+#[derive(Debug)]
+pub struct ChildSignal(OwnedFd);
+
+impl ChildSignal {
+    /// Blocks SIGCHLD, and nothing else, in the calling thread and opens the descriptor.
+    ///
+    /// # Errors
+    /// As `signalfd(2)`: `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn open() -> io::Result<Self> {
+        set(SIGCHLD, libc::SIG_DFL);
+        set_mask(&[SIGCHLD]);
+        let signals = set_of(&[SIGCHLD]);
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        // SAFETY: `signals` is initialised; -1 asks for a new descriptor.
+        let descriptor = unsafe { libc::signalfd(-1, &raw const signals, flags) };
+        if descriptor == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a fresh descriptor that nobody else owns.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+    }
+
+    /// The descriptor to wait on.
+    pub fn descriptor(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    /// Takes what has been signalled so far, so that the next child makes it ready again.
+    pub fn clear(&self) {
+        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+        let size = size_of_val(&info);
+        // SAFETY: the kernel writes at most `size` bytes into `info`, which is never read. One
+        // standard signal is pending at most once, so one read takes all.
+        unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+    }
+}

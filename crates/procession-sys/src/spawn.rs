@@ -1,0 +1,133 @@
+//! Running this very program once more.
+//!
+//! In: what the new process is to be ([`Role`]) and its descriptors. Out: its process id. What
+//! always holds: it is the running image (`/proc/self/exe`, never a path that may have been
+//! replaced), with all signals default and unblocked, and gets just the descriptors named.
+
+use crate::boot::{self, Role};
+use crate::life::Pid;
+use crate::signal;
+use std::ffi::{CString, OsString, c_char};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+
+const OWN_IMAGE: &std::ffi::CStr = c"/proc/self/exe";
+
+/// Starts this program again; its boot constructor takes over before `main`.
+///
+/// # Errors
+/// As `posix_spawn(3)`: `EAGAIN` at a process limit, `ENOMEM`, `ENOENT` without `/proc`.
+pub fn own_image(
+    role: Role,
+    socket: BorrowedFd<'_>,
+    guarded: Option<BorrowedFd<'_>>,
+) -> io::Result<Pid> {
+    let mut environment = environment();
+    environment.push(boot::variable(role, socket, guarded));
+    let mut attributes = Attributes::new()?;
+    attributes.keep(socket)?;
+    if let Some(guarded) = guarded {
+        attributes.keep(guarded)?;
+    }
+    attributes.spawn(&arguments(), &environment)
+}
+
+/// The arguments as the program got them. Before `main`, musl's std does not know them yet; the
+/// kernel does.
+fn arguments() -> Vec<CString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.is_empty() {
+        let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+        let line = line.strip_suffix(&[0]).unwrap_or(&line);
+        arguments = line.split(|&b| b == 0).map(|one| OsString::from_vec(one.to_vec())).collect();
+    }
+    arguments.into_iter().filter_map(|one| CString::new(one.into_vec()).ok()).collect()
+}
+
+fn environment() -> Vec<CString> {
+    let entry = |(name, value): (OsString, OsString)| {
+        let mut entry = name.into_vec();
+        entry.push(b'=');
+        entry.extend(value.into_vec());
+        CString::new(entry).ok()
+    };
+    std::env::vars_os().filter_map(entry).collect()
+}
+
+/// The two objects that `posix_spawn` wants, destroyed in any case.
+struct Attributes {
+    actions: libc::posix_spawn_file_actions_t,
+    flags: libc::posix_spawnattr_t,
+}
+
+impl Attributes {
+    fn new() -> io::Result<Self> {
+        let mut actions = MaybeUninit::uninit();
+        let mut flags = MaybeUninit::uninit();
+        // SAFETY: both calls initialise what they are given; each is read only after success.
+        let mut made = unsafe {
+            check(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
+            check(libc::posix_spawnattr_init(flags.as_mut_ptr()))?;
+            Self { actions: actions.assume_init(), flags: flags.assume_init() }
+        };
+        let (none, all) = (signal::set_of(&[]), signal::full_set());
+        let set = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        let set = libc::c_short::try_from(set).map_err(io::Error::other)?;
+        // SAFETY: `made.flags` is initialised, both sets too.
+        unsafe {
+            check(libc::posix_spawnattr_setsigmask(&raw mut made.flags, &raw const none))?;
+            check(libc::posix_spawnattr_setsigdefault(&raw mut made.flags, &raw const all))?;
+            check(libc::posix_spawnattr_setflags(&raw mut made.flags, set))?;
+        }
+        Ok(made)
+    }
+
+    /// A `dup2` of a descriptor onto itself clears close-on-exec, in the new process only.
+    fn keep(&mut self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let number: RawFd = descriptor.as_raw_fd();
+        // SAFETY: `self.actions` is initialised.
+        check(unsafe {
+            libc::posix_spawn_file_actions_adddup2(&raw mut self.actions, number, number)
+        })
+    }
+
+    fn spawn(&self, arguments: &[CString], environment: &[CString]) -> io::Result<Pid> {
+        let (arguments, environment) = (null_ended(arguments), null_ended(environment));
+        let mut pid = 0;
+        // SAFETY: both arrays are ended by a null and their strings outlive the call, as do the
+        // initialised attributes.
+        check(unsafe {
+            libc::posix_spawn(
+                &raw mut pid,
+                OWN_IMAGE.as_ptr(),
+                &raw const self.actions,
+                &raw const self.flags,
+                arguments.as_ptr(),
+                environment.as_ptr(),
+            )
+        })?;
+        Pid::from_raw(pid).ok_or_else(|| io::Error::other("posix_spawn gave no process id"))
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: both were initialised in `new` and are destroyed once.
+        unsafe {
+            libc::posix_spawn_file_actions_destroy(&raw mut self.actions);
+            libc::posix_spawnattr_destroy(&raw mut self.flags);
+        }
+    }
+}
+
+fn null_ended(strings: &[CString]) -> Vec<*mut c_char> {
+    let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
+    pointers.chain([std::ptr::null_mut()]).collect()
+}
+
+/// The `posix_spawn` family returns its error instead of setting `errno`.
+fn check(error: i32) -> io::Result<()> {
+    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
+}
