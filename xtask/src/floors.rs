@@ -24,13 +24,28 @@ pub(crate) const STOREYS: &[Storey] = &[
     Storey {
         package: "procession",
         floor: 2,
-        modules: &["channel", "frame", "function", "memory", "parcel", "sync", "wire"],
+        modules: &["channel", "frame", "function", "memory", "parcel", "sync", "value", "wire"],
     },
     // One process.
     Storey {
         package: "procession",
         floor: 3,
-        modules: &["child", "current", "ending", "entry", "launch", "plan", "process", "scope"],
+        modules: &[
+            "child",
+            "corridor",
+            "current",
+            "ending",
+            "entry",
+            "family",
+            "launch",
+            "panic_hook",
+            "plan",
+            "process",
+            "scope",
+            "server",
+            "stdio",
+            "world",
+        ],
     },
     // Many.
     Storey {
