@@ -42,4 +42,4 @@ impl From<postcard::Error> for FrameError {
 }
 
 #[cfg(any(test, fuzzing))]
-pub mod anything;
+pub(crate) mod anything;

@@ -39,6 +39,7 @@ mod fd;
 mod frame;
 mod function;
 mod launch;
+mod link;
 mod panic_hook;
 mod parcel;
 mod process;
@@ -64,5 +65,3 @@ pub use value::{Failure, Value};
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
-
-procession_sys::boot!(server::wake);
