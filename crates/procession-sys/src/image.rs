@@ -13,6 +13,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
 
 /// What an entry does: it reads its arguments from a parcel and answers with one.
 pub type Call = fn(Parcel) -> Parcel;
@@ -227,12 +228,43 @@ impl Module {
     }
 }
 
-/// The modules loaded now, the program itself first.
+/// What was loaded when somebody last looked.
+static SNAPSHOT: Mutex<Snapshot> = Mutex::new(Snapshot { changes: None, modules: Vec::new() });
+
+struct Snapshot {
+    /// How many modules had been loaded and unloaded by then.
+    changes: Option<(u64, u64)>,
+    modules: Vec<Module>,
+}
+
+/// Reads the modules loaded now, the program itself first.
 ///
-/// Read anew at each call: a list kept would miss what `dlopen` adds, and reading costs a few
-/// microseconds.
+/// A child that was forked finds them as its server saw them, and asks the loader only whether
+/// that still holds.
 fn with_modules<T>(read: impl FnOnce(&[Module]) -> T) -> T {
-    read(&modules())
+    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
+    let changes = changes();
+    if snapshot.changes != Some(changes) {
+        *snapshot = Snapshot { changes: Some(changes), modules: modules() };
+    }
+    read(&snapshot.modules)
+}
+
+/// How many modules have been loaded and unloaded so far.
+fn changes() -> (u64, u64) {
+    unsafe extern "C" fn first(
+        info: *mut libc::dl_phdr_info,
+        _size: usize,
+        changes: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the loader passes a valid `info`; `changes` is what is passed below.
+        unsafe { *changes.cast::<(u64, u64)>() = ((*info).dlpi_adds, (*info).dlpi_subs) };
+        1
+    }
+    let mut changes = (0, 0);
+    // SAFETY: `first` has the right signature and is given the pair it expects.
+    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut changes).cast()) };
+    changes
 }
 
 pub(crate) fn modules() -> Vec<Module> {
