@@ -40,6 +40,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "entry",
             "family",
             "launch",
+            "limits",
             "link",
             "panic_hook",
             "plan",
