@@ -33,6 +33,7 @@ pub(crate) const STOREYS: &[Storey] = &[
         package: "procession",
         floor: 3,
         modules: &[
+            "asynchronous",
             "child",
             "corridor",
             "current",
@@ -48,6 +49,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "scope",
             "server",
             "stdio",
+            "wait_any",
             "world",
         ],
     },

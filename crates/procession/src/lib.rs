@@ -29,6 +29,8 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod child;
 mod corridor;
 mod current;
@@ -48,6 +50,7 @@ mod scope;
 mod server;
 mod stdio;
 mod value;
+mod wait_any;
 mod world;
 
 pub use child::Child;
@@ -64,6 +67,7 @@ pub use process::{Process, Run};
 pub use scope::{Scope, scope};
 pub use stdio::Stdio;
 pub use value::{Failure, Value};
+pub use wait_any::wait_any;
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
