@@ -8,7 +8,7 @@
 //! | room | what it is for |
 //! |---|---|
 //! | [`image`] | which function is that, in another process of the same program |
-//! | [`boot`] | waking before `main` in a program that was started as a server or child |
+//! | [`mod@boot`] | waking before `main` in a program that was started as a server or child |
 //! | [`spawn`] | running this very program once more |
 //! | [`fork`] | splitting a single-threaded process |
 //! | [`thread`] | the proof that a process has one thread |

@@ -6,6 +6,7 @@
 //! the process ends in an orderly way, it waits for its non-daemons.
 
 use crate::frame::{Hello, Order};
+use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Waiting};
@@ -121,7 +122,10 @@ fn start() -> Result<Server, LinkError> {
     })?;
     let (control, there) = parcel::pair().map_err(system("making the control socket"))?;
     let main = life::pidfd(Pid::own()).ok();
-    let pid = spawn::own_image(Role::Server, there.as_fd(), main.as_ref().map(AsFd::as_fd))
+    let environment =
+        Environment::default().to_block().map_err(system("reading the environment"))?;
+    let guarded = main.as_ref().map(AsFd::as_fd);
+    let pid = spawn::own_image(Role::Server, there.as_fd(), guarded, &environment)
         .map_err(system("starting the fork server (/proc/self/exe)"))?;
     drop(there);
     let pidfd = life::pidfd(pid).ok();

@@ -22,18 +22,47 @@ pub(crate) fn capture() -> io::Result<World> {
     })
 }
 
-/// Makes this process's own what its parent sent.
-pub(crate) fn apply(world: &World) -> io::Result<()> {
-    inherit::set_umask(world.umask);
-    inherit::set_limits(&world.limits)?;
-    inherit::set_nice(world.nice)?;
-    inherit::set_affinity(&world.affinity)
+/// What a process has before it takes anything over: read once by the server, found by the
+/// children that it forks, so that a child changes only what differs.
+#[derive(Debug)]
+pub(crate) struct Present {
+    world: World,
+    environment: Vec<u8>,
+    /// None where constructors of the program have started threads.
+    proof: Option<SingleThreaded>,
 }
 
-/// Replaces the environment by a block as [`Environment::to_block`] makes it.
-pub(crate) fn apply_environment(block: &[u8]) -> io::Result<()> {
-    inherit::set_environment(&SingleThreaded::prove()?, block.to_vec());
-    Ok(())
+impl Present {
+    pub(crate) fn read() -> io::Result<Self> {
+        let environment = Environment::default().to_block()?;
+        Ok(Self { world: capture()?, environment, proof: SingleThreaded::prove().ok() })
+    }
+
+    /// Whether this process has one thread.
+    pub(crate) fn proof(&self) -> Option<&SingleThreaded> {
+        self.proof.as_ref()
+    }
+
+    /// Makes this process's own what its parent sent.
+    pub(crate) fn take_over(&self, new: &World, environment: &[u8]) -> io::Result<()> {
+        let old = &self.world;
+        if new.umask != old.umask {
+            inherit::set_umask(new.umask);
+        }
+        inherit::set_limits(&new.limits, &old.limits)?;
+        if new.nice != old.nice {
+            inherit::set_nice(new.nice)?;
+        }
+        if new.affinity != old.affinity {
+            inherit::set_affinity(&new.affinity)?;
+        }
+        if environment == self.environment {
+            return Ok(());
+        }
+        let threads = || io::Error::other("constructors of the program have started threads");
+        inherit::set_environment(self.proof().ok_or_else(threads)?, environment.to_vec());
+        Ok(())
+    }
 }
 
 /// What a plan changes in the environment.
