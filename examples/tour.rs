@@ -168,7 +168,7 @@ fn observed_tour() -> Result<(), Box<dyn Error>> {
     }
     let (servers, later) = left.later;
     println!("\nWhat is left, as a second process sees it from outside\n");
-    println!("The tour has ended; its fork servers ({servers}) were gone {later:.0?} after it.");
+    println!("The tour has ended; {servers} processes that served it were gone {later:.0?} later.");
     let processes = left.processes.join(", ");
     println!("processes:       {}", if processes.is_empty() { "none" } else { &processes });
     for (kind, entries) in

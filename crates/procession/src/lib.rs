@@ -65,3 +65,8 @@ pub use value::{Failure, Value};
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
+
+// The documents' own programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-python.md")]
+struct FromPython;
