@@ -70,3 +70,7 @@ pub use frame::anything::read_anything;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/from-python.md")]
 struct FromPython;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
