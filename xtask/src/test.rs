@@ -15,6 +15,6 @@ pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
     machine::make_ready(root)?;
     // Without a choice of targets: named ones would leave out the examples that tests run. Benches
     // are not run: they measure, and a measurement is no test.
-    Line::of("cargo test --workspace").run(root)?;
+    Line::of("cargo test --workspace --all-features").run(root)?;
     Ok(())
 }

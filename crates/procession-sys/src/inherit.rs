@@ -51,14 +51,14 @@ pub fn set_umask(mask: u32) {
 const RESOURCES: [Resource; 16] = [
     Resource::Cpu,
     Resource::Fsize,
+    Resource::As,
+    Resource::Core,
+    Resource::Nofile,
     Resource::Data,
     Resource::Stack,
-    Resource::Core,
     Resource::Rss,
     Resource::Nproc,
-    Resource::Nofile,
     Resource::Memlock,
-    Resource::As,
     Resource::Locks,
     Resource::Sigpending,
     Resource::Msgqueue,
@@ -66,6 +66,17 @@ const RESOURCES: [Resource; 16] = [
     Resource::Rtprio,
     Resource::Rttime,
 ];
+
+/// Where in [`limits`] the processor time stands, in seconds.
+pub const CPU_TIME: usize = 0;
+/// Where in [`limits`] the size of a file stands, in bytes.
+pub const FILE_SIZE: usize = 1;
+/// Where in [`limits`] the address space stands, in bytes.
+pub const MEMORY: usize = 2;
+/// Where in [`limits`] the size of a core dump stands, in bytes.
+pub const CORE_SIZE: usize = 3;
+/// Where in [`limits`] the number of open files stands.
+pub const OPEN_FILES: usize = 4;
 
 unsafe extern "C" {
     /// The C library's environment, `environ(7)`.

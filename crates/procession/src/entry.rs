@@ -15,7 +15,7 @@ use procession_sys::exit::now;
 use procession_sys::image::{Entry, Key};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::{inherit, overflow, signal};
+use procession_sys::{abort, inherit, overflow, signal};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +82,7 @@ fn run(start: Parcel, parent: Option<OwnedFd>, present: &Present) -> i32 {
     overflow::report_to(corridor);
     let prepared = match Order::read(&bytes) {
         Ok(Order::Start(start)) => prepare(&start, descriptors, parent, present)
+            .and_then(|calls| report_want_of_memory(&start, corridor).map(|()| calls))
             .map(|calls| (calls, bytes.len() - start.arguments.len())),
         Ok(_) => Err("its start is another order".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -119,7 +120,7 @@ fn prepare(
     present
         .take_over(&head.world, start.environment)
         .map_err(|error| format!("what it takes over from its parent: {error}"))?;
-    inherit::set_thread_name(head.name);
+    present.show(head.name);
     let parent_id = u32::try_from(head.parent.0).unwrap_or_default();
     current::set(Own {
         name: head.name.to_owned(),
@@ -134,6 +135,15 @@ fn prepare(
     };
     let setup = head.setup().transpose().map(find).transpose()?;
     Ok(Calls { setup, function: find(head.function())? })
+}
+
+/// A child with a limit on its memory tells when that is why it aborts.
+fn report_want_of_memory(start: &Start<'_>, corridor: BorrowedFd<'static>) -> Result<(), String> {
+    if !start.head.world.reports_want_of_memory {
+        return Ok(());
+    }
+    abort::report_to(corridor, [parcel::INLINE, Answer::out_of_memory()])
+        .map_err(|error| format!("its report of a failed allocation: {error}"))
 }
 
 /// Takes the working directory and the standard streams.
