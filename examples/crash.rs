@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example crash -- [DIR]`
 
-use procession::{Process, Stdio};
+use procession::{Limits, Process, Stdio};
 use std::error::Error;
 
 #[path = "support/files.rs"]
@@ -42,6 +42,14 @@ fn overflow() -> Count {
     Count { words: deeper(1), ..Count::default() }
 }
 
+/// Keeps all that it ever had.
+fn hoard() -> Count {
+    let mut kept = Vec::new();
+    loop {
+        kept.push(vec![kept.len(); 1 << 16]);
+    }
+}
+
 /// Never comes back; somebody will lose patience.
 fn hang() -> Count {
     loop {
@@ -52,15 +60,20 @@ fn hang() -> Count {
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // The error has the message and the place: what panics print is not needed.
     let panic = Process::new(panic, ()).name("panic").stderr(Stdio::Null).start()?;
-    let abort = Process::new(abort, ()).name("abort").start()?;
+    // Nobody is to find core dumps of what crashes on purpose.
+    let none = Limits::new().core_size(0);
+    let abort = Process::new(abort, ()).name("abort").limits(none).start()?;
     // Piped and left alone, its last words become part of the error.
     let exit = Process::new(exit, ()).name("exit").stderr(Stdio::Piped).start()?;
-    let overflow = Process::new(overflow, ()).name("overflow").stderr(Stdio::Null).start()?;
+    let overflow =
+        Process::new(overflow, ()).name("overflow").limits(none).stderr(Stdio::Null).start()?;
+    let little = none.memory(256 << 20);
+    let hoard = Process::new(hoard, ()).name("hoard").limits(little).stderr(Stdio::Null).start()?;
     let hang = Process::new(hang, ()).name("hang").start()?;
     let steady = Process::new(count, ()).name("steady").start()?;
 
     hang.kill()?;
-    for child in [panic, abort, exit, overflow, hang, steady] {
+    for child in [panic, abort, exit, overflow, hoard, hang, steady] {
         let name = child.name().to_owned();
         match child.join() {
             Ok(count) => println!("process `{name}` found {count}"),

@@ -5,7 +5,7 @@
 //! program to the observer (`PR_SET_CHILD_SUBREAPER`), so that none can hide.
 
 use rustix::io::Errno;
-use rustix::process::{self, Resource, Rlimit, WaitOptions};
+use rustix::process::{self, WaitOptions};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsString;
@@ -43,8 +43,6 @@ pub(crate) fn is_observed() -> bool {
 /// Runs this program once more, and observes it till nobody of it is left.
 pub(crate) fn observe() -> Result<Left, Box<dyn Error>> {
     process::set_child_subreaper(Some(process::getpid()))?;
-    // Whoever crashes on purpose needs no core dump.
-    process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     let own = format!("procession-tour-{}", std::process::id());
     let temporary = std::env::temp_dir().join(own);
     fs::create_dir(&temporary)?;

@@ -162,6 +162,7 @@ fn every_worker_that_crashes_is_named_and_the_others_are_not_harmed() {
     assert_says(line("exit"), &["exited with code 3", "last words"]);
     assert_says(&text, &["\n  there is no such thing as a table of contents\n"]);
     assert_says(line("overflow"), &["overflowed the stack"]);
+    assert_says(line("hoard"), &["memory could not be allocated"]);
     assert_says(line("hang"), &["killed by signal 9 (SIGKILL)"]);
     assert_says(line("steady"), &[FOUND]);
 }
