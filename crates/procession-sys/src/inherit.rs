@@ -35,7 +35,9 @@ pub fn enter(directory: &OwnedFd) -> io::Result<()> {
 pub fn umask() -> io::Result<u32> {
     // The line is the second, so the first page of the file has it.
     let mut start = [0; 512];
-    let length = File::open("/proc/self/status")?.read(&mut start)?;
+    let mut file = File::open("/proc/self/status")
+        .map_err(|error| io::Error::new(error.kind(), format!("/proc/self/status: {error}")))?;
+    let length = file.read(&mut start)?;
     let text = String::from_utf8_lossy(&start[..length]);
     let line = text.lines().find_map(|line| line.strip_prefix("Umask:"));
     line.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok())
