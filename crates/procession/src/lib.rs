@@ -71,3 +71,12 @@ pub use wait_any::wait_any;
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
+
+// The documents' own programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-python.md")]
+struct FromPython;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
