@@ -14,7 +14,6 @@ mod nursery;
 
 use crate::entry;
 use crate::frame::{Answer, Hello, Order, Report, Start};
-use crate::world::Present;
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::life::{self, Pid};
@@ -37,7 +36,11 @@ const DAEMON_GRACE: Duration = Duration::from_secs(1);
 /// Wakes in a process that the boot constructor found to be one of ours.
 fn wake(boot: Boot) -> ! {
     match boot.role {
-        Role::Child => entry::live(boot, None),
+        Role::Child => match entry::prepare() {
+            Ok(present) => entry::live(boot, &present),
+            // Whoever asked for the child hears of its end.
+            Err(_no_proc) => exit(1),
+        },
         Role::Server => {
             let served = Server::open(boot).and_then(|mut server| server.serve());
             exit(i32::from(served.is_err()))
@@ -103,7 +106,7 @@ impl Server {
             control: boot.socket,
             main: boot.guarded,
             children,
-            nursery: Nursery::new(Present::read()?),
+            nursery: Nursery::new(entry::prepare()?),
             wards: BTreeMap::new(),
             unsent: Vec::new(),
             phase: Phase::Serving,

@@ -95,7 +95,7 @@ fn forked(present: &Present, main: Option<&OwnedFd>) -> io::Result<Newborn> {
         Fork::Child => {
             // What else this process's memory owns is never dropped: `live` does not return.
             let guarded = main.and_then(|main| main.try_clone().ok());
-            entry::live(Boot { role: Role::Child, socket, guarded, starter }, Some(present))
+            entry::live(Boot { role: Role::Child, socket, guarded, starter }, present)
         }
     }
 }
