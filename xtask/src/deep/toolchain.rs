@@ -1,0 +1,120 @@
+//! Finds the toolchains and cargo commands that some steps need, and says how to get them.
+
+use std::path::Path;
+
+use crate::line::Line;
+use crate::machine;
+
+/// What a step needs and does not find, and how to get it.
+#[derive(Debug)]
+pub(super) struct Missing(pub(super) String);
+
+/// Debian's compiler that follows the browsers' needs, and its cargo.
+const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web"];
+
+/// Whether a nightly toolchain is installed.
+pub(super) fn nightly(root: &Path) -> Result<(), Missing> {
+    works(root, "cargo +nightly --version", "rustup toolchain install nightly")
+}
+
+/// Whether the standard library for `target` is installed.
+pub(super) fn target(root: &Path, target: &str) -> Result<(), Missing> {
+    let installed = Line::of("rustup target list --installed").output(root).unwrap_or_default();
+    let is_there = installed.lines().any(|line| line == target);
+    is_there.then_some(()).ok_or_else(|| {
+        Missing(format!("the target {target} is not installed: rustup target add {target}"))
+    })
+}
+
+/// Whether a cargo command is installed, where `package` brings it.
+pub(super) fn subcommand(root: &Path, version: &str, package: &str) -> Result<(), Missing> {
+    works(root, version, &format!("cargo install --locked {package}"))
+}
+
+/// Whether the command line `asked` is green; if not, `install` is how to get it.
+pub(super) fn works(root: &Path, asked: &str, install: &str) -> Result<(), Missing> {
+    let found = Line::of(asked).output(root).is_some();
+    found.then_some(()).ok_or_else(|| Missing(format!("`{asked}` does not work: {install}")))
+}
+
+/// Cargo of the oldest toolchain that the workspace claims: rustup's if it has it, else Debian's,
+/// which is installed if need be.
+pub(super) fn oldest(root: &Path) -> Result<Line, Missing> {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml"))
+        .map_err(|error| Missing(format!("Cargo.toml cannot be read: {error}")))?;
+    let wanted = claimed(&manifest)
+        .ok_or_else(|| Missing("Cargo.toml has no `rust-version = \"…\"`".to_owned()))?;
+    let installed = Line::of("rustup toolchain list").output(root).unwrap_or_default();
+    if let Some(name) = installed.split_whitespace().find(|name| is_version(name, wanted)) {
+        return Ok(Line::of("cargo").arg(format!("+{name}")));
+    }
+    let debian = || {
+        let version = Line::of("/usr/bin/rustc --version").output(root).unwrap_or_default();
+        version.split_whitespace().nth(1).is_some_and(|version| is_version(version, wanted))
+    };
+    if !debian() {
+        let policy = Line::of("apt-cache policy rustc-web").output(root).unwrap_or_default();
+        if !candidate(&policy).is_some_and(|version| is_version(version, wanted)) {
+            return Err(Missing(format!(
+                "neither rustup nor Debian's rustc-web has {wanted}: rustup toolchain install {wanted}"
+            )));
+        }
+        machine::install(root, DEBIAN_PACKAGES).map_err(|error| Missing(error.to_string()))?;
+        if !debian() {
+            return Err(Missing(format!(
+                "rustc-web is installed, but /usr/bin/rustc is not {wanted}"
+            )));
+        }
+    }
+    Ok(Line::of("/usr/bin/cargo").env("RUSTC", "/usr/bin/rustc"))
+}
+
+/// The version in a line `rust-version = "1.85"`.
+fn claimed(manifest: &str) -> Option<&str> {
+    let line = manifest.lines().find(|line| line.trim_start().starts_with("rust-version"))?;
+    line.split('"').nth(1)
+}
+
+/// The version that apt would install.
+fn candidate(policy: &str) -> Option<&str> {
+    policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:")).map(str::trim)
+}
+
+/// Whether `version` is `wanted` or one of its patches: `1.85.0+dfsg` is 1.85, `1.850` is not.
+fn is_version(version: &str, wanted: &str) -> bool {
+    let rest = version.strip_prefix(wanted);
+    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_recognised_with_what_follows_it() {
+        for version in ["1.85", "1.85.0", "1.85-x86_64-unknown-linux-gnu", "1.85.0+dfsg3-1~deb12u3"]
+        {
+            assert!(is_version(version, "1.85"), "{version}");
+        }
+        for version in ["1.8", "1.850.0", "1.95.0", "stable", "(none)"] {
+            assert!(!is_version(version, "1.85"), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_claimed_version_and_the_candidate_are_read() {
+        assert_eq!(claimed("[workspace.package]\nrust-version = \"1.85\"\n"), Some("1.85"));
+        assert_eq!(claimed("edition = \"2024\"\n"), None);
+        let policy = "rustc-web:\n  Installed: (none)\n  Candidate: 1.85.0+dfsg3\n";
+        assert_eq!(candidate(policy), Some("1.85.0+dfsg3"));
+    }
+
+    #[test]
+    fn what_does_not_work_comes_with_how_to_get_it() {
+        let root = Path::new("/");
+        let Err(Missing(what)) = works(root, "no-such-program --version", "get it") else {
+            panic!("there is no such program")
+        };
+        assert_eq!(what, "`no-such-program --version` does not work: get it");
+    }
+}
