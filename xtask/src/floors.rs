@@ -24,7 +24,9 @@ pub(crate) const STOREYS: &[Storey] = &[
     Storey {
         package: "procession",
         floor: 2,
-        modules: &["channel", "frame", "function", "memory", "parcel", "sync", "value", "wire"],
+        modules: &[
+            "channel", "fd", "frame", "function", "memory", "parcel", "sync", "value", "wire",
+        ],
     },
     // One process.
     Storey {
@@ -38,6 +40,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "entry",
             "family",
             "launch",
+            "link",
             "panic_hook",
             "plan",
             "process",

@@ -103,7 +103,7 @@ macro_rules! boot {
 
         #[used]
         #[unsafe(link_section = ".init_array")]
-        static CONSTRUCTOR: $crate::boot::Constructor = constructor;
+        pub(crate) static CONSTRUCTOR: $crate::boot::Constructor = constructor;
     };
 }
 

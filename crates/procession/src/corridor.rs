@@ -6,7 +6,7 @@
 
 use crate::ending::{Ending, Exit, verdict};
 use crate::frame::{Answer, Order, Report, Returned};
-use crate::launch::Server;
+use crate::link::Server;
 use crate::stdio::Drain;
 use procession_sys::life;
 use procession_sys::parcel::{self, Waiting};

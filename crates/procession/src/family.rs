@@ -5,7 +5,7 @@
 
 use crate::current::ProcessInfo;
 use crate::frame::Order;
-use crate::launch::{self, Server};
+use crate::link::{self, Server};
 use procession_sys::parcel::{self, Waiting};
 use std::os::fd::AsFd;
 
@@ -28,7 +28,7 @@ use std::os::fd::AsFd;
 /// ```
 pub fn active_children() -> Vec<ProcessInfo> {
     // A server that is gone took its daemons along, and nobody can speak for the others.
-    launch::alive().iter().filter_map(|server| ask(server)).flatten().collect()
+    link::alive().iter().filter_map(|server| ask(server)).flatten().collect()
 }
 
 fn ask(server: &Server) -> Option<Vec<ProcessInfo>> {

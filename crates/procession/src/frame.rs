@@ -42,7 +42,4 @@ impl From<postcard::Error> for FrameError {
 }
 
 #[cfg(any(test, fuzzing))]
-mod anything;
-#[cfg(any(test, fuzzing))]
-#[cfg_attr(not(fuzzing), expect(unused_imports, reason = "the fuzz target's door"))]
-pub use anything::read_anything;
+pub(crate) mod anything;

@@ -4,11 +4,10 @@
 //! holds: the program has one fork server, made when it is first needed and made again when it is
 //! gone; a start that was not confirmed did not run, so asking again starts it at most once.
 
-mod link;
-
 use crate::corridor::Corridor;
 use crate::current::{self, current};
 use crate::frame::{Head, Report, StartMethod};
+use crate::link::{self, LinkError};
 use crate::parcel::EncodeError;
 use crate::stdio::{Stdio, Stream};
 use crate::world::{self, Environment};
@@ -21,8 +20,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-pub(crate) use link::{Server, alive};
 
 /// How often a start is tried when the server dies under it.
 const TRIES: usize = 3;
@@ -165,6 +162,15 @@ pub(crate) enum Cause {
     NotStarted(String),
     /// There is no server, or not one of this program.
     Server(String),
+}
+
+impl From<LinkError> for Cause {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::System { doing, source } => Self::System { doing, source },
+            LinkError::Server(why) => Self::Server(why),
+        }
+    }
 }
 
 impl StartError {

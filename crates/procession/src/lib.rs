@@ -39,6 +39,7 @@ mod fd;
 mod frame;
 mod function;
 mod launch;
+mod link;
 mod panic_hook;
 mod parcel;
 mod process;
@@ -63,6 +64,4 @@ pub use stdio::Stdio;
 pub use value::{Failure, Value};
 
 #[cfg(fuzzing)]
-pub use frame::read_anything;
-
-procession_sys::boot!(server::wake);
+pub use frame::anything::read_anything;

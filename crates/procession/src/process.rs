@@ -138,7 +138,6 @@ impl Process<()> {
     /// A process that will call `function` with `arguments`, a tuple.
     #[doc(alias = "target")]
     #[doc(alias = "args")]
-    #[expect(clippy::new_ret_no_self, reason = "the value's type comes from the function")]
     #[expect(clippy::needless_pass_by_value, reason = "arguments are given away")]
     pub fn new<F, A>(function: F, arguments: A) -> Process<F::Output>
     where

@@ -28,11 +28,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::exit;
 use std::time::{Duration, Instant};
 
+procession_sys::boot!(wake);
+
 /// How long a daemon has from SIGTERM to SIGKILL when its program ends. Python waits for ever.
 const DAEMON_GRACE: Duration = Duration::from_secs(1);
 
 /// Wakes in a process that the boot constructor found to be one of ours.
-pub(crate) fn wake(boot: Boot) -> ! {
+fn wake(boot: Boot) -> ! {
     match boot.role {
         Role::Child => entry::live(boot),
         Role::Server => {

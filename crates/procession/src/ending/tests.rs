@@ -3,6 +3,9 @@
 use super::*;
 use crate::frame::Report;
 
+/// Makes an answer of its reason.
+type Wording = fn(String) -> Answer;
+
 fn panic() -> Panic {
     let place = Some(("src/lib.rs".to_owned(), 3, 7));
     Panic { message: "boom".to_owned(), place, thread: Some("main".to_owned()), backtrace: None }
@@ -48,8 +51,7 @@ fn a_value_that_arrived_is_delivered_however_the_process_left() {
 #[test]
 fn any_other_answer_decides_however_the_process_left() {
     let text = || "why".to_owned();
-    type Cell = (fn(String) -> Answer, Ending);
-    let cells: [Cell; 5] = [
+    let cells: [(Wording, Ending); 5] = [
         (|_| Answer::Panicked(panic()), Ending::Panicked(panic())),
         (Answer::Refused, Ending::Refused(text())),
         (Answer::Unencodable, Ending::Undecodable(text())),

@@ -5,7 +5,6 @@
 //! user's; the lock is held for a look and a change, never while a server is being started; when
 //! the process ends in an orderly way, it waits for its non-daemons.
 
-use super::Cause;
 use crate::frame::{Hello, Order};
 use procession_sys::boot::{self, Role};
 use procession_sys::life::{self, Pid};
@@ -29,6 +28,15 @@ struct Links {
     starting: Option<Pid>,
     /// The newest last. Older ones still have children of theirs.
     servers: Vec<Arc<Server>>,
+}
+
+/// There is no fork server to be had.
+#[derive(Debug)]
+pub(crate) enum LinkError {
+    /// The kernel refused something.
+    System { doing: &'static str, source: io::Error },
+    /// What was started is no server of this program.
+    Server(String),
 }
 
 /// A fork server of this process.
@@ -69,7 +77,7 @@ fn links() -> MutexGuard<'static, Links> {
 }
 
 /// The server for a start now: the newest, unless the process has become somebody else since.
-pub(super) fn server() -> Result<Arc<Server>, Cause> {
+pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
     let own = Pid::own();
     let mut links = links();
     loop {
@@ -100,16 +108,16 @@ pub(crate) fn alive() -> Vec<Arc<Server>> {
 }
 
 /// A server that has hung up is asked no more.
-pub(super) fn forget(gone: &Arc<Server>) {
+pub(crate) fn forget(gone: &Arc<Server>) {
     links().servers.retain(|server| !Arc::ptr_eq(server, gone));
 }
 
-fn start() -> Result<Server, Cause> {
-    let system = |doing| move |source| Cause::System { doing, source };
-    boot::keep(&crate::CONSTRUCTOR);
+fn start() -> Result<Server, LinkError> {
+    let system = |doing| move |source| LinkError::System { doing, source };
+    boot::keep(&crate::server::CONSTRUCTOR);
     exit::at_exit(wait_for_others).map_err(system("registering the exit handler"))?;
     let module = image::main_module().ok_or_else(|| {
-        Cause::Server("this program's file cannot be read: is /proc mounted?".to_owned())
+        LinkError::Server("this program's file cannot be read: is /proc mounted?".to_owned())
     })?;
     let (control, there) = parcel::pair().map_err(system("making the control socket"))?;
     let main = life::pidfd(Pid::own()).ok();
@@ -120,13 +128,13 @@ fn start() -> Result<Server, Cause> {
     let server = Server { control, pidfd, owner: Pid::own(), identity: inherit::identity() };
     match greeting(&server) {
         Ok(Some(found)) if found == module.to_bytes() => Ok(server),
-        Ok(Some(_)) => Err(Cause::Server("it runs another build of this program".to_owned())),
-        Ok(None) => Err(Cause::Server(
+        Ok(Some(_)) => Err(LinkError::Server("it runs another build of this program".to_owned())),
+        Ok(None) => Err(LinkError::Server(
             "this program, started again, does not wake as one of procession's: it was started \
              through a loader or an interpreter"
                 .to_owned(),
         )),
-        Err(source) => Err(Cause::System { doing: "waiting for the fork server", source }),
+        Err(source) => Err(LinkError::System { doing: "waiting for the fork server", source }),
     }
 }
 
