@@ -260,6 +260,33 @@ fn a_grandchild_that_keeps_the_corridor_open_holds_nobody_up() {
 }
 
 #[test]
+fn a_foreign_fork_that_holds_everything_does_not_keep_its_parent_from_ending() {
+    let fork_after_start = |mut line: Fd<UnixStream>, method: StartMethod| {
+        let alone = SingleThreaded::prove().expect("one thread");
+        // So that there is a fork server whose socket the fork holds.
+        let own = Process::new(|| 2, ()).start_method(method).start().expect("a child");
+        let value = own.join().expect("a value");
+        match fork(&alone).expect("a fork") {
+            Fork::Child => {
+                tell(&mut line);
+                wait_to_be_told(&mut line);
+                exit::now(0);
+            }
+            Fork::Parent(_) => value,
+        }
+    };
+    for method in METHODS {
+        let (mut events, line) = line();
+        let plan = Process::new(fork_after_start, (line, method)).start_method(method);
+        let child = plan.start().expect("a child");
+        events.wait("the foreign fork");
+        assert_eq!(join(child).expect("a value"), 2, "{method}");
+        events.tell();
+        events.wait_for_end("the foreign fork");
+    }
+}
+
+#[test]
 fn a_process_that_closes_its_descriptors_ends_without_a_value() {
     let close_all = || {
         descriptor::close_all_but(&[]).expect("closed");
@@ -288,9 +315,6 @@ fn corridors() -> Vec<i32> {
 fn a_process_that_writes_nonsense_into_its_corridor_is_undecodable() {
     let babble = || {
         for number in corridors() {
-            let path = format!("/proc/self/fd/{number}");
-            assert!(std::fs::write(path, b"x").is_err(), "a socket cannot be opened");
-            // Through standard output, which the corridor becomes.
             let socket = rustix::process::pidfd_open(
                 rustix::process::getpid(),
                 rustix::process::PidfdFlags::empty(),

@@ -1,11 +1,13 @@
 //! The fork server, seen from the program that it serves: what it leaves alone, and its death.
 
 use crate::support::{
-    METHODS, alone, gone, join, kill, line, own_status, server_of, status, stay, stay_until_told,
-    within,
+    Line, METHODS, alone, gone, join, kill, line, own_status, server_of, status, stay,
+    stay_until_told, tell, within,
 };
-use procession::{Process, active_children};
+use procession::{Fd, Process, active_children};
 use rustix::process::WaitOptions;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
@@ -203,6 +205,50 @@ fn the_program_gets_no_signal_handler_and_no_panic_hook() {
         assert_eq!(signals(), before, "blocked, ignored and caught signals");
         assert_eq!(own_panic(), 2, "the program's own hook is in place");
         drop(std::panic::take_hook());
+    });
+}
+
+/// How often the threads of a process have been taken off a processor, hence woken.
+fn switches(id: u32) -> u64 {
+    ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"]
+        .map(|field| status(id, field).parse::<u64>().expect("a number"))
+        .iter()
+        .sum()
+}
+
+#[test]
+fn a_server_with_nothing_to_do_does_nothing() {
+    let echo = |mut line: Fd<UnixStream>| {
+        let mut byte = [0];
+        while line.read(&mut byte).expect("the line") == 1 {
+            tell(&mut line);
+        }
+    };
+    alone(|| {
+        let (mut events, line) = line();
+        let child = Process::new(echo, (line,)).start().expect("a child");
+        let server = server_of(&child);
+        // Its last work is to make spare children, of which the kernel's list tells.
+        let list = format!("/proc/{server}/task/{server}/children");
+        within("spare children", move || {
+            while std::fs::read_to_string(&list).expect("a list").split_whitespace().count() < 5 {
+                std::thread::yield_now();
+            }
+        });
+        let mut before = switches(server);
+        let talk = |events: &mut Line| {
+            for _ in 0..2_000 {
+                events.tell();
+                events.wait("an echo");
+            }
+        };
+        // The last spare may still have been on its way when it was counted.
+        talk(&mut events);
+        before = before.max(switches(server));
+        talk(&mut events);
+        assert_eq!(switches(server), before, "the server woke while nobody asked for anything");
+        drop(events);
+        join(child).expect("it ends");
     });
 }
 

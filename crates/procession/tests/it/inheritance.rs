@@ -87,6 +87,23 @@ fn processors_are_the_parents_present_ones() {
 }
 
 #[test]
+fn a_child_acts_as_the_user_that_its_parent_is_now() {
+    alone(|| {
+        warm_up();
+        let user = || rustix::process::geteuid().as_raw();
+        // Only root can become somebody else; anybody else stays who they are.
+        let other = if user() == 0 { 65_534 } else { user() };
+        let other = rustix::process::Uid::from_raw(other);
+        rustix::thread::set_thread_res_uid(other, other, other).expect("another user");
+        for method in METHODS {
+            let there =
+                in_child(method, || Process::new(|| rustix::process::geteuid().as_raw(), ()));
+            assert_eq!(there, user(), "{method}");
+        }
+    });
+}
+
+#[test]
 fn command_line_arguments_are_the_parents() {
     let own: Vec<String> = std::env::args().collect();
     for method in METHODS {
