@@ -79,14 +79,21 @@ fn install(signal: i32) -> io::Result<()> {
 
 extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel hands a SA_SIGINFO handler valid pointers to both.
-    let (fault, stack) = unsafe { ((*info).si_addr().addr(), stack_pointer(context)) };
+    let (code, fault, stack) =
+        unsafe { ((*info).si_code, (*info).si_addr().addr(), stack_pointer(context)) };
     let top = TOP.load(Ordering::Relaxed);
-    if fault < top && fault.abs_diff(stack) <= NEAR && stack < top {
+    let sent = code <= 0;
+    if !sent && fault < top && fault.abs_diff(stack) <= NEAR && stack < top {
         report();
     }
     // Back to the default action: the same access faults again at once and ends the process.
     // SAFETY: `signal` is allowed in a handler.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
+    if sent {
+        // Somebody's `kill` does not come again by itself; blocked here, it waits for our return.
+        // SAFETY: `raise` is allowed in a handler.
+        unsafe { libc::raise(signal) };
+    }
 }
 
 fn report() {
