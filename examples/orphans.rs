@@ -17,8 +17,10 @@
 mod campaign;
 #[path = "orphans/host.rs"]
 mod host;
+#[allow(dead_code, reason = "other observers use more of it")]
 #[path = "support/observer.rs"]
 mod observer;
+#[allow(dead_code, reason = "other observers use more of it")]
 #[path = "support/program.rs"]
 mod program;
 
@@ -37,7 +39,7 @@ struct Request {
     campaigns: Vec<Campaign>,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {

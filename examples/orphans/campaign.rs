@@ -4,9 +4,9 @@
 //! holds: a round ends with nothing of its tree alive, because what should not be there is killed
 //! after it was counted.
 
-use crate::host::{LEAKER, LEAKERS, Tree, WORKER};
-use crate::observer::Stat;
-use crate::program::{PATIENCE, Program};
+use super::host::{LEAKER, LEAKERS, Tree, WORKER};
+use super::observer::Stat;
+use super::program::{PATIENCE, Program};
 use rustix::process::{Signal, WaitOptions, wait};
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
@@ -148,13 +148,13 @@ fn kill(campaign: Campaign, program: &mut Program, moments: &mut Moments) {
     members.retain(|member| member.name == "forkserver" && member.parent == main);
     assert_eq!(members.len(), usize::from(with_server), "one fork server: {members:?}");
     if campaign == Campaign::Both && moments.coin() {
-        program.kill();
+        program.signal(Signal::KILL);
     }
     members.iter().for_each(|server| server.signal(Signal::KILL));
     if campaign == Campaign::Server {
         pause(program, moments);
     }
-    program.kill();
+    program.signal(Signal::KILL);
 }
 
 fn judge_workers(lines: &[String], remains: &mut Remains) {

@@ -5,10 +5,10 @@
 //! waited for.
 
 use super::observer::{Observed, readable};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::io::{BufRead, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,9 +48,9 @@ impl Program {
         i32::try_from(self.child.id()).expect("a process id")
     }
 
-    /// The writing end of its input, if the command said that it is piped.
-    pub(crate) fn input(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
+    /// Ends its input, which is open till then if the command said that it is piped.
+    pub(crate) fn end_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     /// Waits until it has printed `line` `count` times in all.
@@ -75,16 +75,18 @@ impl Program {
         readable(self.pidfd.as_fd(), deadline)
     }
 
-    /// Sends SIGKILL. The process has not been reaped, so its id is its own.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("a child can be killed");
+    /// Sends its main process a signal; one that has ended is no error.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = pidfd_send_signal(&self.pidfd, signal);
     }
 
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let ended = self.has_ended_by(Instant::now() + PATIENCE);
         assert!(ended, "the program is to end; alive: {:?}", self.observed.alive());
-        self.child.wait().expect("a child can be waited for")
+        // `wait` would end its input, on which others of its processes may read.
+        let status = self.child.try_wait().expect("a child can be waited for");
+        status.expect("what has ended has a status")
     }
 
     /// Every line, once nobody holds its output open any more.
