@@ -14,7 +14,7 @@ use crate::machine;
 pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
     machine::make_ready(root)?;
     // Benches are not run here: they measure, and a measurement is no test.
-    Line::of("cargo test --workspace --lib --bins --tests --examples").run(root)?;
-    Line::of("cargo test --workspace --doc").run(root)?;
+    Line::of("cargo test --workspace --all-features --lib --bins --tests --examples").run(root)?;
+    Line::of("cargo test --workspace --all-features --doc").run(root)?;
     Ok(())
 }

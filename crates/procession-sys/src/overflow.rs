@@ -24,13 +24,12 @@ static PACKET: [AtomicUsize; LONGEST] = [const { AtomicUsize::new(0) }; LONGEST]
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
 static TOP: AtomicUsize = AtomicUsize::new(0);
 
-/// Sends `packet` on `socket` when the stack of the calling (the main) thread overflows.
-///
-/// The socket must stay open; the handler has its own stack, as std's.
+/// Installs the handler for the calling (the main) thread, which says `packet` once it has been
+/// told where ([`report_to`]). It has its own stack, as std's.
 ///
 /// # Errors
 /// `InvalidInput` for a packet above 8 bytes; as `sigaltstack(2)` and `sigaction(2)`.
-pub fn report_to(socket: BorrowedFd<'_>, packet: &[u8]) -> io::Result<()> {
+pub fn watch(packet: &[u8]) -> io::Result<()> {
     if packet.len() > LONGEST {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -38,13 +37,17 @@ pub fn report_to(socket: BorrowedFd<'_>, packet: &[u8]) -> io::Result<()> {
         slot.store(usize::from(byte), Ordering::Relaxed);
     }
     LENGTH.store(packet.len(), Ordering::Relaxed);
-    TOP.store((&raw const socket).addr(), Ordering::Relaxed);
-    SOCKET.store(socket.as_raw_fd(), Ordering::Release);
+    TOP.store((&raw const packet).addr(), Ordering::Relaxed);
     own_stack()?;
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
         install(signal)?;
     }
     Ok(())
+}
+
+/// Where the handler sends its packet.
+pub fn report_to(socket: BorrowedFd<'static>) {
+    SOCKET.store(socket.as_raw_fd(), Ordering::Release);
 }
 
 /// A stack for handlers, kept for the life of the process.
