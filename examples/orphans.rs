@@ -50,17 +50,16 @@ pub(crate) fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
-        words => match read(words) {
-            Some(request) => observe(&request),
-            None => {
-                eprintln!("{USAGE}");
-                for campaign in Campaign::ALL {
-                    eprintln!("  {:<20} {}", campaign.name(), campaign.about());
-                }
-                ExitCode::from(2)
-            }
-        },
+        words => read(words).map_or_else(explain, |request| observe(&request)),
     }
+}
+
+fn explain() -> ExitCode {
+    eprintln!("{USAGE}");
+    for campaign in Campaign::ALL {
+        eprintln!("  {:<20} {}", campaign.name(), campaign.about());
+    }
+    ExitCode::from(2)
 }
 
 fn read(words: &[&str]) -> Option<Request> {

@@ -150,7 +150,9 @@ fn kill(campaign: Campaign, program: &mut Program, moments: &mut Moments) {
     if campaign == Campaign::Both && moments.coin() {
         program.signal(Signal::KILL);
     }
-    members.iter().for_each(|server| server.signal(Signal::KILL));
+    for server in &members {
+        server.signal(Signal::KILL);
+    }
     if campaign == Campaign::Server {
         pause(program, moments);
     }

@@ -112,7 +112,9 @@ fn leak() -> Result<(), StartError> {
     fork_leaker();
     Process::new(leak_and_idle, ()).name("leaky").daemon(true).start()?;
     let own = std::env::current_exe().expect("/proc is mounted");
-    Command::new(own).arg(LEAK).spawn().expect("a command starts");
+    let command = Command::new(own).arg(LEAK).spawn().expect("a command starts");
+    // It outlives this program, whose heir reaps it.
+    std::mem::forget(command);
     Ok(())
 }
 

@@ -168,6 +168,7 @@ fn branch(way: &str) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "arguments are given away")]
 fn live_as_branch(way: String) {
     start_daemon("polite", be_polite, StartMethod::ForkServer);
     start_worker();
