@@ -1,6 +1,8 @@
 //! How a process ends that gives no value: each row of the table, end to end.
 
-use crate::support::{METHODS, alone, join, kill, line, server_of, stay};
+use crate::support::{
+    METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay,
+};
 use procession::{Ending, Failure, JoinError, Process, StartMethod, Stdio, Value, current};
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -52,13 +54,15 @@ fn a_panic_has_a_backtrace_where_the_childs_environment_asks_for_one() {
 }
 
 #[test]
-fn a_panic_is_also_printed_as_in_any_rust_program() {
+fn a_panic_is_also_printed_with_the_name_of_its_process() {
     for method in METHODS {
         let fail = || panic!("for all to read");
         let plan: Process<()> = Process::new(fail, ()).start_method(method).stderr(Stdio::Piped);
-        let error = join(plan.start().expect("a child")).expect_err("it panicked");
-        assert!(error.stderr().contains("for all to read"), "{method}: {}", error.stderr());
-        assert!(error.to_string().contains("last words on standard error:"), "{error}");
+        let error = join(plan.name("loud").start().expect("a child")).expect_err("it panicked");
+        let printed = error.stderr();
+        assert!(printed.contains("process `loud` panicked at"), "{method}: {printed}");
+        assert!(printed.contains("for all to read"), "{method}: {printed}");
+        assert_eq!(error.to_string().matches("for all to read").count(), 1, "said once: {error}");
     }
 }
 
@@ -267,7 +271,7 @@ fn a_value_that_cannot_be_written_or_read_is_undecodable() {
 }
 
 #[test]
-fn an_ending_is_lost_with_its_fork_server() {
+fn an_ending_without_a_fork_server_is_the_kernels_to_tell_or_lost() {
     alone(|| {
         for method in METHODS {
             let (mut events, line) = line();
@@ -276,9 +280,8 @@ fn an_ending_is_lost_with_its_fork_server() {
             events.wait("a process");
             kill(server_of(&child));
             child.kill().expect("SIGKILL");
-            let error = join(child).expect_err("nobody knows");
-            assert!(error.is_lost(), "{method}: {error}");
-            assert!(error.to_string().contains("lost with its fork server"), "{error}");
+            let error = join(child).expect_err("it was killed");
+            assert_killed_without_server(&error);
         }
     });
 }

@@ -1,8 +1,8 @@
 //! The fork server, seen from the program that it serves: what it leaves alone, and its death.
 
 use crate::support::{
-    Line, METHODS, alone, gone, join, kill, line, own_status, server_of, status, stay,
-    stay_until_told, tell, within,
+    Line, METHODS, alone, assert_killed_without_server, gone, join, kill, line, own_status,
+    server_of, status, stay, stay_until_told, tell, within,
 };
 use procession::{Fd, Process, active_children};
 use rustix::process::WaitOptions;
@@ -48,7 +48,7 @@ fn daemons_end_with_a_killed_server_and_others_do_not() {
 
             kill(server_of(&daemon));
             daemon_events.wait_for_end("the daemon");
-            assert!(join(daemon).expect_err("nobody knows").is_lost(), "{method}");
+            assert_killed_without_server(&join(daemon).expect_err("it was killed"));
 
             assert!(other.is_alive(), "{method}: a child that is no daemon died too");
             assert!(active_children().is_empty(), "nobody can speak for it any more");
@@ -73,7 +73,6 @@ fn starting_goes_on_while_servers_are_being_killed() {
                 let next = Process::new(|n: i32| n, (round,)).start_method(method).start();
                 assert_eq!(join(next.expect("a start")).expect("a value"), round, "{method}");
                 child.kill().expect("SIGKILL");
-                assert!(join(child).expect_err("nobody knows").is_lost());
             }
         }
     });
@@ -175,7 +174,7 @@ fn a_program_that_reaps_whatever_it_can_breaks_nothing() {
             }
         });
         child.kill().expect("SIGKILL");
-        assert!(join(child).expect_err("nobody knows").is_lost());
+        assert_killed_without_server(&join(child).expect_err("it was killed"));
         let next = Process::new(|| 3, ()).start().expect("a child");
         assert_eq!(join(next).expect("a value"), 3);
     });
