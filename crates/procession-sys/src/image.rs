@@ -7,12 +7,17 @@
 //! entry found there must lie in a mapped segment, be aligned, and carry the mark.
 
 use crate::parcel::Parcel;
-use std::ffi::{CStr, OsStr, c_int, c_void};
+use module::with_modules;
 use std::hint::black_box;
 use std::io;
-use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+
+pub(crate) mod dynamic;
+mod host;
+mod module;
+
+pub use host::{Foreign, check_host};
+pub(crate) use module::{Module, modules};
+pub use module::{ModuleId, main_module};
 
 /// What an entry does: it reads its arguments from a parcel and answers with one.
 pub type Call = fn(Parcel) -> Parcel;
@@ -165,145 +170,6 @@ impl std::fmt::Display for UnknownKey {
 
 impl std::error::Error for UnknownKey {}
 
-/// What tells one build of a module from every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModuleId([u8; ModuleId::SIZE]);
-
-impl ModuleId {
-    /// One byte for the kind or length, and 32.
-    pub const SIZE: usize = 33;
-    /// Kind of an identity taken from the file, as no build id has this length.
-    const FILE: u8 = u8::MAX;
-
-    fn from_build_id(note: &[u8]) -> Option<Self> {
-        let mut bytes = [0; Self::SIZE];
-        bytes[0] = u8::try_from(note.len()).ok().filter(|&length| (1..=32).contains(&length))?;
-        bytes[1..=note.len()].copy_from_slice(note);
-        Some(Self(bytes))
-    }
-
-    fn from_file(path: &OsStr) -> Option<Self> {
-        let main = OsStr::new("/proc/self/exe");
-        let file = std::fs::metadata(if path.is_empty() { main } else { path }).ok()?;
-        let changed = file.mtime().wrapping_mul(1_000_000_000).wrapping_add(file.mtime_nsec());
-        let mut bytes = [Self::FILE; Self::SIZE];
-        let facts = [file.dev().to_le_bytes(), file.ino().to_le_bytes(), file.size().to_le_bytes()];
-        for (slot, fact) in bytes[1..].chunks_exact_mut(8).zip(facts) {
-            slot.copy_from_slice(&fact);
-        }
-        bytes[25..].copy_from_slice(&changed.to_le_bytes());
-        Some(Self(bytes))
-    }
-
-    /// The identity as bytes.
-    pub fn to_bytes(self) -> [u8; Self::SIZE] {
-        self.0
-    }
-}
-
-/// The identity of the program itself, the first module.
-pub fn main_module() -> Option<ModuleId> {
-    with_modules(|modules| modules.first()?.id)
-}
-
-/// Whether the code at `address` belongs to the program itself and not to a library.
-pub(crate) fn in_main_module(address: usize) -> bool {
-    with_modules(|modules| modules.first().is_some_and(|main| main.contains(address, 1)))
-}
-
-/// One loaded ELF module.
-pub(crate) struct Module {
-    pub(crate) base: usize,
-    pub(crate) dynamic: Option<usize>,
-    segments: Vec<Range<usize>>,
-    id: Option<ModuleId>,
-}
-
-impl Module {
-    /// Whether `length` bytes from `address` lie in one readable segment.
-    pub(crate) fn contains(&self, address: usize, length: usize) -> bool {
-        let Some(end) = address.checked_add(length) else { return false };
-        self.segments.iter().any(|segment| segment.start <= address && end <= segment.end)
-    }
-}
-
-/// The modules loaded now, the program itself first.
-///
-/// Read anew at each call: a list kept would miss what `dlopen` adds, and reading costs a few
-/// microseconds.
-fn with_modules<T>(read: impl FnOnce(&[Module]) -> T) -> T {
-    read(&modules())
-}
-
-pub(crate) fn modules() -> Vec<Module> {
-    let mut modules: Vec<Module> = Vec::new();
-    // SAFETY: `visit` has the right signature and is given the vector it expects, which outlives
-    // the call; it does not panic on any module the loader accepted.
-    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut modules).cast()) };
-    modules
-}
-
-unsafe extern "C" fn visit(
-    info: *mut libc::dl_phdr_info,
-    _size: usize,
-    modules: *mut c_void,
-) -> c_int {
-    // SAFETY: the loader passes a valid `info`; `modules` is the vector that `modules()` passed.
-    let (info, modules) = unsafe { (&*info, &mut *modules.cast::<Vec<Module>>()) };
-    // SAFETY: the loader's program headers are an array of `dlpi_phnum` entries.
-    let headers =
-        unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let name = if info.dlpi_name.is_null() {
-        OsStr::new("")
-    } else {
-        // SAFETY: the loader's name is a NUL-ended string, empty for the program itself.
-        OsStr::from_bytes(unsafe { CStr::from_ptr(info.dlpi_name) }.to_bytes())
-    };
-    let base = address(info.dlpi_addr);
-    let place = |header: &libc::Elf64_Phdr| {
-        let start = base.wrapping_add(address(header.p_vaddr));
-        start..start.wrapping_add(address(header.p_memsz))
-    };
-    let of = |kind: u32| headers.iter().filter(move |header| header.p_type == kind);
-    let readable = of(libc::PT_LOAD).filter(|header| header.p_flags & libc::PF_R != 0);
-    let segments: Vec<Range<usize>> = readable.map(place).collect();
-    let id = of(libc::PT_NOTE)
-        .map(place)
-        .filter(|note| segments.iter().any(|s| s.start <= note.start && note.end <= s.end))
-        // SAFETY: the notes lie in a loaded, readable segment.
-        .map(|note| unsafe {
-            let start = std::ptr::with_exposed_provenance::<u8>(note.start);
-            std::slice::from_raw_parts(start, note.len())
-        })
-        .find_map(build_id)
-        .and_then(ModuleId::from_build_id)
-        .or_else(|| ModuleId::from_file(name));
-    let dynamic = of(libc::PT_DYNAMIC).map(place).map(|range| range.start).next();
-    modules.push(Module { base, dynamic, segments, id });
-    0
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "an address of this process fits its usize")]
-fn address(value: u64) -> usize {
-    value as usize
-}
-
-/// The build id among ELF notes (elf(5)): owner `GNU`, type 3.
-fn build_id(mut notes: &[u8]) -> Option<&[u8]> {
-    const GNU_BUILD_ID: u32 = 3;
-    loop {
-        let (head, rest) = notes.split_at_checked(12)?;
-        let word = |at: usize| head[at..at + 4].try_into().map(u32::from_ne_bytes).ok();
-        let (owner_length, length) = (word(0)? as usize, word(4)? as usize);
-        let (owner, rest) = rest.split_at_checked(owner_length.next_multiple_of(4))?;
-        let content = rest.get(..length)?;
-        if word(8)? == GNU_BUILD_ID && owner == b"GNU\0" {
-            return Some(content);
-        }
-        notes = rest.get(length.next_multiple_of(4)..)?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,27 +223,5 @@ mod tests {
         let mut far = Key::of(entry::<_, Answer>(|byte: u8| byte)).expect("a key").to_bytes();
         far[ModuleId::SIZE..].copy_from_slice(&u64::MAX.to_le_bytes());
         assert_eq!(Key::from_bytes(far).find().expect_err("unknown"), UnknownKey::Offset);
-    }
-
-    #[test]
-    fn the_build_id_is_found_behind_other_notes_and_never_outside_them() {
-        let note = |kind: u32, owner: &[u8], content: &[u8]| {
-            let mut note = Vec::new();
-            for part in [owner, content] {
-                note.extend(u32::try_from(part.len()).expect("a short note").to_ne_bytes());
-            }
-            note.extend(kind.to_ne_bytes());
-            for part in [owner, content] {
-                note.extend(part);
-                note.resize(note.len().next_multiple_of(4), 0);
-            }
-            note
-        };
-        let notes = [note(1, b"GNU\0", b"abi!"), note(3, b"GNU\0", b"12345")].concat();
-        assert_eq!(build_id(&notes), Some(&b"12345"[..]));
-        for cut in 0..notes.len() - 8 {
-            assert_eq!(build_id(&notes[..cut]), None, "cut at {cut}");
-        }
-        assert_eq!(build_id(&[0xff; 64]), None);
     }
 }

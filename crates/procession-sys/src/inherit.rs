@@ -8,7 +8,8 @@ use crate::thread::SingleThreaded;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use std::ffi::{CString, c_char};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// How a directory is opened that is only gone through.
@@ -36,8 +37,13 @@ pub fn enter(directory: &OwnedFd) -> io::Result<()> {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn umask() -> io::Result<u32> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    // The line is the second, so the first page of the file has it.
+    let mut start = [0; 512];
+    let mut file = File::open("/proc/self/status")
+        .map_err(|error| io::Error::new(error.kind(), format!("/proc/self/status: {error}")))?;
+    let length = file.read(&mut start)?;
+    let text = String::from_utf8_lossy(&start[..length]);
+    let line = text.lines().find_map(|line| line.strip_prefix("Umask:"));
     line.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok())
         .ok_or_else(|| io::Error::other("/proc/self/status has no Umask line"))
 }
@@ -51,14 +57,14 @@ pub fn set_umask(mask: u32) {
 const RESOURCES: [Resource; 16] = [
     Resource::Cpu,
     Resource::Fsize,
+    Resource::As,
+    Resource::Core,
+    Resource::Nofile,
     Resource::Data,
     Resource::Stack,
-    Resource::Core,
     Resource::Rss,
     Resource::Nproc,
-    Resource::Nofile,
     Resource::Memlock,
-    Resource::As,
     Resource::Locks,
     Resource::Sigpending,
     Resource::Msgqueue,
@@ -66,6 +72,17 @@ const RESOURCES: [Resource; 16] = [
     Resource::Rtprio,
     Resource::Rttime,
 ];
+
+/// Where in [`limits`] the processor time stands, in seconds.
+pub const CPU_TIME: usize = 0;
+/// Where in [`limits`] the size of a file stands, in bytes.
+pub const FILE_SIZE: usize = 1;
+/// Where in [`limits`] the address space stands, in bytes.
+pub const MEMORY: usize = 2;
+/// Where in [`limits`] the size of a core dump stands, in bytes.
+pub const CORE_SIZE: usize = 3;
+/// Where in [`limits`] the number of open files stands.
+pub const OPEN_FILES: usize = 4;
 
 unsafe extern "C" {
     /// The C library's environment, `environ(7)`.
@@ -84,15 +101,14 @@ pub fn limits() -> Vec<Limit> {
     RESOURCES.iter().map(read).collect()
 }
 
-/// Sets the limits as [`limits`] gave them in another process; only those that differ.
+/// Sets the limits as [`limits`] gave them in another process, where they differ from `present`.
 ///
 /// # Errors
 /// As `setrlimit(2)`: `EPERM` where a hard limit would rise without the privilege.
-pub fn set_limits(limits: &[Limit]) -> io::Result<()> {
-    for (&resource, &(current, maximum)) in RESOURCES.iter().zip(limits) {
-        let new = Rlimit { current, maximum };
-        if rustix::process::getrlimit(resource) != new {
-            rustix::process::setrlimit(resource, new)?;
+pub fn set_limits(limits: &[Limit], present: &[Limit]) -> io::Result<()> {
+    for (at, (&resource, &(current, maximum))) in RESOURCES.iter().zip(limits).enumerate() {
+        if present.get(at) != Some(&(current, maximum)) {
+            rustix::process::setrlimit(resource, Rlimit { current, maximum })?;
         }
     }
     Ok(())
@@ -114,14 +130,11 @@ pub fn nice() -> io::Result<i32> {
     Ok(rustix::process::getpriority_process(None)?)
 }
 
-/// Sets the niceness; nothing happens where it is so already.
+/// Sets the niceness.
 ///
 /// # Errors
 /// `EACCES` where it would fall without the privilege.
 pub fn set_nice(nice: i32) -> io::Result<()> {
-    if self::nice()? == nice {
-        return Ok(());
-    }
     Ok(rustix::process::setpriority_process(None, nice)?)
 }
 
@@ -135,7 +148,7 @@ pub fn affinity() -> io::Result<Vec<u16>> {
     Ok(all.filter(|&cpu| set.is_set(usize::from(cpu))).collect())
 }
 
-/// Binds the calling thread to processors; nothing happens where it is bound so already.
+/// Binds the calling thread to processors.
 ///
 /// # Errors
 /// `EINVAL` where none of them is usable.
@@ -144,10 +157,7 @@ pub fn set_affinity(cpus: &[u16]) -> io::Result<()> {
     for &cpu in cpus.iter().filter(|&&cpu| usize::from(cpu) < rustix::thread::CpuSet::MAX_CPU) {
         set.set(usize::from(cpu));
     }
-    if rustix::thread::sched_getaffinity(None)? != set {
-        rustix::thread::sched_setaffinity(None, &set)?;
-    }
-    Ok(())
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
 }
 
 /// Replaces the whole environment by `block`: entries `NAME=value`, each ended by a NUL.

@@ -8,7 +8,7 @@
 //! | room | what it is for |
 //! |---|---|
 //! | [`image`] | which function is that, in another process of the same program |
-//! | [`boot`] | waking before `main` in a program that was started as a server or child |
+//! | [`mod@boot`] | waking before `main` in a program that was started as a server or child |
 //! | [`spawn`] | running this very program once more |
 //! | [`fork`] | splitting a single-threaded process |
 //! | [`thread`] | the proof that a process has one thread |
@@ -17,11 +17,14 @@
 //! | [`descriptor`] | closing all but some, moving to 0-2 |
 //! | [`life`] | pidfds: is it alive, signal it, reap it |
 //! | [`signal`] | masks, dispositions, a descriptor for SIGCHLD |
+//! | [`abort`] | reporting an abort for want of memory from its signal handler |
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
+//! | [`title`] | the command line that others see |
 //! | [`exit`] | one function called when the process ends |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
+pub mod abort;
 pub mod boot;
 pub mod descriptor;
 pub mod exit;
@@ -35,4 +38,5 @@ pub mod parcel;
 pub mod signal;
 pub mod spawn;
 pub mod thread;
+pub mod title;
 pub mod wait;

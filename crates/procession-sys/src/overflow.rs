@@ -24,13 +24,13 @@ static PACKET: [AtomicUsize; LONGEST] = [const { AtomicUsize::new(0) }; LONGEST]
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
 static TOP: AtomicUsize = AtomicUsize::new(0);
 
-/// Sends `packet` on `socket` when the stack of the calling (the main) thread overflows.
-///
-/// The socket must stay open; the handler has its own stack, as std's.
+/// Installs the handler for the calling (the main) thread, which says `packet` once it has been
+/// told where ([`report_to`]). It has its own stack, as std's. Processes forked from this one
+/// inherit all of it.
 ///
 /// # Errors
 /// `InvalidInput` for a packet above 8 bytes; as `sigaltstack(2)` and `sigaction(2)`.
-pub fn report_to(socket: BorrowedFd<'_>, packet: &[u8]) -> io::Result<()> {
+pub fn watch(packet: &[u8]) -> io::Result<()> {
     if packet.len() > LONGEST {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -38,8 +38,7 @@ pub fn report_to(socket: BorrowedFd<'_>, packet: &[u8]) -> io::Result<()> {
         slot.store(usize::from(byte), Ordering::Relaxed);
     }
     LENGTH.store(packet.len(), Ordering::Relaxed);
-    TOP.store((&raw const socket).addr(), Ordering::Relaxed);
-    SOCKET.store(socket.as_raw_fd(), Ordering::Release);
+    TOP.store((&raw const packet).addr(), Ordering::Relaxed);
     own_stack()?;
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
         install(signal)?;
@@ -47,10 +46,16 @@ pub fn report_to(socket: BorrowedFd<'_>, packet: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A stack for handlers, kept for the life of the process.
+/// Where the handler sends its packet.
+pub fn report_to(socket: BorrowedFd<'static>) {
+    SOCKET.store(socket.as_raw_fd(), Ordering::Release);
+}
+
+/// A stack for handlers, kept for the life of the process and of those forked from it. It is
+/// not touched before a handler runs, so it costs no memory.
 fn own_stack() -> io::Result<()> {
     let size = libc::SIGSTKSZ.max(64 << 10);
-    let memory = vec![0_u8; size].leak();
+    let memory = Box::leak(Box::<[u8]>::new_uninit_slice(size));
     let stack =
         libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
     // SAFETY: the memory is leaked, so it outlives every handler that runs on it.

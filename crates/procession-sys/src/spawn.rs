@@ -15,7 +15,8 @@ use std::os::unix::ffi::OsStringExt;
 
 const OWN_IMAGE: &std::ffi::CStr = c"/proc/self/exe";
 
-/// Starts this program again; its boot constructor takes over before `main`.
+/// Starts this program again; its boot constructor takes over before `main`. `environment` is
+/// entries `NAME=value`, each ended by a NUL.
 ///
 /// # Errors
 /// As `posix_spawn(3)`: `EAGAIN` at a process limit, `ENOMEM`, `ENOENT` without `/proc`.
@@ -23,8 +24,11 @@ pub fn own_image(
     role: Role,
     socket: BorrowedFd<'_>,
     guarded: Option<BorrowedFd<'_>>,
+    environment: &[u8],
 ) -> io::Result<Pid> {
-    let mut environment = environment();
+    let entries = environment.split_inclusive(|&byte| byte == 0);
+    let mut environment: Vec<CString> =
+        entries.filter_map(|entry| CString::from_vec_with_nul(entry.to_vec()).ok()).collect();
     environment.push(boot::variable(role, socket, guarded));
     let mut attributes = Attributes::new()?;
     attributes.keep(socket)?;
@@ -44,16 +48,6 @@ fn arguments() -> Vec<CString> {
         arguments = line.split(|&b| b == 0).map(|one| OsString::from_vec(one.to_vec())).collect();
     }
     arguments.into_iter().filter_map(|one| CString::new(one.into_vec()).ok()).collect()
-}
-
-fn environment() -> Vec<CString> {
-    let entry = |(name, value): (OsString, OsString)| {
-        let mut entry = name.into_vec();
-        entry.push(b'=');
-        entry.extend(value.into_vec());
-        CString::new(entry).ok()
-    };
-    std::env::vars_os().filter_map(entry).collect()
 }
 
 /// The two objects that `posix_spawn` wants, destroyed in any case.

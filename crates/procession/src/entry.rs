@@ -7,27 +7,37 @@
 
 use crate::current::{self, Own};
 use crate::frame::{Answer, FrameError, OWN_DESCRIPTORS, Order, Start};
-use crate::{panic_hook, world};
+use crate::panic_hook;
+use crate::world::Present;
 use procession_sys::boot::Boot;
 use procession_sys::descriptor::{self, Standard};
 use procession_sys::exit::now;
-use procession_sys::image::Entry;
+use procession_sys::image::{Entry, Key};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::{inherit, overflow, signal};
+use procession_sys::{abort, inherit, overflow, signal};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
-use std::sync::Arc;
 
 /// The exit code of a child whose function panicked, as std's for `main`.
 const PANICKED: i32 = 101;
 /// The exit code of a child that did not call its function (`EX_OSERR` of sysexits.h).
 const REFUSED: i32 = 71;
 
+/// Makes this process, and those forked from it, ready to run functions of the program: once in a
+/// server, and in a child that was executed afresh.
+pub(crate) fn prepare() -> io::Result<Present> {
+    panic_hook::install();
+    overflow::watch(&[parcel::INLINE, Answer::stack_overflow()])?;
+    Present::read()
+}
+
 /// Lives the life of a child: waits for its start, runs it, answers, exits.
-pub(crate) fn live(boot: Boot) -> ! {
+///
+/// `present` is what [`prepare`] gave in this process or in the one that it was forked from.
+pub(crate) fn live(boot: Boot, present: &Present) -> ! {
     if life::die_with_parent().is_err() || Pid::parent() != Some(boot.starter) {
         now(REFUSED);
     }
@@ -39,33 +49,33 @@ pub(crate) fn live(boot: Boot) -> ! {
     if descriptor::close_all_but(&kept).is_err() {
         now(REFUSED);
     }
-    signal::as_std_leaves_them();
+    signal::block_none();
     // A server that has no start for us any more closes the socket.
     let Ok(Some(start)) = parcel::receive(boot.socket.as_fd(), Waiting::Allowed) else { now(0) };
     drop(boot.socket);
     signal::default_terminal();
-    let (answer, code) = run(start, boot.guarded);
-    if let Some((corridor, answer)) = answer {
-        send(&corridor, &answer);
-    }
-    exit(code)
+    exit(run(start, boot.guarded, present))
 }
 
-/// Runs a start; gives the answer with the corridor that it belongs on, and the exit code.
-fn run(start: Parcel, parent: Option<OwnedFd>) -> (Option<(Arc<OwnedFd>, Parcel)>, i32) {
+/// Runs a start and answers; gives the exit code.
+fn run(start: Parcel, parent: Option<OwnedFd>, present: &Present) -> i32 {
     let Parcel { bytes, mut descriptors } = start;
     if descriptors.len() < OWN_DESCRIPTORS {
-        return (None, REFUSED);
+        return REFUSED;
     }
     let given = descriptors.split_off(OWN_DESCRIPTORS);
-    let corridor = Arc::new(descriptors.remove(0));
+    // One corridor for the life of the process, which its signal handler may need to the last.
+    let corridor: &'static OwnedFd = Box::leak(Box::new(descriptors.remove(0)));
+    let corridor = corridor.as_fd();
+    panic_hook::answer_on(corridor);
+    overflow::report_to(corridor);
     let prepared = match Order::read(&bytes) {
-        Ok(Order::Start(start)) => prepare(&start, &descriptors, parent, &corridor)
+        Ok(Order::Start(start)) => become_child(&start, descriptors, parent, present)
+            .and_then(|calls| report_want_of_memory(&start, corridor).map(|()| calls))
             .map(|calls| (calls, bytes.len() - start.arguments.len())),
         Ok(_) => Err("its start is another order".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    drop(descriptors);
     let (answer, code) = match prepared {
         Err(why) => (Answer::refused(&why), REFUSED),
         Ok((calls, arguments)) => {
@@ -73,7 +83,8 @@ fn run(start: Parcel, parent: Option<OwnedFd>) -> (Option<(Arc<OwnedFd>, Parcel)
             call(calls, arguments)
         }
     };
-    (Some((corridor, answer)), code)
+    send(corridor, &answer);
+    code
 }
 
 /// What a child calls: its setup, if it has one, and its function.
@@ -84,18 +95,21 @@ struct Calls {
 }
 
 /// Becomes what the start says.
-fn prepare(
+fn become_child(
     start: &Start<'_>,
-    descriptors: &[OwnedFd],
+    descriptors: Vec<OwnedFd>,
     parent_pidfd: Option<OwnedFd>,
-    corridor: &Arc<OwnedFd>,
+    present: &Present,
 ) -> Result<Calls, String> {
     let head = &start.head;
     if !head.daemon {
         life::outlive_parent().map_err(|error| format!("its guard: {error}"))?;
     }
-    take_over(start, descriptors).map_err(|(what, error)| format!("its {what}: {error}"))?;
-    inherit::set_thread_name(head.name);
+    take_places(descriptors)?;
+    present
+        .take_over(&head.world, start.environment)
+        .map_err(|error| format!("what it takes over from its parent: {error}"))?;
+    present.show(head.name);
     let parent_id = u32::try_from(head.parent.0).unwrap_or_default();
     current::set(Own {
         name: head.name.to_owned(),
@@ -104,10 +118,7 @@ fn prepare(
         parent: (parent_id, head.parent.1.to_owned()),
         parent_pidfd,
     });
-    panic_hook::install(Arc::clone(corridor));
-    overflow::report_to(corridor.as_fd(), &[parcel::INLINE, Answer::stack_overflow()])
-        .map_err(|error| format!("its stack guard: {error}"))?;
-    let find = |key: Result<procession_sys::image::Key, FrameError>| {
+    let find = |key: Result<Key, FrameError>| {
         let key = key.map_err(|error| error.to_string())?;
         key.find().map_err(|error| format!("its function: {error}"))
     };
@@ -115,18 +126,27 @@ fn prepare(
     Ok(Calls { setup, function: find(head.function())? })
 }
 
-fn take_over(start: &Start<'_>, descriptors: &[OwnedFd]) -> Result<(), (&'static str, io::Error)> {
-    let [directory, stdin, stdout, stderr] = descriptors else {
-        return Err(("descriptors", io::ErrorKind::InvalidData.into()));
-    };
+/// A child with a limit on its memory tells when that is why it aborts.
+fn report_want_of_memory(start: &Start<'_>, corridor: BorrowedFd<'static>) -> Result<(), String> {
+    if !start.head.world.reports_want_of_memory {
+        return Ok(());
+    }
+    abort::report_to(corridor, [parcel::INLINE, Answer::out_of_memory()])
+        .map_err(|error| format!("its report of a failed allocation: {error}"))
+}
+
+/// Takes the working directory and the standard streams.
+fn take_places(descriptors: Vec<OwnedFd>) -> Result<(), String> {
+    let [directory, stdin, stdout, stderr] = <[OwnedFd; 4]>::try_from(descriptors)
+        .map_err(|_| "its start lacks descriptors".to_owned())?;
+    inherit::enter(&directory).map_err(|error| format!("its working directory: {error}"))?;
     for (stream, source) in
         [(Standard::Input, stdin), (Standard::Output, stdout), (Standard::Error, stderr)]
     {
-        descriptor::set_standard(stream, Some(source)).map_err(|error| ("streams", error))?;
+        descriptor::set_standard(stream, Some(&source))
+            .map_err(|error| format!("its standard streams: {error}"))?;
     }
-    inherit::enter(directory).map_err(|error| ("working directory", error))?;
-    world::apply(&start.head.world).map_err(|error| ("limits", error))?;
-    world::apply_environment(start.environment).map_err(|error| ("environment", error))
+    Ok(())
 }
 
 /// Calls setup and function; gives the answer and the exit code.
@@ -149,8 +169,8 @@ fn call(calls: Calls, arguments: Parcel) -> (Parcel, i32) {
 }
 
 /// Sends the answer; a parent that is gone, or dropped its handle, is nobody to tell.
-fn send(corridor: &OwnedFd, answer: &Parcel) {
-    let Err(error) = parcel::forward(corridor.as_fd(), answer, Waiting::Allowed) else { return };
+fn send(corridor: BorrowedFd<'_>, answer: &Parcel) {
+    let Err(error) = parcel::forward(corridor, answer, Waiting::Allowed) else { return };
     let why = format!("{} bytes could not be sent: {error}", answer.bytes.len());
-    let _ = parcel::forward(corridor.as_fd(), &Answer::unencodable(&why), Waiting::Allowed);
+    let _ = parcel::forward(corridor, &Answer::unencodable(&why), Waiting::Allowed);
 }

@@ -29,6 +29,8 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod child;
 mod corridor;
 mod current;
@@ -39,6 +41,7 @@ mod fd;
 mod frame;
 mod function;
 mod launch;
+mod limits;
 mod link;
 mod panic_hook;
 mod parcel;
@@ -47,6 +50,7 @@ mod scope;
 mod server;
 mod stdio;
 mod value;
+mod wait_any;
 mod world;
 
 pub use child::Child;
@@ -57,11 +61,22 @@ pub use fd::Fd;
 pub use frame::{Panic, StartMethod};
 pub use function::{Arguments, Function};
 pub use launch::StartError;
+pub use limits::Limits;
 pub use parcel::{DecodeError, EncodeError};
 pub use process::{Process, Run};
 pub use scope::{Scope, scope};
 pub use stdio::Stdio;
 pub use value::{Failure, Value};
+pub use wait_any::wait_any;
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
+
+// The documents' own programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-python.md")]
+struct FromPython;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -6,6 +6,8 @@
 //! the process ends in an orderly way, it waits for its non-daemons.
 
 use crate::frame::{Hello, Order};
+use crate::server::CONSTRUCTOR;
+use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Waiting};
@@ -114,14 +116,18 @@ pub(crate) fn forget(gone: &Arc<Server>) {
 
 fn start() -> Result<Server, LinkError> {
     let system = |doing| move |source| LinkError::System { doing, source };
-    boot::keep(&crate::server::CONSTRUCTOR);
+    boot::keep(&CONSTRUCTOR);
+    image::check_host(CONSTRUCTOR).map_err(|foreign| LinkError::Server(foreign.to_string()))?;
     exit::at_exit(wait_for_others).map_err(system("registering the exit handler"))?;
     let module = image::main_module().ok_or_else(|| {
         LinkError::Server("this program's file cannot be read: is /proc mounted?".to_owned())
     })?;
     let (control, there) = parcel::pair().map_err(system("making the control socket"))?;
     let main = life::pidfd(Pid::own()).ok();
-    let pid = spawn::own_image(Role::Server, there.as_fd(), main.as_ref().map(AsFd::as_fd))
+    let environment =
+        Environment::default().to_block().map_err(system("reading the environment"))?;
+    let guarded = main.as_ref().map(AsFd::as_fd);
+    let pid = spawn::own_image(Role::Server, there.as_fd(), guarded, &environment)
         .map_err(system("starting the fork server (/proc/self/exe)"))?;
     drop(there);
     let pidfd = life::pidfd(pid).ok();
@@ -130,9 +136,7 @@ fn start() -> Result<Server, LinkError> {
         Ok(Some(found)) if found == module.to_bytes() => Ok(server),
         Ok(Some(_)) => Err(LinkError::Server("it runs another build of this program".to_owned())),
         Ok(None) => Err(LinkError::Server(
-            "this program, started again, does not wake as one of procession's: it was started \
-             through a loader or an interpreter"
-                .to_owned(),
+            "this program, started again, ended or was silent instead of greeting".to_owned(),
         )),
         Err(source) => Err(LinkError::System { doing: "waiting for the fork server", source }),
     }

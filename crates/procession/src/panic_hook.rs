@@ -10,29 +10,35 @@ use procession_sys::parcel::{self, Waiting};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::panic::PanicHookInfo;
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::thread::{self, ThreadId};
 
 thread_local! {
     static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
-/// Installs the hook; `corridor` is where a program that aborts on panic sends its answer.
-pub(crate) fn install(corridor: Arc<OwnedFd>) {
+static CORRIDOR: OnceLock<BorrowedFd<'static>> = OnceLock::new();
+
+/// Installs the hook, for a function that will run on the calling thread.
+pub(crate) fn install() {
     let function = thread::current().id();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let panic = describe(info, function);
-        if cfg!(panic = "abort") {
-            let frame = Answer::panicked(&panic);
+        if let (true, Some(&corridor)) = (cfg!(panic = "abort"), CORRIDOR.get()) {
             // Nobody left to receive it is nobody to tell.
-            let _ = parcel::forward(corridor.as_fd(), &frame, Waiting::Allowed);
+            let _ = parcel::forward(corridor, &Answer::panicked(&panic), Waiting::Allowed);
         }
         LAST.with(|last| *last.borrow_mut() = Some(panic));
         before(info);
     }));
+}
+
+/// Where a program that aborts on panic sends its answer.
+pub(crate) fn answer_on(corridor: BorrowedFd<'static>) {
+    let _ = CORRIDOR.set(corridor);
 }
 
 /// The panic that ended the calling thread's function with this payload.

@@ -13,7 +13,7 @@
 mod nursery;
 
 use crate::entry;
-use crate::frame::{Answer, Hello, Order, Report, StartMethod};
+use crate::frame::{Answer, Hello, Order, Report, Start};
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::life::{self, Pid};
@@ -36,7 +36,11 @@ const DAEMON_GRACE: Duration = Duration::from_secs(1);
 /// Wakes in a process that the boot constructor found to be one of ours.
 fn wake(boot: Boot) -> ! {
     match boot.role {
-        Role::Child => entry::live(boot),
+        Role::Child => match entry::prepare() {
+            Ok(present) => entry::live(boot, &present),
+            // Whoever asked for the child hears of its end.
+            Err(_no_proc) => exit(1),
+        },
         Role::Server => {
             let served = Server::open(boot).and_then(|mut server| server.serve());
             exit(i32::from(served.is_err()))
@@ -102,7 +106,7 @@ impl Server {
             control: boot.socket,
             main: boot.guarded,
             children,
-            nursery: Nursery::new(),
+            nursery: Nursery::new(entry::prepare()?),
             wards: BTreeMap::new(),
             unsent: Vec::new(),
             phase: Phase::Serving,
@@ -167,7 +171,7 @@ impl Server {
     fn obey_waiting_orders(&mut self) -> io::Result<()> {
         loop {
             match parcel::receive(self.control.as_fd(), Waiting::Never) {
-                Ok(Some(order)) => self.obey(order),
+                Ok(Some(order)) => self.obey(&order),
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // A packet that lost its descriptors on the way: its corridor closes with it, and
@@ -178,26 +182,9 @@ impl Server {
         }
     }
 
-    fn obey(&mut self, mut order: Parcel) {
-        let bytes = std::mem::take(&mut order.bytes);
-        match Order::read(&bytes) {
-            Ok(Order::Start(start)) => {
-                let ward = |corridor| Ward {
-                    serial: start.head.serial,
-                    name: start.head.name.to_owned(),
-                    daemon: start.head.daemon,
-                    detached: false,
-                    corridor,
-                };
-                let method = start.head.method;
-                let Some(corridor) = order.descriptors.first().and_then(|own| own.try_clone().ok())
-                else {
-                    return;
-                };
-                let ward = ward(corridor);
-                order.bytes = bytes;
-                self.start(ward, method, &order);
-            }
+    fn obey(&mut self, order: &Parcel) {
+        match Order::read(&order.bytes) {
+            Ok(Order::Start(start)) => self.start(&start, order),
             Ok(Order::Detach(serial)) => {
                 if let Some((_, ward)) = self.find(serial) {
                     ward.detached = true;
@@ -220,23 +207,28 @@ impl Server {
         wards.find(|(_, ward)| ward.serial == serial).map(|(&child, ward)| (child, ward))
     }
 
-    fn start(&mut self, ward: Ward, method: StartMethod, start: &Parcel) {
+    fn start(&mut self, start: &Start<'_>, order: &Parcel) {
+        // Without its corridor there is nobody to answer.
+        let Some(corridor) = order.descriptors.first() else { return };
         if self.phase != Phase::Serving {
-            return tell(&ward.corridor, &Report::not_started("the program is ending"), None);
+            return tell(corridor, &Report::not_started("the program is ending"), None);
         }
-        let child = match self.nursery.child(method, self.main.as_ref()) {
-            Ok(child) => child,
-            Err(error) => {
-                return tell(&ward.corridor, &Report::not_started(&error.to_string()), None);
-            }
+        let made = corridor.try_clone().and_then(|corridor| {
+            let made = self.nursery.child(start, self.main.as_ref())?;
+            Ok((corridor, made))
+        });
+        let (corridor, Newborn { pid, inlet, pidfd }) = match made {
+            Ok(made) => made,
+            Err(error) => return tell(corridor, &Report::not_started(&error.to_string()), None),
         };
-        let Newborn { pid, inlet, pidfd } = child;
-        tell(&ward.corridor, &Report::started(pid.as_raw()), pidfd.as_ref());
-        if let Err(error) = parcel::forward(inlet.as_fd(), start, Waiting::Allowed) {
+        tell(&corridor, &Report::started(pid.as_raw()), pidfd.as_ref());
+        if let Err(error) = parcel::forward(inlet.as_fd(), order, Waiting::Allowed) {
             let why = format!("its start could not be handed over: {error}");
-            tell(&ward.corridor, &Answer::refused(&why).bytes, None);
+            tell(&corridor, &Answer::refused(&why).bytes, None);
         }
-        self.wards.insert(pid, ward);
+        let head = &start.head;
+        let (serial, name, daemon) = (head.serial, head.name.to_owned(), head.daemon);
+        self.wards.insert(pid, Ward { serial, name, daemon, detached: false, corridor });
     }
 
     fn list(&self, reply: &[OwnedFd]) {

@@ -7,10 +7,12 @@
 use crate::frame::World;
 use procession_sys::inherit;
 use procession_sys::thread::SingleThreaded;
+use procession_sys::title::Layout;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 /// Reads what a child is to take over.
 pub(crate) fn capture() -> io::Result<World> {
@@ -19,21 +21,66 @@ pub(crate) fn capture() -> io::Result<World> {
         limits: inherit::limits(),
         nice: inherit::nice()?,
         affinity: inherit::affinity()?,
+        reports_want_of_memory: false,
     })
 }
 
-/// Makes this process's own what its parent sent.
-pub(crate) fn apply(world: &World) -> io::Result<()> {
-    inherit::set_umask(world.umask);
-    inherit::set_limits(&world.limits)?;
-    inherit::set_nice(world.nice)?;
-    inherit::set_affinity(&world.affinity)
+/// What a process has before it takes anything over: read once by the server, found by the
+/// children that it forks, so that a child changes only what differs.
+#[derive(Debug)]
+pub(crate) struct Present {
+    world: World,
+    environment: Vec<u8>,
+    /// None where constructors of the program have started threads.
+    proof: Option<SingleThreaded>,
+    /// None where the kernel does not tell.
+    layout: Option<Layout>,
 }
 
-/// Replaces the environment by a block as [`Environment::to_block`] makes it.
-pub(crate) fn apply_environment(block: &[u8]) -> io::Result<()> {
-    inherit::set_environment(&SingleThreaded::prove()?, block.to_vec());
-    Ok(())
+impl Present {
+    pub(crate) fn read() -> io::Result<Self> {
+        let environment = Environment::default().to_block()?;
+        let (proof, layout) = (SingleThreaded::prove().ok(), Layout::read().ok());
+        Ok(Self { world: capture()?, environment, proof, layout })
+    }
+
+    /// Shows `name` behind the program's own in `ps`: all of it as the command line, 15 bytes as
+    /// the name of the process.
+    pub(crate) fn show(&self, name: &str) {
+        inherit::set_thread_name(name);
+        let program = std::env::args_os().next().unwrap_or_default();
+        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
+        if let Some(layout) = &self.layout {
+            // A kernel without the call shows the parent's command line, as after any fork.
+            let _ = layout.show(&format!("{program}: {name}"));
+        }
+    }
+
+    /// Whether this process has one thread.
+    pub(crate) fn proof(&self) -> Option<&SingleThreaded> {
+        self.proof.as_ref()
+    }
+
+    /// Makes this process's own what its parent sent.
+    pub(crate) fn take_over(&self, new: &World, environment: &[u8]) -> io::Result<()> {
+        let old = &self.world;
+        if new.umask != old.umask {
+            inherit::set_umask(new.umask);
+        }
+        inherit::set_limits(&new.limits, &old.limits)?;
+        if new.nice != old.nice {
+            inherit::set_nice(new.nice)?;
+        }
+        if new.affinity != old.affinity {
+            inherit::set_affinity(&new.affinity)?;
+        }
+        if environment == self.environment {
+            return Ok(());
+        }
+        let threads = || io::Error::other("constructors of the program have started threads");
+        inherit::set_environment(self.proof().ok_or_else(threads)?, environment.to_vec());
+        Ok(())
+    }
 }
 
 /// What a plan changes in the environment.

@@ -5,13 +5,13 @@
 //! server that has nothing to do does nothing.
 
 use crate::entry;
-use crate::frame::StartMethod;
+use crate::frame::{Start, StartMethod};
+use crate::world::Present;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel;
 use procession_sys::spawn;
-use procession_sys::thread::SingleThreaded;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -31,30 +31,31 @@ pub(super) struct Newborn {
 }
 
 pub(super) struct Nursery {
-    /// None where constructors of the program have started threads: then every child is spawned.
-    proof: Option<SingleThreaded>,
+    /// What a child has as it is born. Where it has no proof of a single thread, since
+    /// constructors of the program have started some, every child is spawned.
+    present: Present,
     spares: Vec<Newborn>,
     refill_at: Option<Instant>,
 }
 
 impl Nursery {
-    pub(super) fn new() -> Self {
-        Self { proof: SingleThreaded::prove().ok(), spares: Vec::new(), refill_at: None }
+    pub(super) fn new(present: Present) -> Self {
+        Self { present, spares: Vec::new(), refill_at: None }
     }
 
     /// A child: a spare one, or one made now.
     pub(super) fn child(
         &mut self,
-        method: StartMethod,
+        start: &Start<'_>,
         main: Option<&OwnedFd>,
     ) -> io::Result<Newborn> {
-        let (StartMethod::ForkServer, Some(proof)) = (method, &self.proof) else {
-            return spawned(main);
-        };
+        if start.head.method == StartMethod::Spawn || self.present.proof().is_none() {
+            return spawned(main, start.environment);
+        }
         self.refill_at = Some(Instant::now() + IDLE);
         match self.spares.pop() {
             Some(spare) => Ok(spare),
-            None => forked(proof, main),
+            None => forked(&self.present, main),
         }
     }
 
@@ -65,10 +66,9 @@ impl Nursery {
 
     pub(super) fn refill(&mut self, main: Option<&OwnedFd>) {
         self.refill_at = None;
-        let Some(proof) = &self.proof else { return };
         while self.spares.len() < SPARES {
             // Without room for spares, starts go on making their children one by one.
-            let Ok(spare) = forked(proof, main) else { return };
+            let Ok(spare) = forked(&self.present, main) else { return };
             self.spares.push(spare);
         }
     }
@@ -85,7 +85,9 @@ impl Nursery {
     }
 }
 
-fn forked(proof: &SingleThreaded, main: Option<&OwnedFd>) -> io::Result<Newborn> {
+fn forked(present: &Present, main: Option<&OwnedFd>) -> io::Result<Newborn> {
+    let threads = || io::Error::other("constructors of the program have started threads");
+    let proof = present.proof().ok_or_else(threads)?;
     let (inlet, socket) = parcel::pair()?;
     let starter = Pid::own();
     match fork(proof)? {
@@ -93,13 +95,13 @@ fn forked(proof: &SingleThreaded, main: Option<&OwnedFd>) -> io::Result<Newborn>
         Fork::Child => {
             // What else this process's memory owns is never dropped: `live` does not return.
             let guarded = main.and_then(|main| main.try_clone().ok());
-            entry::live(Boot { role: Role::Child, socket, guarded, starter })
+            entry::live(Boot { role: Role::Child, socket, guarded, starter }, present)
         }
     }
 }
 
-fn spawned(main: Option<&OwnedFd>) -> io::Result<Newborn> {
+fn spawned(main: Option<&OwnedFd>, environment: &[u8]) -> io::Result<Newborn> {
     let (inlet, socket) = parcel::pair()?;
-    let pid = spawn::own_image(Role::Child, socket.as_fd(), main.map(AsFd::as_fd))?;
+    let pid = spawn::own_image(Role::Child, socket.as_fd(), main.map(AsFd::as_fd), environment)?;
     Ok(Newborn { pid, inlet, pidfd: life::pidfd(pid).ok() })
 }

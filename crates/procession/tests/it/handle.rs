@@ -4,8 +4,10 @@ use crate::support::{
     DEADLINE, Line, METHODS, alone, gone, is_ready, join, line, ready, status, stay,
     stay_until_told, tell, wait_to_be_told, within,
 };
-use procession::{Child, Ending, Fd, Process, StartMethod};
+use procession::{Child, Ending, Fd, Process, StartMethod, wait_any};
 use procession_sys::exit;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -297,33 +299,74 @@ fn a_detached_process_is_not_waited_for_and_others_are() {
 
 #[test]
 fn processes_and_pipes_are_waited_for_together() {
-    use rustix::event::{PollFd, PollFlags, poll};
     for method in METHODS {
         let (mut events, told) = line();
         let talker = Process::new(stay_until_told, (told,)).start_method(method).start();
         let (talker, (sleeper, _line)) = (talker.expect("a child"), sleeper(method));
         events.wait("the talker");
         let (mut here, there) = UnixStream::pair().expect("a pipe");
-        let which = || {
-            let mut polled = [
-                PollFd::new(&talker, PollFlags::IN),
-                PollFd::new(&sleeper, PollFlags::IN),
-                PollFd::new(&there, PollFlags::IN),
-            ];
-            let deadline = rustix::event::Timespec { tv_sec: 30, tv_nsec: 0 };
-            assert_ne!(poll(&mut polled, Some(&deadline)).expect("poll"), 0, "waited 30 s");
-            polled.map(|one| !one.revents().is_empty())
+        let wait = |timeout| {
+            let waited = [talker.as_fd(), sleeper.as_fd(), there.as_fd()];
+            wait_any(&waited, Some(timeout)).expect("poll")
         };
-        std::io::Write::write_all(&mut here, b"x").expect("the pipe");
-        assert_eq!(which(), [false, false, true], "{method}");
-        std::io::Read::read_exact(&mut &there, &mut [0]).expect("the pipe");
+        assert_eq!(wait(Duration::ZERO), [0; 0], "{method}");
+        here.write_all(b"x").expect("the pipe");
+        assert_eq!(wait(DEADLINE), [2], "{method}");
+        (&there).read_exact(&mut [0]).expect("the pipe");
         events.tell();
-        assert_eq!(which(), [true, false, false], "{method}");
+        assert_eq!(wait(DEADLINE), [0], "{method}");
         sleeper.kill().expect("SIGKILL");
         ready(&sleeper, "the sleeper's end");
-        assert_eq!(which(), [true, true, false], "{method}");
+        assert_eq!(wait(DEADLINE), [0, 1], "{method}");
+        drop(here);
+        assert_eq!(wait(DEADLINE), [0, 1, 2], "{method}");
         join(talker).expect("an id");
         join(sleeper).expect_err("it was killed");
+    }
+}
+
+/// Writes its messages one by one, each when it is told to, and closes.
+fn slow_sender(mut line: Fd<UnixStream>, sender: u8) {
+    for message in 0..5 {
+        wait_to_be_told(&mut line);
+        line.write_all(&[sender * 10 + message]).expect("the line");
+    }
+}
+
+#[test]
+fn waiting_on_several_connections_until_their_end_yields_every_message() {
+    for method in METHODS {
+        let mut connections: Vec<UnixStream> = (0..4)
+            .map(|sender| {
+                let (here, there) = UnixStream::pair().expect("a pair");
+                let plan = Process::new(slow_sender, (Fd(there), sender)).start_method(method);
+                drop(plan.start().expect("a sender"));
+                here
+            })
+            .collect();
+        let mut messages = Vec::new();
+        for connection in &mut connections {
+            connection.write_all(b"!").expect("the sender");
+        }
+        while !connections.is_empty() {
+            let waited: Vec<_> = connections.iter().map(AsFd::as_fd).collect();
+            let ready = wait_any(&waited, Some(DEADLINE)).expect("poll");
+            assert!(!ready.is_empty(), "waited {DEADLINE:?} for a message or an end");
+            for place in ready.into_iter().rev() {
+                let mut message = [0];
+                // One that ended with a word unread says so before its end.
+                if connections[place].read(&mut message).is_ok_and(|read| read == 1) {
+                    messages.push(message[0]);
+                    // One that has said everything does not listen any more.
+                    let _ = connections[place].write_all(b"!");
+                } else {
+                    connections.swap_remove(place);
+                }
+            }
+        }
+        messages.sort_unstable();
+        let all = (0..4).flat_map(|sender| (0..5).map(move |message| sender * 10 + message));
+        assert_eq!(messages, all.collect::<Vec<u8>>(), "{method}");
     }
 }
 

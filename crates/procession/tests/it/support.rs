@@ -102,9 +102,14 @@ impl Line {
 
     /// Waits until nobody has the other end any more.
     pub(crate) fn wait_for_end(&mut self, what: &str) {
-        let mut rest = Vec::new();
-        if let Err(error) = self.0.read_to_end(&mut rest) {
-            panic!("waited {DEADLINE:?} for the end of {what}: {error}");
+        self.count_until_end(what);
+    }
+
+    /// Waits until nobody has the other end any more; how often it has said something till then.
+    pub(crate) fn count_until_end(&mut self, what: &str) -> usize {
+        match self.0.read_to_end(&mut Vec::new()) {
+            Ok(count) => count,
+            Err(error) => panic!("waited {DEADLINE:?} for the end of {what}: {error}"),
         }
     }
 
@@ -203,6 +208,12 @@ fn status_at(path: &str, field: &str) -> String {
 /// The fork server that made this child.
 pub(crate) fn server_of<R>(child: &Child<R>) -> u32 {
     status(child.id(), "PPid").parse().expect("a process id")
+}
+
+/// Whether a process was killed whose fork server was killed before: the kernel tells so (Linux
+/// 6.15, once somebody has reaped it), or it is lost.
+pub(crate) fn killed_or_lost(error: &JoinError) -> bool {
+    error.is_lost() || error.signal() == Some(9)
 }
 
 /// Kills a process that this test has made.
