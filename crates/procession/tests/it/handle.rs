@@ -4,7 +4,7 @@ use crate::support::{
     DEADLINE, Line, METHODS, alone, gone, is_ready, join, line, ready, status, stay,
     stay_until_told, tell, wait_to_be_told, within,
 };
-use procession::{Child, Ending, Fd, Process, StartMethod, wait_any};
+use procession::{Child, Ending, Fd, Process, StartMethod, Stdio, wait_any};
 use procession_sys::exit;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -354,13 +354,56 @@ fn waiting_on_several_connections_until_their_end_yields_every_message() {
             assert!(!ready.is_empty(), "waited {DEADLINE:?} for a message or an end");
             for place in ready.into_iter().rev() {
                 let mut message = [0];
-                // One that ended with a word unread says so before its end.
-                if connections[place].read(&mut message).is_ok_and(|read| read == 1) {
-                    messages.push(message[0]);
-                    // One that has said everything does not listen any more.
-                    let _ = connections[place].write_all(b"!");
-                } else {
+                if connections[place].read(&mut message).expect("the sender") == 0 {
                     connections.swap_remove(place);
+                    continue;
+                }
+                messages.push(message[0]);
+                if message[0] % 10 < 4 {
+                    connections[place].write_all(b"!").expect("the sender");
+                }
+            }
+        }
+        messages.sort_unstable();
+        let all = (0..4).flat_map(|sender| (0..5).map(move |message| sender * 10 + message));
+        assert_eq!(messages, all.collect::<Vec<u8>>(), "{method}");
+    }
+}
+
+#[test]
+fn waiting_on_several_pipes_until_their_end_yields_every_message() {
+    let print = |sender: u8, mut line: Fd<UnixStream>| {
+        for message in 0..5 {
+            wait_to_be_told(&mut line);
+            std::io::stdout().write_all(&[sender * 10 + message]).expect("the pipe");
+            std::io::stdout().flush().expect("the pipe");
+        }
+    };
+    for method in METHODS {
+        let mut senders: Vec<_> = (0..4)
+            .map(|sender| {
+                let (mut events, line) = line();
+                let plan = Process::new(print, (sender, line)).start_method(method);
+                let mut child = plan.stdout(Stdio::Piped).start().expect("a sender");
+                events.tell();
+                (child.stdout.take().expect("its output"), events)
+            })
+            .collect();
+        let mut messages = Vec::new();
+        while !senders.is_empty() {
+            let waited: Vec<_> = senders.iter().map(|(pipe, _)| pipe.as_fd()).collect();
+            let ready = wait_any(&waited, Some(DEADLINE)).expect("poll");
+            assert!(!ready.is_empty(), "waited {DEADLINE:?} for a message or an end");
+            for place in ready.into_iter().rev() {
+                let (pipe, events) = &mut senders[place];
+                let mut message = [0];
+                if pipe.read(&mut message).expect("the pipe") == 0 {
+                    senders.swap_remove(place);
+                    continue;
+                }
+                messages.push(message[0]);
+                if message[0] % 10 < 4 {
+                    events.tell();
                 }
             }
         }

@@ -1,12 +1,15 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
 mod endings;
+mod exit;
 mod family;
 mod faults;
 mod fork_server;
 mod handle;
 mod inheritance;
+mod many;
 mod options;
+mod program;
 mod scope;
 mod size;
 mod start;

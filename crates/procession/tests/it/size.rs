@@ -100,6 +100,28 @@ fn three_hundred_megabytes_go_out_and_come_back_at_once() {
 }
 
 #[test]
+fn what_crosses_as_shared_memory_has_no_name() {
+    let look = |large: &'static str| {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("the mappings");
+        let files: Vec<String> = std::fs::read_dir("/proc/self/fd")
+            .expect("the descriptors")
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect();
+        (large.len(), maps, files)
+    };
+    let large = String::leak("z".repeat(1 << 20));
+    for method in METHODS {
+        let plan = Process::new(look, (&*large,)).start_method(method);
+        let (length, maps, files) = join(plan.start().expect("a child")).expect("its memory");
+        assert_eq!(length, 1 << 20);
+        assert!(maps.contains("/memfd:procession (deleted)"), "{method}: {maps}");
+        let named = |path: &str| path.contains("/dev/shm") || path.contains("/dev/mqueue");
+        assert!(!named(&maps) && !files.iter().any(|path| named(path)), "{method}: {maps}");
+    }
+}
+
+#[test]
 fn values_that_nobody_reads_yet_hold_nobody_up() {
     for method in METHODS {
         let start = |seed: u64| {

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -147,14 +147,21 @@ pub(crate) fn stay_until_told(mut line: Fd<UnixStream>) -> u32 {
 ///
 /// The body is a closure written in the test function, by whose path the test is found.
 pub(crate) fn alone<F: FnOnce()>(body: F) {
+    alone_as(&std::env::current_exe().expect("this program"), &[], body);
+}
+
+/// As [`alone`], with a copy of this program, or with more arguments than it needs.
+pub(crate) fn alone_as<F: FnOnce()>(program: &Path, arguments: &[String], body: F) {
     let path = std::any::type_name::<F>();
     let name = path.split_once("::").map_or(path, |(_crate, name)| name);
     let name = name.trim_end_matches("::{{closure}}");
-    if std::env::var_os(ALONE).is_some_and(|alone| alone == name) {
+    if is_alone() {
+        assert_eq!(std::env::var(ALONE).as_deref(), Ok(name));
         return body();
     }
-    let host = Command::new(std::env::current_exe().expect("this program"))
+    let host = Command::new(program)
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .args(arguments)
         .env(ALONE, name)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -168,6 +175,11 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && said.contains("1 passed");
     assert!(passed, "`{name}` in its own process: {}\n{said}\n{complained}", output.status);
+}
+
+/// Whether this is the process that [`alone`] made.
+pub(crate) fn is_alone() -> bool {
+    std::env::var_os(ALONE).is_some()
 }
 
 /// A new directory, removed when it is dropped.
