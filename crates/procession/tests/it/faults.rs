@@ -1,6 +1,6 @@
 //! Processes that die at the worst moment, and what their parent still knows.
 
-use crate::support::{METHODS, alone, gone, join, kill, line, server_of, tell, wait_to_be_told};
+use crate::support::{METHODS, alone, children, gone, join, kill, line, tell, wait_to_be_told};
 use procession::{Ending, Fd, Process, StartMethod, Stdio, active_children};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::thread::SingleThreaded;
@@ -266,9 +266,10 @@ fn a_foreign_fork_that_holds_everything_does_not_keep_its_parent_from_ending() {
         // So that there is a fork server whose socket the fork holds.
         let start = || {
             let plan = Process::new(|| 2, ()).start_method(method);
-            plan.start().expect("a child")
+            plan.start().expect("a child").join().expect("a value")
         };
-        let value = start().join().expect("a value");
+        let value = start();
+        let server = children()[0];
         match fork(&alone).expect("a fork") {
             Fork::Child => {
                 tell(&mut line);
@@ -277,12 +278,9 @@ fn a_foreign_fork_that_holds_everything_does_not_keep_its_parent_from_ending() {
             }
             Fork::Parent(_) => {
                 // Nor from noticing that its server is gone, and making another.
-                let child = start();
-                let server = server_of(&child);
-                child.join().expect("a value");
                 kill(server);
                 gone(server, "the fork server");
-                value + start().join().expect("a value")
+                value + start()
             }
         }
     };

@@ -1,8 +1,8 @@
 //! The fork server, seen from the program that it serves: what it leaves alone, and its death.
 
 use crate::support::{
-    Line, METHODS, alone, gone, join, kill, killed_or_lost, line, own_status, server_of, status,
-    stay, stay_until_told, tell, within,
+    Line, METHODS, alone, children, gone, join, kill, killed_or_lost, line, own_status, server_of,
+    status, stay, stay_until_told, tell, within,
 };
 use procession::{Fd, Process, active_children};
 use rustix::process::WaitOptions;
@@ -91,15 +91,6 @@ fn a_start_happens_once_also_while_servers_are_being_killed() {
             assert!(killed_or_lost(&error), "{error}");
         }
     });
-}
-
-/// The children of this process, as the kernel lists them.
-fn children() -> Vec<u32> {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
-    let lists =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let lists: Vec<String> = lists.collect();
-    lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
 }
 
 #[test]

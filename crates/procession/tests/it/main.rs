@@ -15,3 +15,4 @@ mod size;
 mod start;
 mod streams;
 mod support;
+mod waiting;

@@ -30,22 +30,31 @@ pub(crate) fn within<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> T {
-    within_or(what, work, || ())
+    within_or(DEADLINE, what, work, || ())
+}
+
+/// As [`within`], for work that itself takes a while on a busy machine.
+pub(crate) fn within_minutes<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    within_or(4 * DEADLINE, what, work, || ())
 }
 
 /// As [`within`]; where it takes too long, `give_up` is called before the test fails.
 fn within_or<T: Send + 'static>(
+    deadline: Duration,
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
     give_up: impl FnOnce(),
 ) -> T {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::spawn(move || sender.send(work()));
-    match receiver.recv_timeout(DEADLINE) {
+    match receiver.recv_timeout(deadline) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
             give_up();
-            panic!("waited {DEADLINE:?} for {what}")
+            panic!("waited {deadline:?} for {what}")
         }
         Err(RecvTimeoutError::Disconnected) => {
             resume_unwind(worker.join().expect_err("a thread that sent nothing has panicked"))
@@ -57,7 +66,7 @@ fn within_or<T: Send + 'static>(
 pub(crate) fn join<R: Value + Send>(child: Child<R>) -> Result<R, JoinError> {
     let (what, pidfd) = (format!("the end of {child:?}"), child.as_fd().try_clone_to_owned());
     let give_up = || send_kill(pidfd.expect("a duplicate").as_fd());
-    within_or(&what, move || child.join(), give_up)
+    within_or(DEADLINE, &what, move || child.join(), give_up)
 }
 
 /// Waits until `descriptor` is ready to read.
@@ -170,7 +179,7 @@ pub(crate) fn alone_as<F: FnOnce()>(program: &Path, arguments: &[String], body: 
         .expect("this program, started again");
     let (what, id) = (format!("`{name}` in its own process"), host.id());
     let wait = || host.wait_with_output().expect("its output");
-    let output = within_or(&what, wait, || kill(id));
+    let output = within_or(2 * DEADLINE, &what, wait, || kill(id));
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && said.contains("1 passed");
@@ -215,6 +224,15 @@ fn status_at(path: &str, field: &str) -> String {
     let status = std::fs::read_to_string(path).expect("a status");
     let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
+}
+
+/// The children of this process, as the kernel lists them.
+pub(crate) fn children() -> Vec<u32> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
+    let lists =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let lists: Vec<String> = lists.collect();
+    lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
 }
 
 /// The fork server that made this child.
