@@ -49,6 +49,8 @@ pub(crate) struct Corridor {
     ended: bool,
     /// The server has ended.
     serverless: bool,
+    /// Since when only the kernel can tell how the process ended.
+    lost_since: Option<Instant>,
 }
 
 impl Corridor {
@@ -72,6 +74,7 @@ impl Corridor {
             exit: None,
             hung_up: false,
             ended: false,
+            lost_since: None,
         }
     }
 
@@ -116,8 +119,8 @@ impl Corridor {
     ) -> io::Result<bool> {
         loop {
             self.read_reports();
-            if self.is_lost() {
-                self.exit = Some(self.ask_kernel());
+            if self.is_lost() && !self.ask_kernel(deadline) {
+                return Ok(false);
             }
             let answered = until == Until::Answer && self.answer.is_some();
             if answered || self.exit.is_some() {
@@ -191,22 +194,44 @@ impl Corridor {
         untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
     }
 
-    /// Without a server: a child of our own is reaped here. Else its new parent (init, usually)
-    /// reaps it, and a new kernel keeps the status for whoever holds a pidfd.
-    fn ask_kernel(&self) -> Exit {
-        let Some(pidfd) = &self.pidfd else { return Exit::Lost };
-        if let Some(status) = life::reap(pidfd) {
-            return Exit::Reaped(status);
+    /// Learns without a server how the process ended; whether it is settled by the deadline.
+    ///
+    /// A child of our own is reaped here. Else its new parent (init, usually) reaps it, and a new
+    /// kernel keeps the status for whoever holds a pidfd.
+    fn ask_kernel(&mut self, deadline: Option<Instant>) -> bool {
+        self.exit = self.told();
+        if self.exit.is_some() {
+            return true;
         }
-        if life::exit_status(pidfd.as_fd()) == Told::NotYet {
-            let reaped = [(pidfd.as_fd(), Interest::HangUp)];
-            // A new parent that does not reap, or a failing wait, leaves the status lost.
-            let _ = wait::ready(&reaped, Some(Instant::now() + NEW_PARENT));
+        let patience = *self.lost_since.get_or_insert_with(Instant::now) + NEW_PARENT;
+        if let Some(pidfd) = &self.pidfd {
+            let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+            // A failing wait, like a new parent that does not reap, leaves the status lost.
+            let _ = wait::ready(&[(pidfd.as_fd(), Interest::HangUp)], Some(until));
+            self.exit = self.told();
+        }
+        if Instant::now() >= patience {
+            self.exit.get_or_insert(Exit::Lost);
+        }
+        self.exit.is_some()
+    }
+
+    /// What the kernel tells now; none while it may tell later.
+    fn told(&self) -> Option<Exit> {
+        let Some(pidfd) = &self.pidfd else { return Some(Exit::Lost) };
+        if let Some(status) = life::reap(pidfd) {
+            return Some(Exit::Reaped(status));
         }
         match life::exit_status(pidfd.as_fd()) {
-            Told::Exit(status) => Exit::Reaped(status),
-            Told::NotYet | Told::Never => Exit::Lost,
+            Told::Exit(status) => Some(Exit::Reaped(status)),
+            Told::Never => Some(Exit::Lost),
+            Told::NotYet => None,
         }
+    }
+
+    /// Whether the process has ended, as far as was seen by the last wait.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended || self.exit.is_some()
     }
 
     /// The verdict on what has come so far; it takes the answer along.

@@ -1,23 +1,14 @@
 //! Children that this process forked itself.
 //!
-//! In: a closure, and the options of its process. Out: the parent's end of a corridor. What always
-//! holds: only a process with one thread forks; a child is reaped by its handle or, once that is
-//! dropped, here; nobody's child but ours is ever waited for.
+//! In: a child that was forked. Out: who is alive, and the end of all at the end of the program.
+//! What always holds: a child is reaped by its handle or, once that is dropped, here; nobody's
+//! child but ours is ever waited for.
 
-use crate::assignment::{self, Assignment, REFUSED};
-use crate::corridor::Corridor;
-use crate::current::{Own, ProcessInfo};
-use crate::entry;
-use crate::launch::Settled;
+use crate::current::ProcessInfo;
 use crate::look::look;
-use crate::world::Present;
-use procession_sys::fork::Fork;
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel::{self, Parcel};
-use procession_sys::thread::SingleThreaded;
+use procession_sys::signal;
 use procession_sys::wait::{self, Interest};
-use procession_sys::{exit, signal};
-use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,68 +28,12 @@ struct Forked {
     pidfd: Arc<OwnedFd>,
 }
 
-/// Forks this process; the child runs `work`, answers, and ends.
-pub(crate) fn fork(
-    settled: Settled,
-    work: impl FnOnce() -> Parcel,
-) -> io::Result<(Corridor, [Option<OwnedFd>; 3])> {
-    let proof = SingleThreaded::prove()?;
-    let starter = Pid::own();
-    let parent_pidfd = life::pidfd(starter)?;
-    let (here, there) = parcel::pair()?;
-    let present = Present::of(settled.worlds.0.clone(), SingleThreaded::prove()?)?;
-    match procession_sys::fork::fork(&proof)? {
-        Fork::Child => live(starter, parent_pidfd, there, settled, &present, work),
-        Fork::Parent(pid) => {
-            let pidfd = Arc::new(life::pidfd(pid)?);
-            let id = u32::try_from(pid.as_raw()).unwrap_or_default();
-            let info = ProcessInfo { name: settled.name.clone(), id, daemon: settled.daemon };
-            let (owner, serial) = (starter, settled.serial);
-            let child = Forked { owner, serial, info, detached: false, pidfd: Arc::clone(&pidfd) };
-            let mut children = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
-            children.retain(|child| child.owner == starter && !child.is_over());
-            children.push(child);
-            drop(children);
-            let corridor =
-                Corridor::new(&settled.name, pid.as_raw(), serial, here, Some(pidfd), None);
-            Ok((corridor, settled.streams.map(|stream| stream.parent)))
-        }
-    }
-}
-
-/// The child's life.
-fn live(
-    starter: Pid,
-    parent_pidfd: OwnedFd,
-    corridor: OwnedFd,
-    settled: Settled,
-    present: &Present,
-    work: impl FnOnce() -> Parcel,
-) -> ! {
-    if settled.daemon && (life::die_with_parent().is_err() || Pid::parent() != Some(starter)) {
-        exit::now(REFUSED);
-    }
-    let Ok(()) = entry::watch_main_thread() else { exit::now(REFUSED) };
-    let assignment = Assignment {
-        own: Own {
-            name: settled.name,
-            family: settled.family,
-            daemon: settled.daemon,
-            parent: (settled.parent.id(), settled.parent.name().to_owned()),
-            parent_pidfd: Some(parent_pidfd),
-        },
-        directory: settled.directory,
-        streams: settled.streams.map(|stream| stream.child),
-        world: settled.worlds.1,
-        environment: settled.environment,
-        setup: settled.setup,
-    };
-    let corridor = assignment::open_corridor(corridor);
-    let code = assignment::carry_out(assignment, corridor, present, || Ok(work));
-    let _ = io::stdout().flush();
-    // The exit handlers in this memory are the parent's; of ours there is this one.
-    crate::closing::wait_for_others();
-    exit::now(code)
+/// Takes note of a child, and of those that have ended since.
+pub(crate) fn remember(serial: u64, info: ProcessInfo, pidfd: Arc<OwnedFd>) {
+    let owner = Pid::own();
+    let mut children = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
+    children.retain(|child| child.owner == owner && !child.is_over());
+    children.push(Forked { owner, serial, info, detached: false, pidfd });
 }
 
 impl Forked {

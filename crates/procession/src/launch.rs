@@ -6,65 +6,27 @@
 
 use crate::closing;
 use crate::corridor::Corridor;
-use crate::current::{self, ProcessInfo, current};
-use crate::forked;
-use crate::frame::{Head, Report, StartMethod, World};
-use crate::limits::Limits;
+use crate::forking;
+use crate::frame::{Head, Report, StartMethod};
 use crate::link::{self, LinkError};
 use crate::parcel::EncodeError;
-use crate::stdio::{Stdio, Stream};
-use crate::world::{self, Environment};
-use procession_sys::descriptor::Standard;
+use crate::settle::{Options, Settled, Unsettled, settle};
+use procession_sys::exit;
 use procession_sys::image::Key;
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::{exit, inherit};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How often a start is tried when the server dies under it.
 const TRIES: usize = 3;
-
-static STARTS: AtomicU64 = AtomicU64::new(0);
-
-/// What a plan says about its process, beside the work.
-#[derive(Debug, Default)]
-pub(crate) struct Options {
-    pub(crate) setup: Option<io::Result<Key>>,
-    pub(crate) name: Option<String>,
-    pub(crate) daemon: Option<bool>,
-    pub(crate) environment: Environment,
-    pub(crate) directory: Option<PathBuf>,
-    pub(crate) limits: Limits,
-    pub(crate) nice: Option<i32>,
-    pub(crate) affinity: Option<Vec<u16>>,
-    /// Standard input, output, error.
-    pub(crate) stdio: [Stdio; 3],
-}
 
 /// A running process, from the parent's side.
 pub(crate) struct Launched {
     pub(crate) corridor: Corridor,
     /// The parent's sides of piped standard streams.
     pub(crate) pipes: [Option<OwnedFd>; 3],
-}
-
-/// Options made definite: everything about a process but its work.
-pub(crate) struct Settled {
-    pub(crate) serial: u64,
-    pub(crate) name: String,
-    pub(crate) family: Vec<u64>,
-    pub(crate) daemon: bool,
-    pub(crate) parent: ProcessInfo,
-    pub(crate) setup: Option<Key>,
-    /// What this process has, and what the child is to have.
-    pub(crate) worlds: (World, World),
-    pub(crate) environment: Vec<u8>,
-    pub(crate) directory: OwnedFd,
-    pub(crate) streams: [Stream; 3],
 }
 
 /// Starts a function of the program as a process.
@@ -90,46 +52,10 @@ pub(crate) fn by_fork(
     let fork = || {
         exit::at_exit(closing::wait_for_others)
             .map_err(|error| system("registering the exit handler", error))?;
-        forked::fork(settled, work).map_err(|error| system("forking this process", error))
+        forking::fork(settled, work).map_err(|error| system("forking this process", error))
     };
     let (corridor, pipes) = fork().map_err(|cause| StartError { name, cause })?;
     Ok(Launched { corridor, pipes })
-}
-
-/// Makes options definite, by this process as it is now.
-fn settle(options: Options) -> Result<Settled, StartError> {
-    let serial = STARTS.fetch_add(1, Ordering::Relaxed) + 1;
-    let family = [current::family(), &[serial]].concat();
-    let name = options.name.unwrap_or_else(|| name_in(&family));
-    let failed = |doing: &'static str| {
-        let name = name.clone();
-        move |source: io::Error| StartError { name, cause: Cause::System { doing, source } }
-    };
-    let parent = current();
-    let own = world::capture().map_err(failed("reading what the child takes over"))?;
-    let mut world = own.clone();
-    options.limits.lay_over(&mut world.limits);
-    world.reports_want_of_memory = options.limits.has_memory();
-    world.nice = options.nice.unwrap_or(world.nice);
-    world.affinity = options.affinity.unwrap_or(world.affinity);
-    let environment = options.environment.to_block().map_err(failed("reading its environment"))?;
-    let mut directory = inherit::directory().map_err(failed("opening the working directory"))?;
-    if let Some(path) = options.directory {
-        directory = inherit::open_directory(&directory, &path)
-            .map_err(failed("opening its working directory"))?;
-    }
-    Ok(Settled {
-        serial,
-        family,
-        daemon: options.daemon.unwrap_or(parent.is_daemon()),
-        parent,
-        setup: options.setup.transpose().map_err(failed("identifying its setup"))?,
-        worlds: (own, world),
-        environment,
-        directory,
-        streams: open_all(options.stdio).map_err(failed("opening its standard streams"))?,
-        name,
-    })
 }
 
 /// The start's frame, to the server.
@@ -163,20 +89,6 @@ fn send(
     let pieces = [&head[..], &settled.environment, &arguments.bytes];
     let corridor = ask(settled.serial, &settled.name, &pieces, &descriptors)?;
     Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
-}
-
-/// `Process-1` for the root's first child, `Process-1:2` for that one's second, as in Python.
-fn name_in(family: &[u64]) -> String {
-    let numbers: Vec<String> = family.iter().map(u64::to_string).collect();
-    format!("Process-{}", numbers.join(":"))
-}
-
-fn open_all([stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<[Stream; 3]> {
-    Ok([
-        stdin.open(Standard::Input)?,
-        stdout.open(Standard::Output)?,
-        stderr.open(Standard::Error)?,
-    ])
 }
 
 /// Sends a start to the server until one confirms it.
@@ -242,6 +154,13 @@ pub(crate) enum Cause {
     NotStarted(String),
     /// There is no server, or not one of this program.
     Server(String),
+}
+
+impl From<Unsettled> for StartError {
+    fn from(error: Unsettled) -> Self {
+        let Unsettled { name, doing, source } = error;
+        Self { name, cause: Cause::System { doing, source } }
+    }
 }
 
 impl From<LinkError> for Cause {

@@ -6,9 +6,10 @@
 use crate::child::Child;
 use crate::frame::{Answer, StartMethod};
 use crate::function::{self, Arguments, Function};
-use crate::launch::{self, Options, StartError};
+use crate::launch::{self, StartError};
 use crate::limits::Limits;
 use crate::parcel::{self, EncodeError};
+use crate::settle::Options;
 use crate::stdio::Stdio;
 use crate::value::Value;
 use procession_sys::image::Key;

@@ -1,16 +1,19 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
 mod endings;
+mod exit;
 mod family;
 mod faults;
 mod fork_server;
 mod handle;
 mod inheritance;
 mod limits;
+mod many;
 mod options;
+mod program;
 mod scope;
 mod size;
 mod start;
 mod streams;
 mod support;
-mod whichever;
+mod waiting;
