@@ -22,8 +22,8 @@ mod daemon;
 #[path = "support/files.rs"]
 mod files;
 mod join_all;
-#[path = "support/observer.rs"]
-mod observer;
+#[path = "support/leftovers.rs"]
+mod leftovers;
 mod run_method;
 mod two_processes;
 
@@ -89,7 +89,7 @@ ended, and nobody else is harmed.",
 ];
 
 fn main() -> ExitCode {
-    let walked = if observer::is_observed() { tour() } else { observed_tour() };
+    let walked = if leftovers::is_observed() { tour() } else { observed_tour() };
     match walked {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -162,7 +162,7 @@ fn all_gone(mut errors: ChildStderr) -> Result<(), Box<dyn Error>> {
 
 /// Runs the tour in a process that can be observed from outside, to the end of all that is its.
 fn observed_tour() -> Result<(), Box<dyn Error>> {
-    let left = observer::observe()?;
+    let left = leftovers::observe()?;
     if !left.status.success() {
         return Err(format!("its process ended with {}", left.status).into());
     }

@@ -1,136 +1,166 @@
-//! A second process that sees from outside what a program leaves behind.
+//! Who is left of a program, seen from outside.
 //!
-//! In: this program, run once more with a mark. Out: what is left when it has ended: processes,
-//! entries of `/dev/shm`, temporary files. What always holds: the kernel hands every orphan of the
-//! program to the observer (`PR_SET_CHILD_SUBREAPER`), so that none can hide.
+//! In: a command that is about to be run. Out: the processes that came of it and are alive, and
+//! waiting for their end. What always holds: a process counts as the program's, whoever its parent
+//! is by now, when the kernel shows the program's mark in the environment that it was started with,
+//! or when it is of the program's session (an environment cannot be seen during an `exec`); each is
+//! waited for and signalled through a pidfd that was opened before it was looked at, so a recycled
+//! process id is never taken for it.
 
-use rustix::io::Errno;
-use rustix::process::{self, WaitOptions};
-use std::collections::BTreeSet;
-use std::error::Error;
-use std::ffi::OsString;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
-const MARK: &str = "PROCESSION_OBSERVED";
-const SHARED_MEMORY: &str = "/dev/shm";
-/// Hundreds of times what a fork server takes to see that its program has ended.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The environment variable whose value tells one observed program from all others.
+const VARIABLE: &str = "PROCESSION_OBSERVED";
 
-/// What a program left when it had ended.
-pub(crate) struct Left {
-    /// How the program itself ended.
-    pub(crate) status: ExitStatus,
-    /// How many processes ended after it, and how long after.
-    pub(crate) later: (usize, Duration),
-    /// Processes that did not end.
-    pub(crate) processes: Vec<String>,
-    /// Entries of `/dev/shm` that were not there before, and that no living process uses.
-    pub(crate) shared_memory: Vec<PathBuf>,
-    /// Entries of its own temporary directory.
-    pub(crate) temporary: Vec<PathBuf>,
+/// A program under observation: itself and whatever comes of it.
+pub(crate) struct Observed {
+    entry: String,
+    /// That of the main process, once it runs. It may lead a session of its own.
+    pid: Option<i32>,
 }
 
-/// Whether this is the process that is observed.
-pub(crate) fn is_observed() -> bool {
-    std::env::var_os(MARK).is_some()
+/// A process of the program.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
+    /// As `ps` shows it: the first 15 bytes.
+    pub(crate) name: String,
+    pidfd: OwnedFd,
 }
 
-/// Runs this program once more, and observes it till nobody of it is left.
-pub(crate) fn observe() -> Result<Left, Box<dyn Error>> {
-    process::set_child_subreaper(Some(process::getpid()))?;
-    let own = format!("procession-tour-{}", std::process::id());
-    let temporary = std::env::temp_dir().join(own);
-    fs::create_dir(&temporary)?;
-    let before = entries(Path::new(SHARED_MEMORY));
+impl Observed {
+    /// Marks what `command` will start.
+    pub(crate) fn mark(command: &mut Command) -> Self {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}-{number}", std::process::id());
+        command.env(VARIABLE, &mark);
+        Self { entry: format!("{VARIABLE}={mark}"), pid: None }
+    }
 
-    let status = Command::new("/proc/self/exe")
-        .args(std::env::args_os().skip(1))
-        .env(MARK, "yes")
-        .env("TMPDIR", &temporary)
-        .spawn()
-        .and_then(|mut program| program.wait())?;
-    let ended = Instant::now();
-    let (later, all_ended) = await_orphans(ended + PATIENCE)?;
-    let left = Left {
-        status,
-        later: (later, ended.elapsed()),
-        processes: if all_ended { Vec::new() } else { children()? },
-        shared_memory: nobodys(entries(Path::new(SHARED_MEMORY)).difference(&before)),
-        temporary: entries(&temporary).into_iter().collect(),
-    };
-    fs::remove_dir_all(temporary)?;
-    Ok(left)
-}
+    /// Says which process the marked command became.
+    pub(crate) fn is_running_as(&mut self, pid: i32) {
+        self.pid = Some(pid);
+    }
 
-/// Reaps orphans until there is none; how many, and whether all ended in time.
-fn await_orphans(deadline: Instant) -> Result<(usize, bool), Box<dyn Error>> {
-    let (reaped, reports) = mpsc::channel();
-    thread::spawn(move || {
-        loop {
-            match process::wait(WaitOptions::empty()) {
-                Ok(_one) => reaped.send(()).unwrap_or_default(),
-                Err(Errno::INTR) => {}
-                // ECHILD: nobody is left. The channel closes.
-                Err(_) => return,
+    /// Its processes that have not ended, by one look at `/proc`.
+    pub(crate) fn alive(&self) -> Vec<Member> {
+        let numbers = fs::read_dir("/proc").expect("/proc is mounted").filter_map(|entry| {
+            entry.ok()?.file_name().to_str()?.parse::<i32>().ok().and_then(Pid::from_raw)
+        });
+        numbers.filter_map(|pid| self.member(pid)).collect()
+    }
+
+    fn member(&self, pid: Pid) -> Option<Member> {
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let raw = pid.as_raw_pid();
+        let environment = fs::read(format!("/proc/{raw}/environ")).unwrap_or_default();
+        let marked = environment.split(|&byte| byte == 0).any(|one| one == self.entry.as_bytes());
+        let Stat { name, parent, state, session } = Stat::read(raw)?;
+        if state == 'Z' || !(marked || Some(session) == self.pid) {
+            return None;
+        }
+        let member = Member { pid: raw, parent, name, pidfd };
+        // If it has ended meanwhile, all this may have been read of another process.
+        (!member.has_ended()).then_some(member)
+    }
+
+    /// Waits until nobody is alive but processes named `excepted`.
+    pub(crate) fn wait_until_gone(&self, excepted: &[&str], deadline: Instant) -> Gone {
+        let mut at = Instant::now();
+        let mut empty_looks = 0;
+        // A process that was born behind the reader's back is seen by the second look.
+        while empty_looks < 2 {
+            let mut left = self.alive();
+            left.retain(|member| !excepted.contains(&member.name.as_str()));
+            empty_looks = if left.is_empty() { empty_looks + 1 } else { 0 };
+            left.retain(|member| !member.wait_for_end(deadline));
+            if !left.is_empty() {
+                return Gone { at: None, left };
+            }
+            if empty_looks == 0 {
+                at = Instant::now();
             }
         }
-    });
-    let mut count = 0;
+        Gone { at: Some(at), left: Vec::new() }
+    }
+}
+
+/// How a wait for the end of a program ended.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    /// When the last of its processes had ended.
+    pub(crate) at: Option<Instant>,
+    /// Those alive at the deadline.
+    pub(crate) left: Vec<Member>,
+}
+
+impl Member {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.wait_for_end(Instant::now())
+    }
+
+    /// Whether it has ended by the deadline.
+    pub(crate) fn wait_for_end(&self, deadline: Instant) -> bool {
+        readable(self.pidfd.as_fd(), deadline)
+    }
+
+    /// Sends a signal; one that has ended is no error.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = pidfd_send_signal(&self.pidfd, signal);
+    }
+}
+
+/// Waits until `descriptor` has something to read or is hung up; whether it came by the deadline.
+pub(crate) fn readable(descriptor: BorrowedFd<'_>, deadline: Instant) -> bool {
     loop {
-        match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(()) => count += 1,
-            Err(RecvTimeoutError::Disconnected) => return Ok((count, true)),
-            Err(RecvTimeoutError::Timeout) => return Ok((count, false)),
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).expect("a deadline of this century");
+        match poll(&mut [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)], Some(&left)) {
+            Ok(ready) => return ready > 0,
+            Err(error) => assert_eq!(error, rustix::io::Errno::INTR, "poll"),
         }
     }
 }
 
-/// This process's children, as /proc names them.
-fn children() -> Result<Vec<String>, Box<dyn Error>> {
-    let own = format!("PPid:\t{}", std::process::id());
-    let mut children = Vec::new();
-    for (pid, directory) in processes()? {
-        let status = fs::read_to_string(directory.join("status")).unwrap_or_default();
-        if status.lines().any(|line| line == own) {
-            let name = status.lines().next().unwrap_or("Name:\t?").replace("Name:\t", "");
-            children.push(format!("`{name}` (pid {pid})"));
-        }
-    }
-    Ok(children)
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug)]
+pub(crate) struct Stat {
+    pub(crate) name: String,
+    /// `Z` for one that has ended and was not reaped.
+    pub(crate) state: char,
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
 }
 
-fn processes() -> Result<Vec<(u32, PathBuf)>, Box<dyn Error>> {
-    let number = |path: PathBuf| Some((path.file_name()?.to_str()?.parse().ok()?, path));
-    Ok(fs::read_dir("/proc")?.flatten().filter_map(|entry| number(entry.path())).collect())
-}
-
-fn entries(directory: &Path) -> BTreeSet<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).collect()
-}
-
-/// Those that no living process has open or mapped: what others made meanwhile is theirs.
-fn nobodys<'a>(new: impl Iterator<Item = &'a PathBuf>) -> Vec<PathBuf> {
-    let mut new: Vec<PathBuf> = new.cloned().collect();
-    if new.is_empty() {
-        return new;
+impl Stat {
+    /// None where there is no such process.
+    pub(crate) fn read(pid: i32) -> Option<Self> {
+        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // The name stands in brackets and may itself hold brackets and blanks.
+        let open = text.iter().position(|&byte| byte == b'(')?;
+        let close = text.iter().rposition(|&byte| byte == b')')?;
+        let name = OsStr::from_bytes(&text[open + 1..close]).to_string_lossy().into_owned();
+        let rest = String::from_utf8_lossy(&text[close + 1..]).into_owned();
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let mut number = || fields.next()?.parse().ok();
+        let (parent, _group, session) = (number()?, number()?, number()?);
+        Some(Self { name, state, parent, session })
     }
-    for (_, process) in processes().unwrap_or_default() {
-        let mapped = fs::read_to_string(process.join("maps")).unwrap_or_default();
-        let open: BTreeSet<OsString> = entries(&process.join("fd"))
-            .iter()
-            .filter_map(|file| Some(fs::read_link(file).ok()?.into_os_string()))
-            .collect();
-        let used = |path: &PathBuf| {
-            open.contains(path.as_os_str()) || mapped.contains(&path.display().to_string())
-        };
-        new.retain(|path| !used(path));
+
+    /// Every process there is.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let entries = fs::read_dir("/proc").expect("/proc is mounted");
+        entries.filter_map(|entry| Self::read(entry.ok()?.file_name().to_str()?.parse().ok()?))
     }
-    new.retain(|path| path.symlink_metadata().is_ok());
-    new
 }

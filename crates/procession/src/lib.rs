@@ -53,7 +53,7 @@ mod value;
 mod wait_any;
 mod world;
 
-pub use child::Child;
+pub use child::{Child, join_all};
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
 pub use family::active_children;

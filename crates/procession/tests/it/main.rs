@@ -1,12 +1,12 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
 mod endings;
-mod exit;
 mod family;
 mod faults;
 mod fork_server;
 mod handle;
 mod inheritance;
+mod limits;
 mod many;
 mod options;
 mod program;
@@ -15,4 +15,4 @@ mod size;
 mod start;
 mod streams;
 mod support;
-mod waiting;
+mod whichever;
