@@ -37,8 +37,10 @@ pub(crate) struct Corridor {
     id: u32,
     serial: u64,
     socket: OwnedFd,
-    pidfd: Option<OwnedFd>,
-    server: Arc<Server>,
+    /// Shared with whoever else must know its end.
+    pidfd: Option<Arc<OwnedFd>>,
+    /// None for a child that this process forked itself.
+    server: Option<Arc<Server>>,
     answer: Option<Answer>,
     exit: Option<Exit>,
     /// The socket has nothing more to say.
@@ -55,8 +57,8 @@ impl Corridor {
         pid: i32,
         serial: u64,
         socket: OwnedFd,
-        pidfd: Option<OwnedFd>,
-        server: Arc<Server>,
+        pidfd: Option<Arc<OwnedFd>>,
+        server: Option<Arc<Server>>,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -64,12 +66,12 @@ impl Corridor {
             serial,
             socket,
             pidfd,
+            serverless: server.is_none(),
             server,
             answer: None,
             exit: None,
             hung_up: false,
             ended: false,
-            serverless: false,
         }
     }
 
@@ -85,14 +87,14 @@ impl Corridor {
         self.serial
     }
 
-    pub(crate) fn server(&self) -> &Server {
-        &self.server
+    pub(crate) fn server(&self) -> Option<&Server> {
+        self.server.as_deref()
     }
 
     /// Ready to read when the process has ended. Without pidfds (before Linux 5.3) the socket
     /// stands in, which is ready as soon as there is an answer.
     pub(crate) fn end(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_ref().unwrap_or(&self.socket).as_fd()
+        self.pidfd.as_deref().unwrap_or(&self.socket).as_fd()
     }
 
     /// Sends the process a signal; one that has ended is no error.
@@ -100,8 +102,9 @@ impl Corridor {
         if let Some(pidfd) = &self.pidfd {
             return life::send_signal(pidfd.as_fd(), number);
         }
+        let Some(server) = &self.server else { return Ok(()) };
         let order = Order::signal(self.serial, number);
-        parcel::send(self.server.control(), &[&order], &[], Waiting::Allowed)
+        parcel::send(server.control(), &[&order], &[], Waiting::Allowed)
     }
 
     /// Waits until `until` or the deadline; whether it came. Drains `outputs` meanwhile.
@@ -135,7 +138,7 @@ impl Corridor {
         let watched = [
             (!self.hung_up).then(|| readable(self.socket.as_fd())),
             self.pidfd.as_ref().filter(|_| !self.ended).map(|pidfd| readable(pidfd.as_fd())),
-            (!self.serverless).then(|| readable(self.server.end())),
+            self.server.as_ref().filter(|_| !self.serverless).map(|server| readable(server.end())),
         ];
         let drained = outputs.iter().map(|output| output.interest());
         let slots: Vec<Option<(BorrowedFd<'_>, Interest)>> =
@@ -188,10 +191,13 @@ impl Corridor {
         untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
     }
 
-    /// Without a server, the process's new parent (init, usually) reaps it, and a new kernel keeps
-    /// the status for whoever holds a pidfd.
+    /// Without a server: a child of our own is reaped here. Else its new parent (init, usually)
+    /// reaps it, and a new kernel keeps the status for whoever holds a pidfd.
     fn ask_kernel(&self) -> Exit {
         let Some(pidfd) = &self.pidfd else { return Exit::Lost };
+        if let Some(status) = life::reap(pidfd) {
+            return Exit::Reaped(status);
+        }
         if life::exit_status(pidfd.as_fd()) == Told::NotYet {
             let reaped = [(pidfd.as_fd(), Interest::HangUp)];
             // A new parent that does not reap, or a failing wait, leaves the status lost.

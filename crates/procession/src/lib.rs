@@ -29,20 +29,24 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+mod assignment;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod child;
+mod closing;
 mod corridor;
 mod current;
 mod ending;
 mod entry;
 mod family;
 mod fd;
+mod forked;
 mod frame;
 mod function;
 mod launch;
 mod limits;
 mod link;
+mod look;
 mod panic_hook;
 mod parcel;
 mod process;
@@ -63,7 +67,7 @@ pub use function::{Arguments, Function};
 pub use launch::StartError;
 pub use limits::Limits;
 pub use parcel::{DecodeError, EncodeError};
-pub use process::{Process, Run};
+pub use process::{Closure, Named, Process, Run};
 pub use scope::{Scope, scope};
 pub use stdio::Stdio;
 pub use value::{Failure, Value};
