@@ -263,29 +263,32 @@ fn an_ending_without_a_fork_server_is_the_kernels_to_tell_or_lost() {
     });
 }
 
+/// Starts a process, kills its fork server, then it; whether its ending is lost, and the words.
+fn lose_one(method: StartMethod) -> (bool, String) {
+    let (mut events, line) = line();
+    let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+    events.wait("a process");
+    kill(server_of(&child));
+    child.kill().expect("SIGKILL");
+    let error = join(child).expect_err("it was killed");
+    (error.is_lost(), error.to_string())
+}
+
 #[test]
 fn an_ending_is_lost_where_nobody_reaps_after_the_fork_server_was_killed() {
     alone(|| {
         // The kernel tells how a process ended once it is reaped. Here, this program is the new
-        // parent of whoever loses theirs, and reaps nobody.
+        // parent of all below it that lose theirs, and reaps nobody.
         let own = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(own)).expect("a new parent");
-        let started = METHODS.map(|method| {
-            let (mut events, line) = line();
-            let plan = Process::new(stay, (line,)).start_method(method);
-            let child = plan.start().expect("a child");
-            events.wait("a process");
-            (child, events)
+        let losing = METHODS.map(|method| {
+            let plan = Process::new(lose_one, (method,)).start_method(method);
+            plan.start().expect("a child")
         });
-        kill(server_of(&started[0].0));
-        let joining = started.map(|(child, events)| {
-            child.kill().expect("SIGKILL");
-            std::thread::spawn(move || (join(child).expect_err("nobody knows"), events))
-        });
-        for thread in joining {
-            let (error, _events) = thread.join().expect("an ending");
-            assert!(error.is_lost(), "{error}");
-            assert!(error.to_string().contains("lost with its fork server"), "{error}");
+        for child in losing {
+            let (is_lost, words) = join(child).expect("an ending");
+            assert!(is_lost, "{words}");
+            assert!(words.contains("lost with its fork server"), "{words}");
         }
     });
 }
