@@ -74,7 +74,9 @@ fn run(start: Parcel, parent_pidfd: Option<OwnedFd>, present: &Present) -> i32 {
         Err(error) => return assignment::refuse(corridor, &error.to_string()),
     };
     let head = &start.head;
-    if let (false, Err(error)) = (head.daemon, life::outlive_parent()) {
+    // A daemon goes on dying with its server.
+    let guarded = if head.daemon { Ok(()) } else { life::outlive_parent() };
+    if let Err(error) = guarded {
         return assignment::refuse(corridor, &format!("its guard: {error}"));
     }
     let (setup, function) = match (head.setup(), head.function()) {

@@ -1,10 +1,11 @@
 //! How a process ends that gives no value: each row of the table, end to end.
 
-use crate::support::{METHODS, alone, join, kill, killed_or_lost, line, server_of, stay};
-use procession::{Ending, Failure, JoinError, Limits, Process, StartMethod, Stdio, Value, current};
+use crate::support::{
+    METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay,
+};
+use procession::{Ending, Failure, JoinError, Process, StartMethod, Stdio, Value, current};
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::time::Duration;
 
 /// The error of a process that is started by `method`.
 fn ending<R: Value + Send>(method: StartMethod, plan: Process<R>) -> JoinError {
@@ -53,13 +54,15 @@ fn a_panic_has_a_backtrace_where_the_childs_environment_asks_for_one() {
 }
 
 #[test]
-fn a_panic_is_also_printed_as_in_any_rust_program() {
+fn a_panic_is_also_printed_with_the_name_of_its_process() {
     for method in METHODS {
         let fail = || panic!("for all to read");
         let plan: Process<()> = Process::new(fail, ()).start_method(method).stderr(Stdio::Piped);
-        let error = join(plan.start().expect("a child")).expect_err("it panicked");
-        assert!(error.stderr().contains("for all to read"), "{method}: {}", error.stderr());
-        assert!(error.to_string().contains("last words on standard error:"), "{error}");
+        let error = join(plan.name("loud").start().expect("a child")).expect_err("it panicked");
+        let printed = error.stderr();
+        assert!(printed.contains("process `loud` panicked at"), "{method}: {printed}");
+        assert!(printed.contains("for all to read"), "{method}: {printed}");
+        assert_eq!(error.to_string().matches("for all to read").count(), 1, "said once: {error}");
     }
 }
 
@@ -199,42 +202,6 @@ fn an_allocation_that_fails_is_an_abort() {
     }
 }
 
-#[test]
-fn an_allocation_that_fails_under_a_limit_on_memory_is_told_as_such() {
-    let exhaust = || vec![1_u8; 1 << 30].len();
-    for method in METHODS {
-        let limits = Limits::new().memory(256 << 20);
-        let error = ending(method, Process::new(exhaust, ()).limits(limits));
-        assert!(error.is_out_of_memory(), "{method}: {error}");
-        // An abort for another reason is one under such a limit, too.
-        let plan: Process<()> = Process::new(|| std::process::abort(), ()).limits(limits);
-        assert_eq!(ending(method, plan).signal(), Some(6), "{method}");
-    }
-}
-
-#[test]
-fn a_limit_of_the_kernel_is_told_by_its_signal() {
-    let too_long = || {
-        loop {
-            std::hint::spin_loop();
-        }
-    };
-    let too_large = || {
-        let memory = rustix::fs::memfd_create("large", rustix::fs::MemfdFlags::CLOEXEC);
-        rustix::fs::ftruncate(memory.expect("memory"), 4096).map_or(0, |()| 1)
-    };
-    let limits = Limits::new().cpu_time(Duration::from_secs(1)).file_size(1);
-    let plan: Process<()> = Process::new(too_long, ()).limits(limits);
-    let error = ending(StartMethod::ForkServer, plan);
-    assert_eq!(error.signal(), Some(24), "SIGXCPU");
-    assert!(error.to_string().contains("limit on processor time"), "{error}");
-    for method in METHODS {
-        let error = ending(method, Process::new(too_large, ()).limits(limits));
-        assert_eq!(error.signal(), Some(25), "{method}: SIGXFSZ");
-        assert!(error.to_string().contains("limit on the size of a file"), "{error}");
-    }
-}
-
 /// Written without trouble, and never read.
 #[derive(Debug, PartialEq, Serialize)]
 struct Unreadable;
@@ -281,7 +248,7 @@ fn a_value_that_cannot_be_written_or_read_is_undecodable() {
 }
 
 #[test]
-fn an_ending_is_known_or_lost_after_the_fork_server_was_killed() {
+fn an_ending_without_a_fork_server_is_the_kernels_to_tell_or_lost() {
     alone(|| {
         for method in METHODS {
             let (mut events, line) = line();
@@ -291,34 +258,37 @@ fn an_ending_is_known_or_lost_after_the_fork_server_was_killed() {
             kill(server_of(&child));
             child.kill().expect("SIGKILL");
             let error = join(child).expect_err("it was killed");
-            assert!(killed_or_lost(&error), "{method}: {error}");
+            assert_killed_without_server(&error);
         }
     });
+}
+
+/// Starts a process, kills its fork server, then it; whether its ending is lost, and the words.
+fn lose_one(method: StartMethod) -> (bool, String) {
+    let (mut events, line) = line();
+    let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+    events.wait("a process");
+    kill(server_of(&child));
+    child.kill().expect("SIGKILL");
+    let error = join(child).expect_err("it was killed");
+    (error.is_lost(), error.to_string())
 }
 
 #[test]
 fn an_ending_is_lost_where_nobody_reaps_after_the_fork_server_was_killed() {
     alone(|| {
         // The kernel tells how a process ended once it is reaped. Here, this program is the new
-        // parent of whoever loses theirs, and reaps nobody.
+        // parent of all below it that lose theirs, and reaps nobody.
         let own = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(own)).expect("a new parent");
-        let started = METHODS.map(|method| {
-            let (mut events, line) = line();
-            let plan = Process::new(stay, (line,)).start_method(method);
-            let child = plan.start().expect("a child");
-            events.wait("a process");
-            (child, events)
+        let losing = METHODS.map(|method| {
+            let plan = Process::new(lose_one, (method,)).start_method(method);
+            plan.start().expect("a child")
         });
-        kill(server_of(&started[0].0));
-        let joining = started.map(|(child, events)| {
-            child.kill().expect("SIGKILL");
-            std::thread::spawn(move || (join(child).expect_err("nobody knows"), events))
-        });
-        for thread in joining {
-            let (error, _events) = thread.join().expect("an ending");
-            assert!(error.is_lost(), "{error}");
-            assert!(error.to_string().contains("lost with its fork server"), "{error}");
+        for child in losing {
+            let (is_lost, words) = join(child).expect("an ending");
+            assert!(is_lost, "{words}");
+            assert!(words.contains("lost with its fork server"), "{words}");
         }
     });
 }

@@ -1,8 +1,8 @@
 //! The fork server, seen from the program that it serves: what it leaves alone, and its death.
 
 use crate::support::{
-    Line, METHODS, alone, children, gone, join, kill, killed_or_lost, line, own_status, server_of,
-    status, stay, stay_until_told, tell, within,
+    Line, METHODS, alone, assert_killed_without_server, children, gone, join, kill, line,
+    own_status, server_of, status, stay, stay_until_told, tell, within,
 };
 use procession::{Fd, Process, active_children};
 use rustix::process::WaitOptions;
@@ -48,8 +48,7 @@ fn daemons_end_with_a_killed_server_and_others_do_not() {
 
             kill(server_of(&daemon));
             daemon_events.wait_for_end("the daemon");
-            let error = join(daemon).expect_err("it was killed");
-            assert!(killed_or_lost(&error), "{method}: {error}");
+            assert_killed_without_server(&join(daemon).expect_err("it was killed"));
 
             assert!(other.is_alive(), "{method}: a child that is no daemon died too");
             assert!(active_children().is_empty(), "nobody can speak for it any more");
@@ -87,8 +86,7 @@ fn a_start_happens_once_also_while_servers_are_being_killed() {
             child.kill().expect("SIGKILL");
         }
         for (child, _events) in orphans {
-            let error = join(child).expect_err("it was killed");
-            assert!(killed_or_lost(&error), "{error}");
+            assert_killed_without_server(&join(child).expect_err("it was killed"));
         }
     });
 }
@@ -180,8 +178,7 @@ fn a_program_that_reaps_whatever_it_can_breaks_nothing() {
             }
         });
         child.kill().expect("SIGKILL");
-        let error = join(child).expect_err("it was killed");
-        assert!(killed_or_lost(&error), "{error}");
+        assert_killed_without_server(&join(child).expect_err("it was killed"));
         let next = Process::new(|| 3, ()).start().expect("a child");
         assert_eq!(join(next).expect("a value"), 3);
     });

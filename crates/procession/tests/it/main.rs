@@ -1,7 +1,6 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
 mod endings;
-mod exit;
 mod family;
 mod faults;
 mod fork_server;
@@ -16,4 +15,4 @@ mod size;
 mod start;
 mod streams;
 mod support;
-mod waiting;
+mod whichever;

@@ -240,12 +240,6 @@ pub(crate) fn server_of<R>(child: &Child<R>) -> u32 {
     status(child.id(), "PPid").parse().expect("a process id")
 }
 
-/// Whether a process was killed whose fork server was killed before: the kernel tells so (Linux
-/// 6.15, once somebody has reaped it), or it is lost.
-pub(crate) fn killed_or_lost(error: &JoinError) -> bool {
-    error.is_lost() || error.signal() == Some(9)
-}
-
 /// Kills a process that this test has made.
 pub(crate) fn kill(id: u32) {
     let pidfd = life::pidfd(pid(id)).expect("it is alive");
@@ -258,4 +252,18 @@ fn send_kill(pidfd: BorrowedFd<'_>) {
 
 fn pid(id: u32) -> Pid {
     i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id")
+}
+
+/// The ending of a child that got SIGKILL when its fork server was gone already: Linux keeps the
+/// status of a process for whoever holds a pidfd of it from 6.15 on.
+pub(crate) fn assert_killed_without_server(error: &JoinError) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let mut number = || numbers.next().expect("a number").expect("a number");
+    if (number(), number()) >= (6, 15) {
+        assert_eq!(error.signal(), Some(9), "{error}");
+    } else {
+        assert!(error.to_string().contains("lost with its fork server"), "{error}");
+        assert!(error.is_lost());
+    }
 }

@@ -1,8 +1,6 @@
-//! Waiting for whichever comes first of several processes and connections.
+//! Waiting for whichever comes first.
 
-use crate::support::{
-    DEADLINE, METHODS, join, line, ready, stay, stay_until_told, wait_to_be_told,
-};
+use crate::support::{DEADLINE, METHODS, join, line, stay, stay_until_told, wait_to_be_told};
 use procession::{Fd, Process, Stdio, wait_any};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -10,34 +8,41 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 #[test]
-fn processes_and_pipes_are_waited_for_together() {
+fn children_and_sockets_are_waited_for_together() {
     for method in METHODS {
         let (mut events, told) = line();
-        let talker = Process::new(stay_until_told, (told,)).start_method(method).start();
-        let (talker, mut sleeping) = (talker.expect("a child"), line());
-        let sleeper = Process::new(stay, (sleeping.1,)).start_method(method).start();
-        let sleeper = sleeper.expect("a child");
-        sleeping.0.wait("the sleeper");
-        events.wait("the talker");
-        let (mut here, there) = UnixStream::pair().expect("a pipe");
-        let wait = |timeout| {
-            let waited = [talker.as_fd(), sleeper.as_fd(), there.as_fd()];
-            wait_any(&waited, Some(timeout)).expect("poll")
-        };
-        assert_eq!(wait(Duration::ZERO), [0; 0], "{method}");
-        here.write_all(b"x").expect("the pipe");
-        assert_eq!(wait(DEADLINE), [2], "{method}");
-        (&there).read_exact(&mut [0]).expect("the pipe");
+        let child = Process::new(stay_until_told, (told,)).start_method(method).start();
+        let child = child.expect("a child");
+        events.wait("the child");
+        let (mut here, there) = UnixStream::pair().expect("a pair");
+        let both = [child.as_fd(), there.as_fd()];
+        assert!(wait_any(&both, Some(Duration::ZERO)).expect("a wait").is_empty());
+
+        here.write_all(b"x").expect("written");
+        assert_eq!(wait_any(&both, None).expect("a wait"), [1], "{method}");
+        // Nothing was taken from what was waited for.
+        assert_eq!(wait_any(&both, None).expect("a wait"), [1], "{method}");
+
         events.tell();
-        assert_eq!(wait(DEADLINE), [0], "{method}");
-        sleeper.kill().expect("SIGKILL");
-        ready(&sleeper, "the sleeper's end");
-        assert_eq!(wait(DEADLINE), [0, 1], "{method}");
-        drop(here);
-        assert_eq!(wait(DEADLINE), [0, 1, 2], "{method}");
-        join(talker).expect("an id");
-        join(sleeper).expect_err("it was killed");
+        assert_eq!(wait_any(&[child.as_fd()], None).expect("a wait"), [0], "{method}");
+        assert_eq!(wait_any(&both, None).expect("a wait"), [0, 1], "{method}");
+        join(child).expect("a value");
     }
+}
+
+#[test]
+fn nothing_at_all_is_waited_for_until_the_time_is_over() {
+    assert!(wait_any(&[], Some(Duration::from_millis(5))).expect("a wait").is_empty());
+}
+
+#[test]
+fn a_child_killed_while_it_is_waited_for_is_ready() {
+    let (mut events, held) = line();
+    let child = Process::new(stay, (held,)).start().expect("a child");
+    events.wait("the child");
+    child.kill().expect("SIGKILL");
+    assert_eq!(wait_any(&[child.as_fd()], None).expect("a wait"), [0]);
+    assert_eq!(join(child).expect_err("it was killed").signal(), Some(9));
 }
 
 /// Writes its messages one by one, each when it is told to, and closes.
@@ -126,21 +131,6 @@ fn waiting_on_several_pipes_until_their_end_yields_every_message() {
         let all = (0..4).flat_map(|sender| (0..5).map(move |message| sender * 10 + message));
         assert_eq!(messages, all.collect::<Vec<u8>>(), "{method}");
     }
-}
-
-#[test]
-fn nothing_at_all_is_waited_for_until_the_time_is_over() {
-    assert!(wait_any(&[], Some(Duration::from_millis(5))).expect("a wait").is_empty());
-}
-
-#[test]
-fn a_child_killed_while_it_is_waited_for_is_ready() {
-    let (mut events, held) = line();
-    let child = Process::new(stay, (held,)).start().expect("a child");
-    events.wait("the child");
-    child.kill().expect("SIGKILL");
-    assert_eq!(wait_any(&[child.as_fd()], None).expect("a wait"), [0]);
-    assert_eq!(join(child).expect_err("it was killed").signal(), Some(9));
 }
 
 #[cfg(feature = "tokio")]
