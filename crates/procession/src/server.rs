@@ -50,8 +50,8 @@ fn wake(boot: Boot) -> ! {
 enum Phase {
     /// It runs.
     Serving,
-    /// It waits for its processes before it ends; daemons alive at this time are killed.
-    Closing(Instant),
+    /// It waits for its processes before it ends; daemons alive at this time are killed, once.
+    Closing(Option<Instant>),
     /// It waits no more: it has been told that nobody is left to wait for.
     Closed,
     /// It is gone.
@@ -151,7 +151,7 @@ impl Server {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Serving => self.nursery.refill_at(),
-            Phase::Closing(deadline) if self.daemons().next().is_some() => Some(deadline),
+            Phase::Closing(deadline) if self.daemons().next().is_some() => deadline,
             Phase::Closing(_) | Phase::Closed | Phase::Orphaned => None,
         }
     }
@@ -159,7 +159,10 @@ impl Server {
     fn on_time(&mut self) {
         match self.phase {
             Phase::Serving => self.nursery.refill(self.main.as_ref()),
-            Phase::Closing(_) => self.signal_daemons(signal::SIGKILL),
+            Phase::Closing(_) => {
+                self.signal_daemons(signal::SIGKILL);
+                self.phase = Phase::Closing(None);
+            }
             Phase::Closed | Phase::Orphaned => {}
         }
     }
@@ -275,7 +278,7 @@ impl Server {
         self.signal_daemons(signal::SIGTERM);
         // A stopped process gets its signal only when it goes on.
         self.signal_daemons(signal::SIGCONT);
-        self.phase = Phase::Closing(Instant::now() + DAEMON_GRACE);
+        self.phase = Phase::Closing(Some(Instant::now() + DAEMON_GRACE));
     }
 
     /// Tells the program that nobody is left to wait for.
