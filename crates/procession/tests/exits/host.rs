@@ -1,4 +1,4 @@
-//! The programs whose end is tested, as one: the first argument says which. The kill campaigns of the
+//! The programs whose end is tested, as one: the words behind `--case` say which. The kill campaigns of the
 //! example `orphans` are among them.
 //!
 //! In: the name of a case. Out: lines on standard output, and its end. What always holds: whoever
@@ -23,12 +23,19 @@ mod orphans;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--case", case @ ..] => play(case),
+        ["--rounds" | "--host" | "--leak", ..] => return orphans::main(),
+        // Cargo and others run whatever was built as a test: this is none.
+        _ => {}
+    }
+    ExitCode::SUCCESS
+}
+
+fn play(case: &[&str]) {
     // A signal that is waited for must be blocked before anybody sends it.
     only(Signal::SIGUSR1).thread_block().expect("signals can be blocked");
-    match words.as_slice() {
-        // Cargo runs whatever it built as a test; this is none.
-        [] | ["--list", ..] => {}
-        [word, ..] if word.starts_with("--") => return orphans::main(),
+    match case {
         ["detached"] => start_detached(),
         ["in-flight"] => exit_while_starting(),
         ["branch", way] => branch(way),
@@ -40,9 +47,8 @@ fn main() -> ExitCode {
             start_family();
             leave(way);
         }
-        words => panic!("no such case: {words:?}"),
+        case => panic!("no such case: {case:?}"),
     }
-    ExitCode::SUCCESS
 }
 
 /// A daemon of each temper and a worker.

@@ -27,7 +27,7 @@ const DAEMONS: [&str; 5] = ["idle", "spawned", "stopped", "polite", "deaf"];
 
 /// Runs the host for a case.
 fn host(words: &[&str]) -> Program {
-    run(Command::new(host_program()).args(words))
+    run(Command::new(host_program()).arg("--case").args(words))
 }
 
 /// Runs a command whose input stays open.
