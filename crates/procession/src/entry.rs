@@ -12,6 +12,8 @@ use crate::world::Present;
 use procession_sys::boot::Boot;
 use procession_sys::descriptor::{self, Standard};
 use procession_sys::exit::now;
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::image::{Entry, Key};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
@@ -31,7 +33,13 @@ const REFUSED: i32 = 71;
 /// What does not depend on the start is done before it comes, since a spare child has time then.
 /// `present` is what this process has as it is born, where its maker knows.
 pub(crate) fn live(boot: Boot, present: Option<&Present>) -> ! {
-    if life::die_with_parent().is_err() || Pid::parent() != Some(boot.starter) {
+    fault!("child.forked");
+    if stands("parent-death-signal") && life::die_with_parent().is_err() {
+        now(REFUSED);
+    }
+    fault!("child.armed");
+    // Who has lost its parent before it was armed gets no signal any more.
+    if stands("parent-check") && Pid::parent() != Some(boot.starter) {
         now(REFUSED);
     }
     let own;

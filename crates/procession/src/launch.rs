@@ -13,6 +13,7 @@ use crate::parcel::EncodeError;
 use crate::stdio::{Stdio, Stream};
 use crate::world::{self, Environment};
 use procession_sys::descriptor::Standard;
+use procession_sys::fault;
 use procession_sys::image::Key;
 use procession_sys::inherit;
 use procession_sys::parcel::{self, Parcel, Waiting};
@@ -132,6 +133,7 @@ fn ask(
             sent => sent.map_err(system("sending its start to the fork server"))?,
         }
         drop(there);
+        fault!("launch.asked");
         let confirmed = parcel::receive(here.as_fd(), Waiting::Allowed);
         let Some(report) = confirmed.map_err(system("hearing from the fork server"))? else {
             // The corridor closed without `Started`: the server died before the child had it.

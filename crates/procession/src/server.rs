@@ -17,6 +17,8 @@ use crate::frame::{Answer, Hello, Order, Report, Start};
 use crate::world::Present;
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::signal::{self, ChildSignal};
@@ -134,7 +136,8 @@ impl Server {
         let orphaned = self.phase == Phase::Orphaned;
         if !orphaned {
             waited.push((self.control.as_fd(), Interest::Readable));
-            waited.extend(self.main.iter().map(|main| (main.as_fd(), Interest::Readable)));
+            let main = self.main.iter().filter(|_| stands("main-pidfd"));
+            waited.extend(main.map(|main| (main.as_fd(), Interest::Readable)));
         }
         let watched = waited.len();
         waited.extend(self.unsent.iter().map(|(full, _)| (full.as_fd(), Interest::Writable)));
@@ -221,11 +224,14 @@ impl Server {
             Ok(made) => made,
             Err(error) => return tell(corridor, &Report::not_started(&error.to_string()), None),
         };
+        fault!("server.forked");
         tell(&corridor, &Report::started(pid.as_raw()), pidfd.as_ref());
+        fault!("server.confirmed");
         if let Err(error) = parcel::forward(inlet.as_fd(), order, Waiting::Allowed) {
             let why = format!("its start could not be handed over: {error}");
             tell(&corridor, &Answer::refused(&why).bytes, None);
         }
+        fault!("server.forwarded");
         let head = &start.head;
         let (serial, name, daemon) = (head.serial, head.name.to_owned(), head.daemon);
         self.wards.insert(pid, Ward { serial, name, daemon, detached: false, corridor });
@@ -293,7 +299,9 @@ impl Server {
     fn orphan(&mut self) {
         self.phase = Phase::Orphaned;
         self.nursery.close();
-        self.signal_daemons(signal::SIGKILL);
+        if stands("killing-daemons") {
+            self.signal_daemons(signal::SIGKILL);
+        }
     }
 }
 

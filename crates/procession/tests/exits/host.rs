@@ -43,6 +43,7 @@ fn play(case: &[&str]) {
         ["terminal", path] => sit_at(path),
         ["reaping"] => reap_everything(),
         ["ignoring"] => ignore_children(),
+        ["one", method] => start_one(method),
         [way] => {
             start_family();
             leave(way);
@@ -141,6 +142,18 @@ fn answer() -> u32 {
 
 fn only(signal: Signal) -> SigSet {
     SigSet::from_iter([signal])
+}
+
+/// One daemon, and whether its start was confirmed.
+fn start_one(method: &str) {
+    let methods = [StartMethod::ForkServer, StartMethod::Spawn];
+    let method = methods.into_iter().find(|one| one.to_string() == method).expect("a method");
+    let daemon = Process::new(be_idle, ()).name("victim").daemon(true).start_method(method);
+    match daemon.start() {
+        Ok(_child) => println!("started"),
+        Err(error) => println!("not started: {error}"),
+    }
+    leave("return");
 }
 
 fn start_detached() {
