@@ -3,6 +3,7 @@
 //! In: nothing (reading one's own) or a value (taking it over). Out: the same of this process.
 //! What always holds: reading changes nothing, and what is applied is applied whole or an error.
 
+use crate::descriptor::above_standard;
 use crate::thread::SingleThreaded;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
@@ -11,12 +12,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
+/// How a directory is opened that is only gone through.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// The working directory, as a descriptor that works even where its path is gone.
 ///
 /// # Errors
 /// As `open(2)`.
 pub fn directory() -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    above_standard(rustix::fs::open(".", DIRECTORY, Mode::empty())?)
 }
 
 /// Makes `directory` the working directory.
@@ -193,6 +197,5 @@ pub fn identity() -> (u32, u32) {
 /// # Errors
 /// As `openat(2)`: `ENOENT`, `ENOTDIR`, `EACCES`.
 pub fn open_directory(from: &OwnedFd, path: &std::path::Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(from.as_fd(), path, flags, Mode::empty())?)
+    above_standard(rustix::fs::openat(from.as_fd(), path, DIRECTORY, Mode::empty())?)
 }

@@ -4,6 +4,7 @@
 //! goes through a pidfd, or to a child that its own parent has not reaped; never to a bare number
 //! that may have been recycled.
 
+use crate::descriptor::above_standard;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::num::NonZeroI32;
@@ -46,7 +47,7 @@ impl Pid {
 /// # Errors
 /// `ENOSYS` or `EPERM` where the kernel or a sandbox lacks it, `ESRCH` where the process is gone.
 pub fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
-    Ok(rustix::process::pidfd_open(pid.to_kernel()?, PidfdFlags::empty())?)
+    above_standard(rustix::process::pidfd_open(pid.to_kernel()?, PidfdFlags::empty())?)
 }
 
 /// Sends signal number `signal` through a pidfd; a process that has ended is no error.

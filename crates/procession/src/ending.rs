@@ -261,7 +261,8 @@ impl fmt::Display for JoinError {
         let Details { name, id, ending, stderr } = &*self.0;
         write!(f, "process `{name}` (pid {id}) {ending}")?;
         let lines: Vec<&str> = stderr.lines().collect();
-        if lines.is_empty() {
+        // What a panic printed is what the ending says already.
+        if lines.is_empty() || self.is_panic() {
             return Ok(());
         }
         f.write_str("; its last words on standard error:")?;

@@ -194,6 +194,11 @@ impl StartError {
         Self::new(Some(name), Cause::System { doing: "watching it", source })
     }
 
+    /// The name of the process that was to be.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether an argument could not be encoded.
     pub fn is_encode(&self) -> bool {
         matches!(self.cause, Cause::Encode(_))

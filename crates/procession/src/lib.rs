@@ -53,7 +53,7 @@ mod value;
 mod wait_any;
 mod world;
 
-pub use child::Child;
+pub use child::{Child, join_all};
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
 pub use family::active_children;
@@ -71,3 +71,12 @@ pub use wait_any::wait_any;
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
+
+// The documents' own programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-python.md")]
+struct FromPython;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -61,6 +61,13 @@ impl Server {
         self.pidfd.as_ref().unwrap_or(&self.control).as_fd()
     }
 
+    fn wait_and_reap(&self) {
+        if let Some(pidfd) = &self.pidfd {
+            let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
+            life::reap(pidfd);
+        }
+    }
+
     fn is_own(&self) -> bool {
         self.owner == Pid::own()
     }
@@ -155,7 +162,7 @@ fn greeting(server: &Server) -> io::Result<Option<[u8; image::ModuleId::SIZE]>> 
     let Some(parcel) = parcel::receive(server.control(), Waiting::Never)? else { return Ok(None) };
     match Hello::read(&parcel) {
         Ok(Hello::Ready(module)) => Ok(Some(module)),
-        Ok(Hello::Done) | Err(_) => Ok(None),
+        Ok(Hello::Done { .. }) | Err(_) => Ok(None),
     }
 }
 
@@ -186,8 +193,11 @@ fn wait_for_others() {
     }
     for server in servers {
         while let Ok(Some(parcel)) = parcel::receive(server.control(), Waiting::Allowed) {
-            if matches!(Hello::read(&parcel), Ok(Hello::Done)) {
-                break;
+            match Hello::read(&parcel) {
+                // With the server reaped nothing of us is left, not even for init.
+                Ok(Hello::Done { leaving: true }) => server.wait_and_reap(),
+                Ok(Hello::Done { leaving: false }) => break,
+                _ => {}
             }
         }
     }
