@@ -12,6 +12,8 @@ use crate::panic_hook;
 use crate::world::Present;
 use procession_sys::boot::Boot;
 use procession_sys::exit::now;
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::{descriptor, overflow, signal};
@@ -36,7 +38,13 @@ pub(crate) fn watch_main_thread() -> io::Result<()> {
 ///
 /// `present` is what [`prepare`] gave in this process or in the one that it was forked from.
 pub(crate) fn live(boot: Boot, present: &Present) -> ! {
-    if life::die_with_parent().is_err() || Pid::parent() != Some(boot.starter) {
+    fault!("child.forked");
+    if stands("parent-death-signal") && life::die_with_parent().is_err() {
+        now(REFUSED);
+    }
+    fault!("child.armed");
+    // Who has lost its parent before it was armed gets no signal any more.
+    if stands("parent-check") && Pid::parent() != Some(boot.starter) {
         now(REFUSED);
     }
     let kept: Vec<_> = [Some(&boot.socket), boot.guarded.as_ref()]

@@ -12,6 +12,7 @@ use crate::link::{self, LinkError};
 use crate::parcel::EncodeError;
 use crate::settle::{Options, Settled, Unsettled, settle};
 use procession_sys::exit;
+use procession_sys::fault;
 use procession_sys::image::Key;
 use procession_sys::parcel::{self, Parcel, Waiting};
 use std::fmt;
@@ -114,6 +115,7 @@ fn ask(
             sent => sent.map_err(system("sending its start to the fork server"))?,
         }
         drop(there);
+        fault!("launch.asked");
         let confirmed = parcel::receive(here.as_fd(), Waiting::Allowed);
         let Some(report) = confirmed.map_err(system("hearing from the fork server"))? else {
             // The corridor closed without `Started`: the server died before the child had it.
