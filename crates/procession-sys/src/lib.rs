@@ -22,7 +22,7 @@
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
 //! | [`title`] | the command line that others see |
 //! | [`exit`] | one function called when the process ends |
-//! | [`fault`] | points at which a test has somebody killed; nothing otherwise |
+//! | [`mod@fault`] | points at which a test has somebody killed; nothing otherwise |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
 pub mod abort;
