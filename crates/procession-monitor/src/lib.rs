@@ -1,1 +1,2 @@
-//! x
+//! The monitor of procession: who reports, who fell silent, and who is told.
+pub mod judge;
