@@ -1,3 +1,5 @@
 //! The monitor of procession: who reports, who fell silent, and who is told.
+pub mod clock;
 pub mod judge;
 pub mod sim;
+pub mod store;
