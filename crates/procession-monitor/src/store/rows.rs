@@ -45,8 +45,6 @@ pub struct Standing {
     pub pings: u64,
     /// When the last was received, Unix milliseconds.
     pub last_ping: Option<Ms>,
-    /// When the run under way began, Unix milliseconds.
-    pub last_start: Option<Ms>,
     /// The unbroken row of equal beats so far: first, last (Unix milliseconds), count.
     pub row: Option<(Ms, Ms, u64)>,
     /// What the last beat said, for the page.
