@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`beat`] | one report: who speaks, how `main` is, what happened |
 //! | [`instance`] | which run of a program speaks, and which of two runs is the newer |
+//! | `client` | one try to send it, over HTTP (feature `client`) |
 //! | [`plan`] | when a report is tried again: pure, the random number is an argument |
 //!
 //! ```
@@ -18,9 +19,13 @@
 //! ```
 
 pub mod beat;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod instance;
 pub mod plan;
 
 pub use beat::{Beat, BeatError, Cause, Child, Death, Kind, Main, MainState, Panic, Sample};
+#[cfg(feature = "client")]
+pub use client::{Client, Receipt, SendError};
 pub use instance::Instance;
 pub use plan::Plan;

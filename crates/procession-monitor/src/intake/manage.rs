@@ -10,6 +10,7 @@ use super::secret::shown;
 use super::wish;
 use crate::judge::{CheckId, Ms};
 use crate::registry::access::new_secret;
+use crate::registry::manage::slug;
 use crate::registry::{Change, Scope, View, Wish};
 use crate::store::Reader;
 use axum::Json;
@@ -57,7 +58,7 @@ pub async fn make(state: Shared, version: Path<String>, request: Request) -> Res
 async fn do_make(app: &App, version: &str, request: Request) -> Answer {
     let version = self::version(version)?;
     let fields = authorized_body(app, request).await?;
-    let (status, id) = match app.registry.make(&wish(&fields)?) {
+    let (status, id) = match app.registry.make(&wish(&fields, version)?) {
         Change::Made(id) => (StatusCode::CREATED, id),
         Change::Changed(id) => (StatusCode::OK, id),
     };
@@ -96,7 +97,7 @@ async fn do_change(app: &App, version: &str, name: &str, request: Request) -> An
     let version = self::version(version)?;
     let fields = authorized_body(app, request).await?;
     let id = find(app, name)?;
-    app.registry.change(id, &wish(&fields)?);
+    app.registry.change(id, &wish(&fields, version)?);
     shown_check(app, id, version, StatusCode::OK)
 }
 
@@ -159,12 +160,12 @@ pub async fn pings(
     headers: HeaderMap,
 ) -> Response {
     let begin = || {
-        let v = self::version(&version)?;
+        self::version(&version)?;
         admin(&state, shown(&headers))?;
-        Ok((v, find(&state, &name)?))
+        find(&state, &name)
     };
-    let (_, id) = match begin() {
-        Ok(begun) => begun,
+    let id = match begin() {
+        Ok(found) => found,
         Err(refusal) => return reply(Err(refusal)),
     };
     let app = state.0.clone();
@@ -347,8 +348,13 @@ async fn authorized_body(app: &App, request: Request) -> Result<Map<String, Valu
     Ok(fields)
 }
 
-fn wish(fields: &Map<String, Value>) -> Result<Wish, Refusal> {
-    wish::read(fields).map_err(|why| (StatusCode::BAD_REQUEST, why))
+/// Up to version 2 a slug follows its name; since then it is chosen.
+fn wish(fields: &Map<String, Value>, version: Version) -> Result<Wish, Refusal> {
+    let mut wish = wish::read(fields).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+    if version < Version::V3 {
+        wish.slug = wish.name.as_deref().map(slug);
+    }
+    Ok(wish)
 }
 
 /// Reads history off the threads that answer.

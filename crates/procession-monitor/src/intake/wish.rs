@@ -95,14 +95,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(json: Value) -> Result<Wish, String> {
+    fn of(json: &Value) -> Result<Wish, String> {
         read(json.as_object().unwrap())
     }
 
     #[test]
     fn a_wish_is_read_whole() {
         let wish =
-            of(json!({ "name": "n", "timeout": 60, "grace": 120, "unique": ["name"] })).unwrap();
+            of(&json!({ "name": "n", "timeout": 60, "grace": 120, "unique": ["name"] })).unwrap();
         assert_eq!((wish.period, wish.grace), (Some(60_000), Some(120_000)));
         assert_eq!(wish.unique, ["name"]);
     }
@@ -122,7 +122,7 @@ mod tests {
             (json!({ "success_kw": "done" }), "success_kw"),
         ];
         for (json, field) in cases {
-            let refused = of(json).unwrap_err();
+            let refused = of(&json).unwrap_err();
             assert!(refused.starts_with(&format!("json validation error: {field} ")), "{refused}");
         }
     }

@@ -21,6 +21,8 @@ pub struct Registry {
     pub(super) writer: Writer,
     database: PathBuf,
     reading: Reading,
+    /// What is wrong with the monitor itself, by what it is wrong with.
+    problems: Mutex<BTreeMap<String, String>>,
     desk: Mutex<Desk>,
 }
 
@@ -89,6 +91,7 @@ impl Registry {
             }
         }
         let registry = Registry {
+            problems: Mutex::default(),
             clock,
             writer,
             database,
@@ -110,9 +113,7 @@ impl Registry {
 
     /// Judges what is due and writes the sign of life. Called every second.
     pub fn tick(&self) {
-        let problem = self.writer.health().problem;
-        let problem =
-            problem.map(|why| format!("the database cannot be written ({why}); judging goes on"));
+        let problem = self.problems();
         let mut desk = self.lock();
         let now = self.clock.now();
         let applied = self.reading.applied(now);
@@ -122,7 +123,27 @@ impl Registry {
         let blind =
             (desk.judge.ready() != seen).then(|| (wall().saturating_sub(now - seen), wall()));
         let mark = Some(self.clock.mark());
-        self.write(&mut desk, Batch { mark, blind, ..Batch::default() });
+        self.write(&mut desk, Batch { blind, mark, ..Batch::default() });
+    }
+
+    /// What is wrong with the monitor itself, in words.
+    pub fn problems(&self) -> Option<String> {
+        let database = self.writer.health().problem;
+        let database =
+            database.map(|why| format!("the database cannot be written ({why}); judging goes on"));
+        let others = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = others.iter().map(|(of, why)| format!("{of}: {why}"));
+        let all: Vec<String> = database.into_iter().chain(others).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// Something is wrong with a part of the monitor, or (`None`) is not any more.
+    pub fn set_problem(&self, of: &str, why: Option<String>) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => problems.insert(of.to_owned(), why),
+            None => problems.remove(of),
+        };
     }
 
     /// What opens what.

@@ -123,9 +123,6 @@ impl Registry {
         let Some(mut timing) = desk.judge.check(id).map(|check| check.timing) else { return };
         let record = &mut entry.record;
         set(&mut record.name, wish.name.as_ref());
-        if let Some(name) = &wish.name {
-            record.slug = slug(name);
-        }
         set(&mut record.slug, wish.slug.as_ref());
         set(&mut record.tags, wish.tags.as_ref());
         set(&mut record.desc, wish.desc.as_ref());

@@ -40,7 +40,10 @@ pub struct Health {
 impl Writer {
     /// Starts the thread. Letters are handed to `outbox` once they are committed, or at once if
     /// nothing can be committed. The thread ends when the last writer is dropped.
-    pub fn start(connection: Connection, outbox: Sender<Letter>) -> (Writer, JoinHandle<()>) {
+    pub fn start(
+        connection: Connection,
+        outbox: impl Fn(Letter) + Send + 'static,
+    ) -> (Writer, JoinHandle<()>) {
         let (jobs, queue) = channel();
         let health = Arc::new(Mutex::new(Health::default()));
         let shared = health.clone();
@@ -70,7 +73,7 @@ impl Writer {
 fn write_all(
     mut connection: Connection,
     queue: &Receiver<Job>,
-    outbox: &Sender<Letter>,
+    outbox: &impl Fn(Letter),
     health: &Mutex<Health>,
 ) {
     let mut pending = Pending::default();
@@ -105,8 +108,7 @@ fn write_all(
             pending = Pending::default();
         }
         for letter in letters {
-            // Without a sender nobody is to be told.
-            let _ = outbox.send(letter);
+            outbox(letter);
         }
         for answer in answers {
             // Who does not wait any more does not mind.
