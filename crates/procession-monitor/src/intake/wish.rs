@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 /// Shortest and longest timeout and grace of the API: a minute and a year, in seconds.
 const SPAN: std::ops::RangeInclusive<u64> = 60..=31_536_000;
-/// What checks here cannot do, and so must not be asked.
-const UNABLE: [&str; 7] =
-    ["schedule", "tz", "start_kw", "success_kw", "failure_kw", "subject", "subject_fail"];
+/// What checks here cannot do, and so must not be asked. (`tz` means nothing without `schedule`.)
+const UNABLE: [&str; 6] =
+    ["schedule", "start_kw", "success_kw", "failure_kw", "subject", "subject_fail"];
 /// What may say which check is meant.
 const UNIQUE: [&str; 5] = ["name", "slug", "tags", "timeout", "grace"];
 

@@ -69,12 +69,13 @@ impl Monitor {
         let address = self.url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut head =
-            format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let headers: String =
+            headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             {headers}Content-Length: {length}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         // An answer may come before the whole body is read.
         let _ = stream.write_all(body.as_bytes());
@@ -162,7 +163,7 @@ impl Told {
         let shared = state.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                take(stream.unwrap(), &shared);
+                take(&stream.unwrap(), &shared);
             }
         });
         Told { url, state }
@@ -189,18 +190,22 @@ impl Told {
     }
 }
 
-fn take(stream: TcpStream, state: &(Mutex<State>, Condvar)) {
+fn take(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut length, mut key) = (0, String::new());
     loop {
         let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            // Cut off in the midst: nothing was told.
+            return;
+        }
+        if line == "\r\n" {
             break;
         }
         if let Some((name, value)) = line.split_once(':') {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().unwrap(),
-                "idempotency-key" => key = value.trim().to_owned(),
+                "idempotency-key" => value.trim().clone_into(&mut key),
                 _ => {}
             }
         }
@@ -218,7 +223,8 @@ fn take(stream: TcpStream, state: &(Mutex<State>, Condvar)) {
     state.1.notify_all();
     drop(guard);
     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    let _ = (&stream).write_all(answer.as_bytes());
+    let mut stream = stream;
+    let _ = stream.write_all(answer.as_bytes());
 }
 
 /// Asks until the answer is yes.
