@@ -362,3 +362,64 @@ fn the_page_loads_nothing_from_elsewhere() {
         assert!(!answer.body.contains("http://") && !answer.body.contains("https://"));
     }
 }
+
+#[test]
+fn two_monitors_watch_each_other() {
+    let directories = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let watcher = Monitor::start(config(directories.0.path()));
+    let uuid = watcher.make(r#"{"name": "the other monitor"}"#);
+    let deadman = vec![format!("{}/ping/{uuid}", watcher.url)];
+    let other =
+        Monitor::start(procession_monitor::Config { deadman, ..config(directories.1.path()) });
+    until("the ping out", || watcher.check(&uuid)["status"] == "up");
+    drop(other);
+}
+
+#[test]
+fn no_bytes_from_a_stranger_stop_the_monitor() {
+    use std::io::Write;
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"name": "n"}"#);
+    let mut dice = fastrand::Rng::with_seed(7);
+    let words = [
+        "GET ",
+        "POST ",
+        "/ping/",
+        uuid.as_str(),
+        "/api/beat",
+        "/api/v3/checks/",
+        "?rid=",
+        "%00",
+        "\0",
+        " HTTP/1.1\r\n",
+        "Host: x\r\n",
+        "Content-Length: 5\r\n",
+        "Content-Length: -1\r\n",
+        "\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Authorization: Basic \u{fc}\r\n",
+        "X-Api-Key: ",
+        API_KEY,
+        "{\"version\":1}",
+        "\u{ffff}",
+        "/../",
+        "//",
+        "ffffffffffff\r\n",
+        "{\"timeout\":1e999}",
+    ];
+    for _ in 0..400 {
+        let mut stream =
+            std::net::TcpStream::connect(monitor.url.strip_prefix("http://").unwrap()).unwrap();
+        for _ in 0..dice.usize(1..14) {
+            let word = words[dice.usize(0..words.len())].as_bytes();
+            let _ = stream.write_all(&word[..dice.usize(0..=word.len())]);
+        }
+        if dice.bool() {
+            let bytes: Vec<u8> = (0..dice.usize(0..200)).map(|_| dice.u8(..)).collect();
+            let _ = stream.write_all(&bytes);
+        }
+    }
+    let answer = monitor.get(&format!("/ping/{uuid}"));
+    assert!(answer.status == 200 && monitor.get("/readyz").status == 200, "{answer:?}");
+}

@@ -5,12 +5,12 @@
 
 use super::app::App;
 use super::check_json::{Eye, Version, channel_id, check, iso, unique_key};
-use super::ping::read;
+use super::ping::{COMMIT_TIME, read};
 use super::secret::shown;
 use super::wish;
 use crate::judge::{CheckId, Ms};
 use crate::registry::access::new_secret;
-use crate::registry::manage::slug;
+use crate::registry::manage::{Committed, slug};
 use crate::registry::{Change, Scope, View, Wish};
 use crate::store::Reader;
 use axum::Json;
@@ -58,7 +58,9 @@ pub async fn make(state: Shared, version: Path<String>, request: Request) -> Res
 async fn do_make(app: &App, version: &str, request: Request) -> Answer {
     let version = self::version(version)?;
     let fields = authorized_body(app, request).await?;
-    let (status, id) = match app.registry.make(&wish(&fields, version)?) {
+    let (change, committed) = app.registry.make(&wish(&fields, version)?);
+    settled(committed).await;
+    let (status, id) = match change {
         Change::Made(id) => (StatusCode::CREATED, id),
         Change::Changed(id) => (StatusCode::OK, id),
     };
@@ -97,7 +99,7 @@ async fn do_change(app: &App, version: &str, name: &str, request: Request) -> An
     let version = self::version(version)?;
     let fields = authorized_body(app, request).await?;
     let id = find(app, name)?;
-    app.registry.change(id, &wish(&fields, version)?);
+    settled(app.registry.change(id, &wish(&fields, version)?)).await;
     shown_check(app, id, version, StatusCode::OK)
 }
 
@@ -107,14 +109,16 @@ pub async fn delete(
     Path((version, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    reply((|| {
-        let version = self::version(&version)?;
-        admin(&state, shown(&headers))?;
-        let id = find(&state, &name)?;
-        let answer = shown_check(&state, id, version, StatusCode::OK)?;
-        state.registry.delete(id);
-        Ok(answer)
-    })())
+    reply(do_delete(&state, &version, &name, &headers).await)
+}
+
+async fn do_delete(app: &App, version: &str, name: &str, headers: &HeaderMap) -> Answer {
+    let version = self::version(version)?;
+    admin(app, shown(headers))?;
+    let id = find(app, name)?;
+    let answer = shown_check(app, id, version, StatusCode::OK)?;
+    settled(app.registry.delete(id)).await;
+    Ok(answer)
 }
 
 /// `POST checks/<uuid>/pause`
@@ -130,7 +134,7 @@ async fn do_pause(app: &App, version: &str, name: &str, request: Request) -> Ans
     let version = self::version(version)?;
     authorized_body(app, request).await?;
     let id = find(app, name)?;
-    app.registry.pause(id);
+    settled(app.registry.pause(id)).await;
     shown_check(app, id, version, StatusCode::OK)
 }
 
@@ -147,9 +151,10 @@ async fn do_resume(app: &App, version: &str, name: &str, request: Request) -> An
     let version = self::version(version)?;
     authorized_body(app, request).await?;
     let id = find(app, name)?;
-    if !app.registry.resume(id) {
+    let Some(committed) = app.registry.resume(id) else {
         return Err((StatusCode::CONFLICT, "check is not paused".into()));
-    }
+    };
+    settled(committed).await;
     shown_check(app, id, version, StatusCode::OK)
 }
 
@@ -355,6 +360,11 @@ fn wish(fields: &Map<String, Value>, version: Version) -> Result<Wish, Refusal> 
         wish.slug = wish.name.as_deref().map(slug);
     }
     Ok(wish)
+}
+
+/// Waits for a commit. A change whose commit takes too long stands in memory all the same.
+async fn settled(committed: Committed) {
+    let _ = tokio::time::timeout(COMMIT_TIME, committed).await;
 }
 
 /// Reads history off the threads that answer.

@@ -126,7 +126,8 @@ fn find(app: &App, whom: Whom, create: bool) -> Result<(CheckId, bool), Answer> 
                         unique: vec!["slug".into()],
                         ..Wish::default()
                     };
-                    match app.registry.make(&wish) {
+                    // The ping that follows is committed after it.
+                    match app.registry.make(&wish).0 {
                         Change::Made(id) => Ok((id, true)),
                         Change::Changed(id) => Ok((id, false)),
                     }

@@ -8,7 +8,7 @@ use super::check_json::iso;
 use crate::judge::State as Standing;
 use crate::registry::View;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -51,14 +51,35 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// `GET /api/status`: counts, open incidents, and every check, those with a problem first.
-pub async fn status(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+/// Checks in one answer, if no other `limit` is asked for: what a page can show.
+const ROWS: usize = 1_000;
+
+/// What is asked of [`status`].
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Most checks in the answer.
+    limit: Option<usize>,
+    /// A part of the host, the name, the tags or the state.
+    filter: String,
+}
+
+/// `GET /api/status?filter=&limit=`: counts, open incidents, and the checks, those with a problem
+/// first; `checks_meant` says how many there are beyond the limit.
+pub async fn status(
+    State(app): State<Arc<App>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
     if !app.may_read(&headers) {
         return forbidden();
     }
     let mut views = app.registry.views();
+    let wanted = asked.filter.to_lowercase();
+    views.retain(|view| wanted.is_empty() || is_meant(view, &wanted));
     views.sort_by_cached_key(|view| (rank(view), view.record.host.clone()));
-    let checks: Vec<Value> = views.iter().map(row).collect();
+    let limit = asked.limit.unwrap_or(ROWS);
+    let checks: Vec<Value> = views.iter().take(limit).map(row).collect();
     let incidents: Vec<Value> = app
         .registry
         .incidents()
@@ -74,6 +95,7 @@ pub async fn status(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
         "counts": app.registry.counts(),
         "incidents": incidents,
         "database": app.registry.health().problem,
+        "checks_meant": views.len(),
         "checks": checks,
     }))
     .into_response()
@@ -84,6 +106,12 @@ pub(super) fn forbidden() -> Response {
     let ask = [("www-authenticate", "Basic realm=\"procession\", charset=\"UTF-8\"")];
     (StatusCode::UNAUTHORIZED, ask, "a token that may read is needed, as the password")
         .into_response()
+}
+
+fn is_meant(view: &View, wanted: &str) -> bool {
+    let record = &view.record;
+    let texts = [record.host.as_str(), &record.name, &record.tags, view.state.word()];
+    texts.into_iter().any(|text| text.to_lowercase().contains(wanted))
 }
 
 fn rank(view: &View) -> u8 {
@@ -107,7 +135,7 @@ fn row(view: &View) -> Value {
         "last": view.standing.last_ping.map(iso), "beats": view.standing.pings,
         "running": view.run.map(iso), "period_ms": view.timing.period,
         "grace_ms": view.timing.grace, "known_within_ms": view.bound,
-        "beat": view.standing.last_beat,
+        "beat": if view.state == Standing::Up { None } else { view.standing.last_beat.as_ref() },
     })
 }
 

@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
+/// How often old history is forgotten: every hour.
+const PRUNE: crate::judge::Ms = 3_600_000;
+
 /// Everything the monitor knows.
 #[derive(Debug)]
 pub struct Registry {
@@ -39,6 +42,8 @@ pub(super) struct Desk {
     pub(super) last_check: u64,
     last_incident: u64,
     receivers: Vec<String>,
+    /// When old history was last forgotten.
+    pruned: Time,
 }
 
 /// A check, beside what the judge knows of it.
@@ -80,6 +85,7 @@ impl Registry {
             last_check: saved.last_check,
             last_incident: saved.last_incident,
             receivers,
+            pruned: now,
         };
         for (record, _, standing) in saved.checks {
             desk.last_check = desk.last_check.max(record.id.0);
@@ -123,7 +129,11 @@ impl Registry {
         let blind =
             (desk.judge.ready() != seen).then(|| (wall().saturating_sub(now - seen), wall()));
         let mark = Some(self.clock.mark());
-        self.write(&mut desk, Batch { blind, mark, ..Batch::default() });
+        let prune = (now - desk.pruned >= PRUNE).then(|| {
+            desk.pruned = now;
+            wall()
+        });
+        self.write(&mut desk, Batch { blind, prune, mark, ..Batch::default() });
     }
 
     /// What is wrong with the monitor itself, in words.

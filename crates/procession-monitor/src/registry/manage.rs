@@ -34,6 +34,9 @@ pub struct Wish {
     pub unique: Vec<String>,
 }
 
+/// Tells when a change is committed: `true`, or `false` if it is in memory only.
+pub type Committed = tokio::sync::oneshot::Receiver<bool>;
+
 /// What came of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -45,12 +48,11 @@ pub enum Change {
 
 impl Registry {
     /// Makes a ping check, or changes the one that `unique` describes.
-    pub fn make(&self, wish: &Wish) -> Change {
+    pub fn make(&self, wish: &Wish) -> (Change, Committed) {
         let mut guard = self.lock();
         let desk = &mut *guard;
         if let Some(id) = desk.described(wish) {
-            self.alter(desk, id, wish);
-            return Change::Changed(id);
+            return (Change::Changed(id), self.alter(desk, id, wish));
         }
         desk.last_check += 1;
         let id = CheckId(desk.last_check);
@@ -78,49 +80,49 @@ impl Registry {
         };
         desk.judge.watch(id, &spec(&record, timing));
         desk.file(record, Standing::default(), now);
-        self.alter(desk, id, wish);
-        Change::Made(id)
+        (Change::Made(id), self.alter(desk, id, wish))
     }
 
     /// Changes a check.
-    pub fn change(&self, id: CheckId, wish: &Wish) {
-        self.alter(&mut self.lock(), id, wish);
+    pub fn change(&self, id: CheckId, wish: &Wish) -> Committed {
+        self.alter(&mut self.lock(), id, wish)
     }
 
     /// Stops judging a check until it is resumed.
-    pub fn pause(&self, id: CheckId) {
+    pub fn pause(&self, id: CheckId) -> Committed {
         let mut desk = self.lock();
         desk.judge.pause(id, self.clock.now());
         let states = desk.state_of(id).into_iter().collect();
-        self.write(&mut desk, Batch { states, ..Batch::default() });
+        self.commit(&mut desk, Batch { states, ..Batch::default() })
     }
 
-    /// Judges a paused check again; `false` if it was not paused.
-    pub fn resume(&self, id: CheckId) -> bool {
+    /// Judges a paused check again; `None` if it was not paused.
+    pub fn resume(&self, id: CheckId) -> Option<Committed> {
         let mut desk = self.lock();
         if desk.judge.state(id) != Some(crate::judge::State::Paused) {
-            return false;
+            return None;
         }
         desk.judge.resume(id, self.clock.now());
         if let Some(entry) = desk.entries.get_mut(&id) {
             entry.standing.last_ping = None;
         }
         let states = desk.state_of(id).into_iter().collect();
-        self.write(&mut desk, Batch { states, ..Batch::default() });
-        true
+        Some(self.commit(&mut desk, Batch { states, ..Batch::default() }))
     }
 
     /// Forgets a check and its history.
-    pub fn delete(&self, id: CheckId) {
+    pub fn delete(&self, id: CheckId) -> Committed {
         let mut desk = self.lock();
         desk.judge.retire(id, self.clock.now());
         desk.unfile(id);
-        self.write(&mut desk, Batch { deleted: vec![id], ..Batch::default() });
+        self.commit(&mut desk, Batch { deleted: vec![id], ..Batch::default() })
     }
 
-    fn alter(&self, desk: &mut Desk, id: CheckId, wish: &Wish) {
-        let Some(mut entry) = desk.unfile(id) else { return };
-        let Some(mut timing) = desk.judge.check(id).map(|check| check.timing) else { return };
+    fn alter(&self, desk: &mut Desk, id: CheckId, wish: &Wish) -> Committed {
+        let timing = desk.judge.check(id).map(|check| check.timing);
+        let (Some(mut timing), Some(mut entry)) = (timing, desk.unfile(id)) else {
+            return self.commit(desk, Batch::default());
+        };
         let record = &mut entry.record;
         set(&mut record.name, wish.name.as_ref());
         set(&mut record.slug, wish.slug.as_ref());
@@ -137,7 +139,7 @@ impl Registry {
         let records = vec![record.clone()];
         desk.file(entry.record, entry.standing, self.clock.now());
         let states = desk.state_of(id).into_iter().collect();
-        self.write(desk, Batch { records, states, ..Batch::default() });
+        self.commit(desk, Batch { records, states, ..Batch::default() })
     }
 }
 

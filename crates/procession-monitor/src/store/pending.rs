@@ -16,6 +16,20 @@ const HISTORY: usize = 20_000;
 /// Pings kept for each check.
 const PINGS_KEPT: u64 = 100;
 
+/// How long history is kept, in days: what was delivered for a month, all else for a year.
+const KEPT_DAYS: &[(&str, Ms)] = &[
+    ("DELETE FROM outbox WHERE state <> 'waiting' AND json_extract(letter, '$.written') < ?", 30),
+    ("DELETE FROM beat_run WHERE last < ?", 365),
+    ("DELETE FROM flip WHERE at < ?", 365),
+    ("DELETE FROM blind WHERE to_ < ?", 365),
+    (
+        "DELETE FROM incident WHERE NOT open AND id NOT IN (SELECT incident FROM outbox) AND ? > 0",
+        0,
+    ),
+];
+/// Milliseconds of a day.
+const DAY: Ms = 24 * 3_600_000;
+
 /// Changes that are not yet in the database.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -30,6 +44,7 @@ pub(super) struct Pending {
     deliveries: Vec<Delivery>,
     tokens: Vec<([u8; 32], &'static str, Option<String>)>,
     blind: Vec<(Ms, Ms)>,
+    prune: Option<Ms>,
     mark: Option<Mark>,
     last: Option<(u64, u64)>,
     /// History that was dropped.
@@ -56,6 +71,7 @@ impl Pending {
         self.deliveries.extend(batch.deliveries);
         self.tokens.extend(batch.tokens);
         self.blind.extend(batch.blind);
+        self.prune = batch.prune.or(self.prune);
         self.mark = batch.mark.or(self.mark.take());
         self.last = batch.last.or(self.last);
         self.dropped += limit(&mut self.pings) + limit(&mut self.flips) + limit(&mut self.rows);
@@ -73,6 +89,11 @@ impl Pending {
             token.execute(params![hash, scope, host])?;
         }
         drop(token);
+        if let Some(now) = self.prune {
+            for (delete, days) in KEPT_DAYS {
+                transaction.execute(delete, [now.saturating_sub(days * DAY)])?;
+            }
+        }
         if let (Some(mark), Some((last_check, last_incident))) = (&self.mark, self.last) {
             transaction.execute(
                 "INSERT OR REPLACE INTO life(id, mark, last_check, last_incident)

@@ -150,6 +150,8 @@ pub struct Batch {
     pub tokens: Vec<([u8; 32], &'static str, Option<String>)>,
     /// A blind window that ended, Unix milliseconds.
     pub blind: Option<(Ms, Ms)>,
+    /// Forget the history that is too old at this time of day, Unix milliseconds.
+    pub prune: Option<Ms>,
     /// The sign of life.
     pub mark: Option<Mark>,
     /// The highest check and incident numbers given.
