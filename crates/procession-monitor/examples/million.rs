@@ -18,7 +18,8 @@ fn main() {
         let group = (id / 1_000).to_string();
         let spec = Spec { host: format!("host-{id}"), group, labels: [].into(), timing };
         judge.watch(CheckId(id), &spec);
-        judge.hear(CheckId(id), None, &Signal::Alive, Time(0));
+        // Each has a phase of its own, as heartbeats do.
+        judge.hear(CheckId(id), None, &Signal::Alive, Time(id % 300 * 1_000));
     }
     println!("{count} checks, {} bytes each", (resident() - before) / count);
     let (mut slowest, mut beats, mut down) = (Duration::ZERO, 0_u64, 0);

@@ -17,6 +17,7 @@ use support::{API_KEY, Monitor, READ_KEY, config, until};
 const NEEDED: &[(&str, &str)] = &[
     ("apt", "curl"),
     ("apt", "wget"),
+    ("apt", "openssl"),
     ("apt", "prometheus"),
     ("apt", "python3-venv"),
     ("pip", "healthchecks-io==0.4.4"),
@@ -183,4 +184,40 @@ fn the_healthchecks_crate() {
     assert!(client.report_success());
     assert!(client.report_failure());
     assert_eq!(kinds(&monitor, &uuid), ["start", "success", "fail"]);
+}
+
+#[test]
+fn curl_over_tls_with_the_certificate_and_not_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let (chain, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    let paths = (chain.display().to_string(), key.display().to_string());
+    let make = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-days",
+        "2",
+        "-out",
+        &paths.0,
+        "-keyout",
+        &paths.1,
+    ];
+    run(Path::new("openssl"), &make, None);
+    let monitor = Monitor::start(procession_monitor::Config {
+        tls: Some((chain, key)),
+        ..config(directory.path())
+    });
+    let url = format!("{}/ping/PINGKEY/tls?create=1", monitor.url);
+    let created = run(Path::new("curl"), &["-fsS", "--cacert", &paths.0, &url], None);
+    assert_eq!(created.stdout, b"Created");
+    let refused = Command::new("curl").args(["-fsS", &url]).output().unwrap();
+    assert!(!refused.status.success(), "an unknown certificate is not trusted");
 }
