@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::line::Line;
 
@@ -20,6 +21,8 @@ enum What {
     Program(&'static str),
     /// A file at a fixed place.
     File(&'static str),
+    /// A module that Python can import.
+    PythonModule(&'static str),
 }
 
 const NEEDS: &[Need] = &[
@@ -29,6 +32,13 @@ const NEEDS: &[Need] = &[
     Need { what: What::File("/usr/include/stdio.h"), package: "libc6-dev" },
     // Tidy asks it which files belong to the project.
     Need { what: What::Program("git"), package: "git" },
+    // Clients of the monitor, as people have them, and what makes a certificate for it.
+    Need { what: What::Program("curl"), package: "curl" },
+    Need { what: What::Program("wget"), package: "wget" },
+    Need { what: What::Program("openssl"), package: "openssl" },
+    Need { what: What::Program("prometheus"), package: "prometheus" },
+    Need { what: What::Program("python3"), package: "python3" },
+    Need { what: What::PythonModule("ensurepip"), package: "python3-venv" },
 ];
 
 /// Installs every package whose program or file is missing.
@@ -71,6 +81,11 @@ fn is_there(what: &What, path: &str) -> bool {
     match what {
         What::Program(name) => path.split(':').any(|folder| Path::new(folder).join(name).is_file()),
         What::File(place) => Path::new(place).exists(),
+        What::PythonModule(name) => Command::new("python3")
+            .args(["-c", &format!("import {name}")])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! standard error; a command line that cannot be read ends with 2.
 
 mod ci;
+mod clients;
 mod conformance;
 mod deep;
 mod floors;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use crate::clients;
 use crate::line::Line;
 use crate::machine;
 
@@ -15,6 +16,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
     machine::make_ready(root)?;
     // Without a choice of targets: named ones would leave out the examples that tests run. Benches
     // are not run: they measure, and a measurement is no test.
-    Line::of("cargo test --workspace --all-features").run(root)?;
+    let clients = clients::environment(root)?.display().to_string();
+    Line::of("cargo test --workspace --all-features").env(clients::VARIABLE, &clients).run(root)?;
     Ok(())
 }

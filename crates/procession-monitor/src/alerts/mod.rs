@@ -1,0 +1,22 @@
+//! How messages get out.
+//!
+//! In: letters, as the store commits them. Out: deliveries. Always: a letter is delivered at least
+//! once and under one name, in order within its incident, until a day has passed; a receiver that
+//! is slow or gone holds up nobody else.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`words`] | what a letter says, in a line and in Alertmanager's JSON: pure |
+//! | [`queue`] | which letter is next, and what becomes of it: pure |
+//! | [`receiver`] | one attempt: a webhook or a command |
+//! | [`sender`] | a thread for each receiver |
+//! | [`deadman`] | the ping out that says that all of this works |
+
+pub mod deadman;
+pub mod queue;
+pub mod receiver;
+pub mod sender;
+pub mod words;
+
+pub use receiver::Receiver;
+pub use sender::Senders;

@@ -1,0 +1,120 @@
+//! One attempt to deliver a letter: to a webhook or to a command.
+//!
+//! In: a letter. Out: delivered, or why not. Always: an attempt ends, whatever the other side does:
+//! after ten seconds for a webhook, after thirty for a command, which is then killed.
+
+use super::words::{summary, webhook};
+use crate::store::Letter;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long a webhook may take.
+const WEBHOOK_TIME: Duration = Duration::from_secs(10);
+/// How long a command may take.
+const COMMAND_TIME: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+
+/// Somebody who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// A POST of Alertmanager's webhook JSON, version 4; `Idempotency-Key` names the letter.
+    Webhook {
+        /// The receiver's name.
+        name: String,
+        /// Where to.
+        url: String,
+    },
+    /// A command; the same JSON is on its standard input, and `PROCESSION_KEY`,
+    /// `PROCESSION_STATUS` and `PROCESSION_SUMMARY` are in its environment. Exit code 0: delivered.
+    Command {
+        /// The receiver's name.
+        name: String,
+        /// The program and its arguments; no shell.
+        command: Vec<String>,
+    },
+}
+
+impl Receiver {
+    /// The receiver's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Receiver::Webhook { name, .. } | Receiver::Command { name, .. } => name,
+        }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Receiver::Webhook { .. } => "webhook",
+            Receiver::Command { .. } => "command",
+        }
+    }
+
+    /// Tries once. `url` is where the monitor itself is reached.
+    pub fn deliver(&self, letter: &Letter, url: &str) -> Result<(), String> {
+        let json = webhook(letter, url).to_string();
+        match self {
+            Receiver::Webhook { url, .. } => post(url, &letter.key, json.as_bytes()),
+            Receiver::Command { command, .. } => {
+                let status =
+                    if json.contains("\"status\":\"resolved\"") { "resolved" } else { "firing" };
+                let environment = [
+                    ("PROCESSION_KEY", letter.key.clone()),
+                    ("PROCESSION_STATUS", status.to_owned()),
+                    ("PROCESSION_SUMMARY", summary(letter)),
+                ];
+                execute(command, &environment, json.as_bytes())
+            }
+        }
+    }
+}
+
+/// A blocking HTTP agent whose every call ends within `limit`.
+pub(super) fn agent(limit: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(limit))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent("procession-monitor")
+        .build()
+        .into()
+}
+
+fn post(url: &str, key: &str, body: &[u8]) -> Result<(), String> {
+    let request = agent(WEBHOOK_TIME).post(url).header("content-type", "application/json");
+    let answer = request.header("idempotency-key", key).send(body).map_err(|e| e.to_string())?;
+    if answer.status().is_success() { Ok(()) } else { Err(format!("HTTP {}", answer.status())) }
+}
+
+/// Runs a command to its end, with `input` as its standard input. The input is a memory file, so
+/// a command that does not read it holds nobody up.
+fn execute(command: &[String], environment: &[(&str, String)], input: &[u8]) -> Result<(), String> {
+    let failed = |what: &str, why: &dyn std::fmt::Display| format!("{what}: {why}");
+    let (program, arguments) = command.split_first().ok_or("no command is given")?;
+    let memory = memfd_create("letter", MemfdFlags::CLOEXEC).map_err(|e| failed("memfd", &e))?;
+    let mut file = File::from(memory);
+    file.write_all(input).and_then(|()| file.rewind()).map_err(|e| failed("memfd", &e))?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().map(|(key, value)| (key, value)))
+        .stdin(Stdio::from(file))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| failed(program, &e))?;
+    let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
+        .and_then(|pidfd| poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&COMMAND_TIME)));
+    if !matches!(ended, Ok(1..)) {
+        // It may have ended just now; then there is nothing to kill.
+        let _ = child.kill();
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program}: {status}")),
+        Err(error) => Err(failed(program, &error)),
+    }
+}

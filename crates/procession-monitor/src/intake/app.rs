@@ -1,0 +1,27 @@
+//! What every handler is given.
+//!
+//! In: the registry and the settings of the server. Out: the same, shared. Always: what changes
+//! here are counters only.
+
+use crate::registry::Registry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+/// What every handler is given.
+#[derive(Debug)]
+pub struct App {
+    /// Everything the monitor knows.
+    pub registry: Arc<Registry>,
+    /// Where the monitor is reached, for the URLs it shows; without a slash at the end.
+    pub url: String,
+    /// Whoever reaches the listener may beat, read and manage: a monitor for one's own machine.
+    pub open: bool,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Names and kinds of the receivers.
+    pub receivers: Vec<(String, &'static str)>,
+    /// Beats and pings taken.
+    pub taken: AtomicU64,
+    /// The watchdog has seen the judge at work.
+    pub judging: AtomicBool,
+}

@@ -1,0 +1,146 @@
+//! A check as the management API shows it.
+//!
+//! In: a view. Out: JSON with the field names of the healthchecks API, versions 1 to 3. Always:
+//! times are ISO 8601 with seconds and `+00:00`, durations are whole seconds; whoever may only
+//! read sees no name that could be pinged or changed.
+
+use super::App;
+use crate::judge::{Ms, State};
+use crate::registry::View;
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What somebody may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eye {
+    /// Names and links that change things, too.
+    Full,
+    /// Only what stands there.
+    ReadOnly,
+}
+
+/// The versions of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// `started` is a status.
+    V1,
+    /// `started` is a field.
+    V2,
+    /// Slugs can be chosen.
+    V3,
+}
+
+impl Version {
+    /// The version of a path's segment.
+    pub fn of(segment: &str) -> Option<Version> {
+        match segment {
+            "v1" => Some(Version::V1),
+            "v2" => Some(Version::V2),
+            "v3" => Some(Version::V3),
+            _ => None,
+        }
+    }
+}
+
+/// Unix milliseconds as the API writes them.
+pub fn iso(at: Ms) -> String {
+    let seconds = i64::try_from(at / 1_000).unwrap_or(i64::MAX);
+    let timestamp = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    timestamp.display_with_offset(Offset::UTC).to_string()
+}
+
+/// The name under which a reader may know a check: it opens nothing.
+pub fn unique_key(uuid: Uuid) -> String {
+    let half: String = uuid.simple().to_string().chars().take(16).collect();
+    sha1_smol::Sha1::from(half).digest().to_string()
+}
+
+/// A state in the words of the API. A problem is `down`; a planned stop is a pause; while the
+/// monitor has not heard of a check since it was blind, it is what it was.
+pub fn status(view: &View) -> &'static str {
+    match if view.state == State::Unknown { view.known } else { view.state } {
+        State::New => "new",
+        State::Up | State::Unknown => "up",
+        State::Late => "grace",
+        State::Down | State::Degraded => "down",
+        State::Stopped | State::Paused => "paused",
+    }
+}
+
+/// A check.
+pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
+    let record = &view.record;
+    let status = status(view);
+    let started = view.run.is_some();
+    let shown = match (version, started, status) {
+        (Version::V1, true, "new" | "up" | "grace") => "started",
+        _ => status,
+    };
+    let mut json = json!({
+        "name": record.name, "slug": record.slug, "tags": record.tags, "desc": record.desc,
+        "grace": view.timing.grace / 1_000, "n_pings": view.standing.pings, "status": shown,
+        "started": started, "last_ping": view.standing.last_ping.map(iso),
+        "next_ping": next_ping(view).map(iso), "manual_resume": record.manual_resume,
+        "methods": record.methods, "start_kw": "", "success_kw": "", "failure_kw": "",
+        "filter_subject": false, "filter_body": false, "filter_http_body": false,
+        "filter_default_fail": false, "badge_url": Value::Null,
+        "timeout": view.timing.period / 1_000,
+    });
+    let add = |json: &mut Value, key: &str, value: Value| json[key] = value;
+    if version < Version::V3 {
+        add(&mut json, "subject", "".into());
+        add(&mut json, "subject_fail", "".into());
+    }
+    if let Some(duration) = view.last_duration {
+        add(&mut json, "last_duration", (duration / 1_000).into());
+    }
+    if eye == Eye::ReadOnly {
+        add(&mut json, "unique_key", unique_key(record.uuid).into());
+        return json;
+    }
+    let (url, uuid) = (&app.url, record.uuid);
+    let v = match version {
+        Version::V1 => "v1",
+        Version::V2 => "v2",
+        Version::V3 => "v3",
+    };
+    let own = format!("{url}/api/{v}/checks/{uuid}");
+    add(&mut json, "uuid", uuid.to_string().into());
+    add(&mut json, "ping_url", format!("{url}/ping/{uuid}").into());
+    add(&mut json, "update_url", own.clone().into());
+    add(&mut json, "pause_url", format!("{own}/pause").into());
+    add(&mut json, "resume_url", format!("{own}/resume").into());
+    let channels: Vec<String> = app.receivers.iter().map(|(name, _)| channel_id(name)).collect();
+    add(&mut json, "channels", channels.join(",").into());
+    json
+}
+
+/// A receiver's name in the API: a UUID that stays the same.
+pub fn channel_id(name: &str) -> String {
+    let digest = sha1_smol::Sha1::from(name).digest().bytes();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    Uuid::from_bytes(half).to_string()
+}
+
+/// When a ping is expected: the end of the period or, while a run is under way, its start.
+fn next_ping(view: &View) -> Option<Ms> {
+    if view.known == State::Down {
+        return None;
+    }
+    let lives = matches!(view.known, State::Up | State::Late);
+    let period = view.standing.last_ping.filter(|_| lives).map(|last| last + view.timing.period);
+    [period, view.run].into_iter().flatten().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_api_writes_them() {
+        assert_eq!(iso(1_700_000_000_999), "2023-11-14T22:13:20+00:00");
+    }
+}

@@ -1,0 +1,129 @@
+//! What an operator's JSON wishes for.
+//!
+//! In: the fields of a request to make or change a check. Out: a [`Wish`], or what is wrong in the
+//! words of the healthchecks API. Always: pure; the whole wish is checked before any of it is done;
+//! a field that we cannot honour (cron schedules, keyword filters) is refused, never ignored.
+
+use crate::judge::Ms;
+use crate::registry::Wish;
+use serde_json::{Map, Value};
+
+/// Shortest and longest timeout and grace of the API: a minute and a year, in seconds.
+const SPAN: std::ops::RangeInclusive<u64> = 60..=31_536_000;
+/// What checks here cannot do, and so must not be asked. (`tz` means nothing without `schedule`.)
+const UNABLE: [&str; 6] =
+    ["schedule", "start_kw", "success_kw", "failure_kw", "subject", "subject_fail"];
+/// What may say which check is meant.
+const UNIQUE: [&str; 5] = ["name", "slug", "tags", "timeout", "grace"];
+
+/// Reads a wish.
+pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
+    for field in UNABLE {
+        if fields.get(field).is_some_and(|value| value.as_str() != Some("")) {
+            return Err(wrong(
+                field,
+                "is not supported: checks here have a timeout and no filters",
+            ));
+        }
+    }
+    let slug = text(fields, "slug", 100)?;
+    let in_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if slug.as_ref().is_some_and(|slug| !slug.chars().all(in_slug)) {
+        return Err(wrong("slug", "does not match pattern"));
+    }
+    let methods = text(fields, "methods", 10)?;
+    if methods.as_ref().is_some_and(|methods| !matches!(methods.as_str(), "" | "POST")) {
+        return Err(wrong("methods", "has unexpected value"));
+    }
+    Ok(Wish {
+        name: text(fields, "name", 100)?,
+        slug,
+        tags: text(fields, "tags", 500)?,
+        desc: text(fields, "desc", 10_000)?,
+        period: span(fields, "timeout")?,
+        grace: span(fields, "grace")?,
+        manual_resume: flag(fields, "manual_resume")?,
+        methods,
+        unique: unique(fields)?,
+    })
+}
+
+fn wrong(field: &str, why: &str) -> String {
+    format!("json validation error: {field} {why}")
+}
+
+fn text(fields: &Map<String, Value>, field: &str, most: usize) -> Result<Option<String>, String> {
+    match fields.get(field) {
+        None => Ok(None),
+        Some(Value::String(text)) if text.chars().count() <= most => Ok(Some(text.clone())),
+        Some(Value::String(_)) => Err(wrong(field, "is too long")),
+        Some(_) => Err(wrong(field, "is not a string")),
+    }
+}
+
+fn span(fields: &Map<String, Value>, field: &str) -> Result<Option<Ms>, String> {
+    match fields.get(field).map(Value::as_u64) {
+        None => Ok(None),
+        Some(Some(seconds)) if SPAN.contains(&seconds) => Ok(Some(seconds * 1_000)),
+        Some(_) => Err(wrong(field, "is not a number from 60 to 31536000")),
+    }
+}
+
+fn flag(fields: &Map<String, Value>, field: &str) -> Result<Option<bool>, String> {
+    match fields.get(field) {
+        None => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(_) => Err(wrong(field, "is not a boolean")),
+    }
+}
+
+fn unique(fields: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let names = match fields.get("unique") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(names)) => names,
+        Some(_) => return Err(wrong("unique", "is not an array")),
+    };
+    let name = |name: &Value| match name.as_str() {
+        Some(name) if UNIQUE.contains(&name) => Ok(name.to_owned()),
+        _ => Err(wrong("unique", "has unexpected value")),
+    };
+    names.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(json: &Value) -> Result<Wish, String> {
+        read(json.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_wish_is_read_whole() {
+        let wish =
+            of(&json!({ "name": "n", "timeout": 60, "grace": 120, "unique": ["name"] })).unwrap();
+        assert_eq!((wish.period, wish.grace), (Some(60_000), Some(120_000)));
+        assert_eq!(wish.unique, ["name"]);
+    }
+
+    #[test]
+    fn each_wrong_field_is_refused_by_its_name() {
+        let cases = [
+            (json!({ "timeout": 59 }), "timeout"),
+            (json!({ "timeout": 1e30 }), "timeout"),
+            (json!({ "grace": "60" }), "grace"),
+            (json!({ "name": 1 }), "name"),
+            (json!({ "slug": "Nightly" }), "slug"),
+            (json!({ "methods": "GET" }), "methods"),
+            (json!({ "manual_resume": 1 }), "manual_resume"),
+            (json!({ "unique": ["desc"] }), "unique"),
+            (json!({ "schedule": "* * * * *" }), "schedule"),
+            (json!({ "success_kw": "done" }), "success_kw"),
+        ];
+        for (json, field) in cases {
+            let refused = of(&json).unwrap_err();
+            assert!(refused.starts_with(&format!("json validation error: {field} ")), "{refused}");
+        }
+    }
+}

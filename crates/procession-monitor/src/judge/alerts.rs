@@ -1,0 +1,587 @@
+//! When it is told: one message a host, one for a mass silence.
+//!
+//! ```text
+//! quiet --problem--> waiting(group_wait) --over--> open --no problem, good beats--> quiet
+//!                    waiting --no problem--> quiet                (nothing was sent)
+//!                    waiting --mass silence--> under the mass     (one message for all)
+//! ```
+//!
+//! In: flips, proofs of life, the time. Out: messages, and the incidents to remember. Always: a
+//! host has at most one open incident of its own; what an open incident has told is not told again
+//! before `repeat`; an incident that opened is resolved by exactly one message.
+
+use super::incident::{Incident, Message, Subject, Transition, Trouble};
+use super::mass::{self, Look, Sign};
+use super::{CheckId, Config, Flip, Ms, Problem, State, Time};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A host's place in [`Alerts`].
+pub(super) type HostId = usize;
+
+/// Labels of a host.
+pub(super) type Labels = BTreeMap<String, String>;
+
+#[derive(Debug, Default)]
+struct Host {
+    name: String,
+    group: usize,
+    labels: Labels,
+    checks: usize,
+    problems: BTreeMap<CheckId, Trouble>,
+    heard: Option<Time>,
+    silent_since: Option<Time>,
+    /// The period and grace of the check that fell silent last.
+    rhythm: (Ms, Ms),
+    wait: Option<Time>,
+    wake: Option<Time>,
+    incident: Option<u64>,
+    mass: Option<u64>,
+    /// The check that recovered last, and its good beats since.
+    recovering: Option<(CheckId, u8)>,
+    openings: Vec<Time>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    name: String,
+    hosts: Vec<HostId>,
+    /// The mass silence that takes further hosts in.
+    mass: Option<u64>,
+    /// How it looked when it was last found not to be silent as a mass.
+    looked: Option<(Time, Look)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wake {
+    Host(HostId),
+    Mass(u64),
+}
+
+/// All hosts, their groups and their open incidents.
+#[derive(Debug)]
+pub(super) struct Alerts {
+    config: Config,
+    hosts: Vec<Host>,
+    by_name: HashMap<String, HostId>,
+    groups: Vec<Group>,
+    by_group: HashMap<String, usize>,
+    wakes: BTreeSet<(Time, Wake)>,
+    open: BTreeMap<u64, Incident>,
+    last_id: u64,
+    pub(super) messages: Vec<Message>,
+    pub(super) changed: Vec<Incident>,
+}
+
+impl Alerts {
+    pub(super) fn new(config: Config, last_id: u64) -> Alerts {
+        Alerts {
+            config,
+            hosts: Vec::new(),
+            by_name: HashMap::new(),
+            groups: Vec::new(),
+            by_group: HashMap::new(),
+            wakes: BTreeSet::new(),
+            open: BTreeMap::new(),
+            last_id,
+            messages: Vec::new(),
+            changed: Vec::new(),
+        }
+    }
+
+    /// A check joins a host; the host is made if it is new.
+    pub(super) fn join(&mut self, host: &str, group: &str, labels: &Labels) -> HostId {
+        let id = self.host(host);
+        let group = self.group(group);
+        if self.hosts[id].checks == 0 {
+            self.groups[group].hosts.push(id);
+            self.hosts[id].group = group;
+        } else if self.hosts[id].group != group {
+            let old = self.hosts[id].group;
+            self.groups[old].hosts.retain(|other| *other != id);
+            self.groups[group].hosts.push(id);
+            self.hosts[id].group = group;
+        }
+        if self.hosts[id].labels != *labels {
+            self.hosts[id].labels.clone_from(labels);
+        }
+        self.hosts[id].checks += 1;
+        id
+    }
+
+    /// A check leaves its host; with the last one the host leaves its group.
+    pub(super) fn leave(&mut self, check: CheckId, id: HostId, now: Time) {
+        self.hosts[id].problems.remove(&check);
+        self.hosts[id].checks -= 1;
+        if self.hosts[id].checks == 0 {
+            let group = self.hosts[id].group;
+            self.groups[group].hosts.retain(|other| *other != id);
+            self.hosts[id].silent_since = None;
+        }
+        self.leave_mass(id, now);
+        self.settle(id, now);
+    }
+
+    /// Takes back one [`Alerts::join`] of a check that had joined before.
+    pub(super) fn forget_join(&mut self, id: HostId) {
+        self.hosts[id].checks -= 1;
+    }
+
+    /// An operator's word counts as a sign of life.
+    pub(super) fn no_longer_silent(&mut self, id: HostId, now: Time) {
+        self.hosts[id].silent_since = None;
+        self.leave_mass(id, now);
+    }
+
+    /// A check changed its state.
+    pub(super) fn flip(&mut self, check: CheckId, id: HostId, flip: &Flip, rhythm: (Ms, Ms)) {
+        let host = &mut self.hosts[id];
+        if flip.to == State::Late {
+            host.silent_since.get_or_insert(flip.at);
+            host.rhythm = rhythm;
+            return;
+        }
+        match &flip.problem {
+            Some(problem) => {
+                if *problem == Problem::Silent {
+                    host.silent_since.get_or_insert(flip.at);
+                    host.rhythm = rhythm;
+                }
+                host.recovering = None;
+                host.problems.insert(check, Trouble { problem: problem.clone(), since: flip.at });
+            }
+            None if host.problems.remove(&check).is_some() => {
+                host.recovering = Some((check, 0));
+                self.leave_mass(id, flip.at);
+            }
+            None => return,
+        }
+        self.settle(id, flip.at);
+    }
+
+    /// A check proved that it lives, and its flip, if any, was told before.
+    pub(super) fn heard(&mut self, check: CheckId, id: HostId, at: Time) {
+        let host = &mut self.hosts[id];
+        host.heard = host.heard.max(Some(at));
+        host.silent_since = None;
+        if host.mass.is_some() {
+            self.leave_mass(id, at);
+        }
+        let host = &mut self.hosts[id];
+        if host.incident.is_some() {
+            if let Some((recovering, beats)) = &mut host.recovering
+                && *recovering == check
+            {
+                *beats = beats.saturating_add(1);
+            }
+            self.settle(id, at);
+        }
+    }
+
+    /// The earliest moment at which something may have to be told.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// Tells what is due.
+    pub(super) fn advance(&mut self, now: Time) {
+        while let Some(&(at, wake)) = self.wakes.first() {
+            if at > now {
+                return;
+            }
+            self.wakes.pop_first();
+            match wake {
+                Wake::Host(id) => {
+                    self.hosts[id].wake = None;
+                    self.settle(id, now);
+                }
+                Wake::Mass(id) => self.settle_mass(id, now),
+            }
+        }
+    }
+
+    /// The monitor saw nothing for `span` until `to`: what waits, waits that much longer.
+    pub(super) fn blind(&mut self, from: Time, to: Time) {
+        let span = to - from;
+        for host in &mut self.hosts {
+            host.wait = host.wait.map(|at| at + span);
+            if !host.problems.values().any(|trouble| trouble.problem == Problem::Silent) {
+                host.silent_since = None;
+            }
+        }
+        for incident in self.open.values_mut() {
+            incident.hold = incident.hold.map(|at| at + span);
+        }
+        if span >= self.config.blind_notice {
+            let id = self.open_incident(Subject::Monitor, to);
+            let note = format!("the monitor saw nothing for {} s; nobody was judged", span / 1000);
+            self.incident(id).note = Some(note);
+            self.tell(id, Transition::Firing, to);
+            self.close(id, to, false);
+        }
+    }
+
+    /// The monitor has a problem of its own, or has none any more.
+    pub(super) fn own_problem(&mut self, problem: Option<&str>, now: Time) {
+        let open = self.open.values().find(|i| i.subject == Subject::Monitor).map(|i| i.id);
+        match (open, problem) {
+            (None, Some(note)) => {
+                let id = self.open_incident(Subject::Monitor, now);
+                self.incident(id).note = Some(note.to_owned());
+                self.tell(id, Transition::Firing, now);
+            }
+            (Some(id), None) => self.close(id, now, true),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Takes up an incident that was open when the monitor ended; checks must have joined before.
+    pub(super) fn reopen(&mut self, incident: Incident) {
+        match &incident.subject {
+            Subject::Host(name) => {
+                let id = self.host(name);
+                self.hosts[id].incident = Some(incident.id);
+            }
+            Subject::Mass(group) => {
+                for name in &incident.hosts {
+                    let id = self.host(name);
+                    self.hosts[id].mass = Some(incident.id);
+                }
+                if let Some(hold) = incident.hold {
+                    let group = self.group(group);
+                    self.groups[group].mass = Some(incident.id);
+                    self.wakes.insert((hold, Wake::Mass(incident.id)));
+                }
+            }
+            Subject::Monitor => {}
+        }
+        self.open.insert(incident.id, incident);
+    }
+
+    /// A check's problem as it was when the monitor ended.
+    pub(super) fn remember(&mut self, check: CheckId, id: HostId, trouble: Trouble) {
+        self.hosts[id].problems.insert(check, trouble);
+    }
+
+    /// Takes up the clocks of every host that has something open or untold.
+    pub(super) fn settle_all(&mut self, now: Time) {
+        for id in 0..self.hosts.len() {
+            let host = &self.hosts[id];
+            if host.incident.is_some() || !host.problems.is_empty() {
+                self.settle(id, now);
+            }
+        }
+    }
+
+    /// The open incidents.
+    pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.open.values()
+    }
+
+    fn host(&mut self, name: &str) -> HostId {
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        let id = self.hosts.len();
+        self.hosts.push(Host { name: name.into(), ..Host::default() });
+        self.by_name.insert(name.into(), id);
+        id
+    }
+
+    fn group(&mut self, name: &str) -> usize {
+        if let Some(id) = self.by_group.get(name) {
+            return *id;
+        }
+        let id = self.groups.len();
+        self.groups.push(Group { name: name.into(), ..Group::default() });
+        self.by_group.insert(name.into(), id);
+        id
+    }
+
+    /// What the host itself has to tell: under a mass silence its silence is told there.
+    fn own_troubles(&self, id: HostId) -> BTreeMap<CheckId, Trouble> {
+        let host = &self.hosts[id];
+        let told_by_mass =
+            |trouble: &Trouble| host.mass.is_some() && trouble.problem == Problem::Silent;
+        host.problems
+            .iter()
+            .filter(|(_, trouble)| !told_by_mass(trouble))
+            .map(|(check, trouble)| (*check, trouble.clone()))
+            .collect()
+    }
+
+    /// Brings a host's incident in line with its problems.
+    fn settle(&mut self, id: HostId, now: Time) {
+        self.join_mass(id, now);
+        let own = self.own_troubles(id);
+        let Some(incident) = self.hosts[id].incident else {
+            return self.settle_untold(id, &own, now);
+        };
+        if own.is_empty() {
+            if self.has_recovered(id, now) {
+                self.close(incident, now, true);
+            }
+            return;
+        }
+        let told = &self.open[&incident];
+        let kind = |trouble: &Trouble| std::mem::discriminant(&trouble.problem);
+        let worse = own
+            .iter()
+            .any(|(check, trouble)| told.told.get(check).map(kind) != Some(kind(trouble)));
+        let (due, transition) = if worse {
+            (told.sent + self.config.group_interval, Transition::Worse)
+        } else {
+            (told.sent + self.config.repeat, Transition::Again)
+        };
+        if due <= now {
+            self.tell(incident, transition, now);
+            self.wake_host(id, now + self.config.repeat);
+        } else {
+            self.wake_host(id, due);
+        }
+    }
+
+    fn settle_untold(&mut self, id: HostId, own: &BTreeMap<CheckId, Trouble>, now: Time) {
+        if own.is_empty() {
+            self.hosts[id].wait = None;
+            return;
+        }
+        let wait = *self.hosts[id].wait.get_or_insert(now + self.config.group_wait);
+        if wait > now {
+            return self.wake_host(id, wait);
+        }
+        if self.may_become_mass(id, now) {
+            return self.wake_host(id, now + self.config.group_wait.max(1));
+        }
+        let incident = self.open_incident(Subject::Host(self.hosts[id].name.clone()), now);
+        let window = self.config.flap_window;
+        let host = &mut self.hosts[id];
+        host.wait = None;
+        host.incident = Some(incident);
+        host.openings.retain(|at| now - *at <= window);
+        host.openings.push(now);
+        self.tell(incident, Transition::Firing, now);
+        self.wake_host(id, now + self.config.repeat);
+    }
+
+    /// A host that flaps must speak well more than once.
+    fn has_recovered(&self, id: HostId, now: Time) -> bool {
+        let host = &self.hosts[id];
+        let recent = |at: &&Time| now - **at <= self.config.flap_window;
+        let flaps = host.openings.iter().filter(recent).count() >= 2;
+        match host.recovering {
+            Some((_, beats)) if flaps && host.checks > 0 => beats >= self.config.flap_beats,
+            _ => true,
+        }
+    }
+
+    /// Lets the host's silence be told by a mass silence, if there is one.
+    fn join_mass(&mut self, id: HostId, now: Time) {
+        let host = &self.hosts[id];
+        let silent = |trouble: &Trouble| trouble.problem == Problem::Silent;
+        let already_told = host.incident.is_some_and(|id| self.open[&id].told.values().any(silent));
+        let fell_silent = host.silent_since.is_some() && host.problems.values().any(silent);
+        if host.mass.is_some() || already_told || !fell_silent {
+            return;
+        }
+        let group = host.group;
+        if let Some(mass) = self.groups[group].mass {
+            let name = host.name.clone();
+            self.hosts[id].mass = Some(mass);
+            self.incident(mass).hosts.insert(name);
+            self.remember_incident(mass);
+        } else if self.look(group, host.rhythm, now) == Look::Mass {
+            self.open_mass(group, now);
+        }
+    }
+
+    /// Whether the host's message is worth holding back a little, because others fall silent too.
+    fn may_become_mass(&mut self, id: HostId, now: Time) -> bool {
+        let host = &self.hosts[id];
+        let only_silent = host.problems.values().all(|trouble| trouble.problem == Problem::Silent);
+        let since = host.problems.values().map(|trouble| trouble.since).min();
+        let in_time = since.is_some_and(|since| now < since + mass::SUSPICION);
+        only_silent && in_time && {
+            let (group, rhythm) = (host.group, host.rhythm);
+            self.look(group, rhythm, now) == Look::Suspicious
+        }
+    }
+
+    /// How a group looks; looked at once a moment.
+    fn look(&mut self, group: usize, (period, grace): (Ms, Ms), now: Time) -> Look {
+        if let Some((at, look)) = self.groups[group].looked
+            && at == now
+        {
+            return look;
+        }
+        let hosts = &self.hosts;
+        let signs = self.groups[group].hosts.iter().map(|id| hosts[*id].sign());
+        let look = mass::look(&self.config, &signs, now, period, grace);
+        self.groups[group].looked = Some((now, look));
+        look
+    }
+
+    /// One incident for every host of the group that is silent and not yet told of.
+    fn open_mass(&mut self, group: usize, now: Time) {
+        let mass = self.open_incident(Subject::Mass(self.groups[group].name.clone()), now);
+        let hold = now + self.config.mass_hold;
+        self.groups[group].mass = Some(mass);
+        for id in self.groups[group].hosts.clone() {
+            let host = &mut self.hosts[id];
+            if host.silent_since.is_some() && host.mass.is_none() && host.incident.is_none() {
+                host.mass = Some(mass);
+                host.wait = None;
+                let name = host.name.clone();
+                self.incident(mass).hosts.insert(name);
+            }
+        }
+        self.incident(mass).hold = Some(hold);
+        self.wakes.insert((hold, Wake::Mass(mass)));
+        self.tell(mass, Transition::Firing, now);
+    }
+
+    /// The hold is over: those still silent are listed, and nobody joins any more.
+    fn settle_mass(&mut self, mass: u64, now: Time) {
+        let Some(incident) = self.open.get_mut(&mass) else { return };
+        match incident.hold {
+            Some(hold) if hold > now => {
+                self.wakes.insert((hold, Wake::Mass(mass)));
+                return;
+            }
+            Some(_) => {
+                incident.hold = None;
+                for group in &mut self.groups {
+                    group.mass = group.mass.filter(|id| *id != mass);
+                }
+                self.tell(mass, Transition::Released, now);
+            }
+            None if incident.sent + self.config.repeat <= now => {
+                self.tell(mass, Transition::Again, now);
+            }
+            None => {}
+        }
+        self.wakes.insert((self.open[&mass].sent + self.config.repeat, Wake::Mass(mass)));
+    }
+
+    /// A host that speaks again, on all its checks that fell silent, is no longer part of the mass.
+    fn leave_mass(&mut self, id: HostId, now: Time) {
+        let host = &mut self.hosts[id];
+        let silent = |trouble: &Trouble| trouble.problem == Problem::Silent;
+        if host.silent_since.is_some() && host.checks > 0 || host.problems.values().any(silent) {
+            return;
+        }
+        let Some(mass) = host.mass.take() else { return };
+        let name = host.name.clone();
+        self.incident(mass).hosts.remove(&name);
+        if self.open[&mass].hosts.is_empty() {
+            self.close(mass, now, true);
+        } else {
+            self.remember_incident(mass);
+        }
+    }
+
+    fn wake_host(&mut self, id: HostId, at: Time) {
+        let wake = &mut self.hosts[id].wake;
+        if wake.is_none_or(|earlier| at < earlier) {
+            *wake = Some(at);
+            self.wakes.insert((at, Wake::Host(id)));
+        }
+    }
+
+    fn open_incident(&mut self, subject: Subject, now: Time) -> u64 {
+        self.last_id += 1;
+        let incident = Incident {
+            id: self.last_id,
+            subject,
+            opened: now,
+            closed: None,
+            seq: 0,
+            sent: now,
+            told: BTreeMap::new(),
+            hosts: BTreeSet::new(),
+            hold: None,
+            note: None,
+        };
+        self.open.insert(self.last_id, incident);
+        self.last_id
+    }
+
+    fn incident(&mut self, id: u64) -> &mut Incident {
+        self.open.get_mut(&id).expect("an incident that something refers to is open")
+    }
+
+    fn remember_incident(&mut self, id: u64) {
+        let incident = self.incident(id).clone();
+        self.changed.push(incident);
+    }
+
+    fn close(&mut self, id: u64, now: Time, tell: bool) {
+        if tell {
+            self.tell(id, Transition::Resolved, now);
+        }
+        let mut incident = self.open.remove(&id).expect("an incident is closed once");
+        incident.closed = Some(now);
+        match &incident.subject {
+            Subject::Host(name) => {
+                let host = self.by_name[name];
+                self.hosts[host].incident = None;
+                self.hosts[host].recovering = None;
+            }
+            Subject::Mass(_) => {
+                for group in &mut self.groups {
+                    group.mass = group.mass.filter(|mass| *mass != id);
+                }
+            }
+            Subject::Monitor => {}
+        }
+        self.changed.push(incident);
+    }
+
+    fn tell(&mut self, id: u64, transition: Transition, now: Time) {
+        let (troubles, of, common) = match &self.open[&id].subject {
+            Subject::Host(name) => {
+                let host = self.by_name[name];
+                (self.own_troubles(host), self.hosts[host].checks, None)
+            }
+            Subject::Mass(group) => {
+                let group = self.by_group[group];
+                (BTreeMap::new(), self.groups[group].hosts.len(), self.common_label(id, group))
+            }
+            Subject::Monitor => (BTreeMap::new(), 0, None),
+        };
+        let incident = self.incident(id);
+        incident.seq += 1;
+        incident.sent = now;
+        if transition != Transition::Resolved {
+            incident.told = troubles;
+        }
+        let message = Message {
+            incident: id,
+            seq: incident.seq,
+            transition,
+            subject: incident.subject.clone(),
+            at: now,
+            opened: incident.opened,
+            troubles: incident.told.clone(),
+            hosts: incident.hosts.iter().cloned().collect(),
+            of,
+            common,
+            note: incident.note.clone(),
+        };
+        self.messages.push(message);
+        self.remember_incident(id);
+    }
+
+    fn common_label(&self, mass: u64, group: usize) -> Option<(String, String)> {
+        let labels = |silent: bool| {
+            let hosts = self.groups[group].hosts.iter().map(|id| &self.hosts[*id]);
+            hosts.filter(move |host| (host.mass == Some(mass)) == silent).map(|host| &host.labels)
+        };
+        mass::common_label(labels(true), &labels(false))
+    }
+}
+
+impl Host {
+    fn sign(&self) -> Sign {
+        Sign { heard: self.heard, silent_since: self.silent_since }
+    }
+}

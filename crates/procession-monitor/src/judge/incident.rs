@@ -1,0 +1,122 @@
+//! What is told, and under which name.
+//!
+//! In: troubles. Out: incidents, which are remembered until they are over, and messages, which are
+//! delivered. Always: a message is named by its incident and its number in it, so that a receiver
+//! that gets it twice can tell.
+
+use super::{CheckId, Problem, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an incident is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "about", content = "name")]
+pub enum Subject {
+    /// One host and what runs on it.
+    Host(String),
+    /// Many hosts of one group that fell silent together.
+    Mass(String),
+    /// The monitor itself.
+    Monitor,
+}
+
+/// What a message says about its incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transition {
+    /// It began.
+    Firing,
+    /// Something joined it.
+    Worse,
+    /// It lasts.
+    Again,
+    /// A mass silence has stood for its hosts long enough: these are still silent.
+    Released,
+    /// It is over.
+    Resolved,
+}
+
+/// One check's trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What is wrong.
+    pub problem: Problem,
+    /// Since when it is known.
+    pub since: Time,
+}
+
+/// Something that is told once and remembered until it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its number: never given twice by one database.
+    pub id: u64,
+    /// What it is about.
+    pub subject: Subject,
+    /// When it was first told.
+    pub opened: Time,
+    /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Time>,
+    /// How many messages it has had.
+    pub seq: u32,
+    /// When the last one was.
+    pub sent: Time,
+    /// What the last one told.
+    pub told: BTreeMap<CheckId, Trouble>,
+    /// A mass silence's hosts that have not been heard of since.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hosts: BTreeSet<String>,
+    /// Until when a mass silence takes further hosts in and keeps them quiet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Time>,
+    /// The monitor's own problem, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// One message to every receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The incident it belongs to.
+    pub incident: u64,
+    /// Its number in the incident, from 1.
+    pub seq: u32,
+    /// What it says.
+    pub transition: Transition,
+    /// What it is about.
+    pub subject: Subject,
+    /// When it was decided.
+    pub at: Time,
+    /// When its incident was opened.
+    pub opened: Time,
+    /// The checks in trouble; on [`Transition::Resolved`] those that were.
+    pub troubles: BTreeMap<CheckId, Trouble>,
+    /// The hosts of a mass silence.
+    pub hosts: Vec<String>,
+    /// How many there are of what the subject holds: checks of a host, hosts of a group.
+    pub of: usize,
+    /// A label that the hosts of a mass silence share and the rest of their group does not.
+    pub common: Option<(String, String)>,
+    /// The monitor's own problem, in words.
+    pub note: Option<String>,
+}
+
+impl Message {
+    /// The name under which a receiver can recognise a repetition; add the receiver to it.
+    pub fn key(&self) -> String {
+        format!("{}:{}:{}", self.incident, self.seq, self.transition.word())
+    }
+}
+
+impl Transition {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Transition::Firing => "firing",
+            Transition::Worse => "worse",
+            Transition::Again => "again",
+            Transition::Released => "released",
+            Transition::Resolved => "resolved",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The monitor of procession: who reports, who fell silent, and who is told.
+//!
+//! ```text
+//! beats, pings --> intake --> registry --> store (the log, one writer)
+//!                                |             |
+//!                      judge (pure, in memory) |  letters, once committed
+//!                                              v
+//!                                            alerts --> webhook, command
+//! ```
+//!
+//! Memory is the truth and the database its log. [`run()`](run::run) is the server.
+
+pub mod alerts;
+pub mod clock;
+pub mod intake;
+pub mod judge;
+pub mod registry;
+pub mod run;
+pub mod sim;
+pub mod store;
+
+pub use alerts::Receiver;
+pub use registry::Scope;
+pub use run::{Config, RunError, run};

@@ -1,0 +1,295 @@
+//! The state and its lock: what happens on a tick.
+//!
+//! In: what the store saved, and time. Out: batches to the store. Always: batches are handed over
+//! under the lock, so the store sees them in the order in which they happened; handing over does
+//! not wait.
+
+use super::access::{Access, Scope, hash};
+use super::reading::{InHand, Reading};
+use crate::clock::{Clock, wall};
+use crate::judge::{CheckId, Config, Judge, Message, Spec, State, Time, Transition};
+use crate::store::{Batch, Letter, Reader, Record, Saved, Standing, Writer};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
+
+/// How often old history is forgotten: every hour.
+const PRUNE: crate::judge::Ms = 3_600_000;
+
+/// Everything the monitor knows.
+#[derive(Debug)]
+pub struct Registry {
+    pub(super) clock: Clock,
+    pub(super) writer: Writer,
+    database: PathBuf,
+    reading: Reading,
+    /// What is wrong with the monitor itself, by what it is wrong with.
+    problems: Mutex<BTreeMap<String, String>>,
+    desk: Mutex<Desk>,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) judge: Judge,
+    pub(super) entries: HashMap<CheckId, Entry>,
+    pub(super) by_uuid: HashMap<Uuid, CheckId>,
+    pub(super) by_slug: HashMap<String, Vec<CheckId>>,
+    /// Heartbeats by host and program.
+    pub(super) by_program: HashMap<(String, String), CheckId>,
+    pub(super) access: Access,
+    pub(super) last_check: u64,
+    last_incident: u64,
+    receivers: Vec<String>,
+    /// When old history was last forgotten.
+    pruned: Time,
+}
+
+/// A check, beside what the judge knows of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) record: Record,
+    pub(super) standing: Standing,
+    /// Runs that began and have not ended, for the pings' durations; the oldest is dropped.
+    pub(super) runs: Vec<(Option<String>, Time)>,
+    /// The rate limit: what is left, as of when.
+    pub(super) allowance: (f64, Time),
+}
+
+impl Registry {
+    /// Takes up where the database ends. `receivers` are the names of those who get every message.
+    pub fn restore(
+        saved: Saved,
+        config: Config,
+        writer: Writer,
+        database: PathBuf,
+        receivers: Vec<String>,
+    ) -> Registry {
+        let clock = Clock::after(saved.mark.as_ref());
+        let now = clock.now();
+        let alive = saved.mark.as_ref().map_or(now, |mark| mark.alive);
+        let judged = saved.checks.iter().map(|(record, check, _)| {
+            let spec = spec(record, check.timing);
+            (record.id, spec, check.clone())
+        });
+        let judge =
+            Judge::restore(config, judged, saved.incidents, saved.last_incident, alive, now);
+        let mut desk = Desk {
+            judge,
+            entries: HashMap::new(),
+            by_uuid: HashMap::new(),
+            by_slug: HashMap::new(),
+            by_program: HashMap::new(),
+            access: Access::default(),
+            last_check: saved.last_check,
+            last_incident: saved.last_incident,
+            receivers,
+            pruned: now,
+        };
+        for (record, _, standing) in saved.checks {
+            desk.last_check = desk.last_check.max(record.id.0);
+            desk.file(record, standing, now);
+        }
+        for (hash, scope, host) in saved.tokens {
+            if let Some(scope) = Scope::of_word(&scope) {
+                desk.access.allow(hash, scope, host);
+            }
+        }
+        let registry = Registry {
+            problems: Mutex::default(),
+            clock,
+            writer,
+            database,
+            reading: Reading::default(),
+            desk: Mutex::new(desk),
+        };
+        if let Some(mark) = saved.mark {
+            let blind = Some((mark.wall, wall()));
+            let mut desk = registry.lock();
+            registry.write(&mut desk, Batch { blind, ..Batch::default() });
+        }
+        registry
+    }
+
+    /// Stamps a request as received now; until it is dropped, deadlines after it are not judged.
+    pub fn receive(&self) -> InHand<'_> {
+        self.reading.received(self.clock.now())
+    }
+
+    /// Judges what is due and writes the sign of life. Called every second.
+    pub fn tick(&self) {
+        let problem = self.problems();
+        let mut desk = self.lock();
+        let now = self.clock.now();
+        let applied = self.reading.applied(now);
+        let seen = desk.judge.ready();
+        desk.judge.advance(now, applied);
+        desk.judge.own_problem(problem.as_deref(), now);
+        let blind =
+            (desk.judge.ready() != seen).then(|| (wall().saturating_sub(now - seen), wall()));
+        let mark = Some(self.clock.mark());
+        let prune = (now - desk.pruned >= PRUNE).then(|| {
+            desk.pruned = now;
+            wall()
+        });
+        self.write(&mut desk, Batch { blind, prune, mark, ..Batch::default() });
+    }
+
+    /// What is wrong with the monitor itself, in words.
+    pub fn problems(&self) -> Option<String> {
+        let database = self.writer.health().problem;
+        let database =
+            database.map(|why| format!("the database cannot be written ({why}); judging goes on"));
+        let others = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = others.iter().map(|(of, why)| format!("{of}: {why}"));
+        let all: Vec<String> = database.into_iter().chain(others).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// Something is wrong with a part of the monitor, or (`None`) is not any more.
+    pub fn set_problem(&self, of: &str, why: Option<String>) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => problems.insert(of.to_owned(), why),
+            None => problems.remove(of),
+        };
+    }
+
+    /// What opens what.
+    pub fn allow(&self, secret: &str, scope: Scope, host: Option<String>, keep: bool) {
+        let mut desk = self.lock();
+        desk.access.allow(hash(secret), scope, host.clone());
+        if keep {
+            let tokens = vec![(hash(secret), scope.word(), host)];
+            self.write(&mut desk, Batch { tokens, ..Batch::default() });
+        }
+    }
+
+    /// What a secret opens, and for which host.
+    pub fn scope_of(&self, secret: &str) -> Option<(Scope, Option<String>)> {
+        let desk = self.lock();
+        desk.access.of(secret).map(|(scope, host)| (scope, host.map(str::to_owned)))
+    }
+
+    /// The monitor's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How the database is.
+    pub fn health(&self) -> crate::store::writer::Health {
+        self.writer.health()
+    }
+
+    /// Writes what became of letters.
+    pub fn delivered(&self, deliveries: Vec<crate::store::rows::Delivery>) {
+        self.writer.write(Batch { deliveries, ..Batch::default() });
+    }
+
+    /// A connection to read history with.
+    pub fn reader(&self) -> Result<Reader, rusqlite::Error> {
+        Reader::open(&self.database)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a batch to the store together with everything the judge has decided.
+    pub(super) fn write(&self, desk: &mut Desk, batch: Batch) {
+        let batch = self.complete(desk, batch);
+        self.writer.write(batch);
+    }
+
+    /// The same, and tells when it is committed.
+    pub(super) fn commit(
+        &self,
+        desk: &mut Desk,
+        batch: Batch,
+    ) -> tokio::sync::oneshot::Receiver<bool> {
+        let batch = self.complete(desk, batch);
+        self.writer.commit(batch)
+    }
+
+    fn complete(&self, desk: &mut Desk, mut batch: Batch) -> Batch {
+        let verdicts = desk.judge.take();
+        for (id, flip) in verdicts.flips {
+            batch.states.extend(desk.state_of(id));
+            // Being late and being heard again is no history.
+            if flip.to != State::Late && (flip.from, flip.to) != (State::Late, State::Up) {
+                batch.flips.push((id, self.clock.wall(flip.at), flip));
+            }
+        }
+        for incident in &verdicts.incidents {
+            desk.last_incident = desk.last_incident.max(incident.id);
+        }
+        batch.incidents = verdicts.incidents;
+        for message in &verdicts.messages {
+            batch.letters.extend(self.letters(desk, message));
+        }
+        batch.last = Some((desk.last_check, desk.last_incident));
+        batch.mark.get_or_insert_with(|| self.clock.mark());
+        batch
+    }
+
+    fn letters(&self, desk: &Desk, message: &Message) -> Vec<Letter> {
+        let name = |id: &CheckId| desk.entries.get(id).map(|entry| entry.record.name.clone());
+        let names: BTreeMap<u64, String> =
+            message.troubles.keys().filter_map(|id| Some((id.0, name(id)?))).collect();
+        let letter = |receiver: &String| Letter {
+            key: format!("{}:{receiver}", message.key()),
+            receiver: receiver.clone(),
+            message: message.clone(),
+            written: self.clock.wall(message.at),
+            opened: self.clock.wall(message.opened),
+            names: names.clone(),
+        };
+        debug_assert!(message.seq == 1 || message.transition != Transition::Firing);
+        desk.receivers.iter().map(letter).collect()
+    }
+}
+
+impl Desk {
+    /// Puts a check's record where it is found.
+    pub(super) fn file(&mut self, record: Record, standing: Standing, now: Time) {
+        self.by_uuid.insert(record.uuid, record.id);
+        if record.heartbeat {
+            self.by_program.insert((record.host.clone(), record.name.clone()), record.id);
+        }
+        self.by_slug.entry(record.slug.clone()).or_default().push(record.id);
+        let entry = Entry { record, standing, runs: Vec::new(), allowance: (f64::MAX, now) };
+        self.entries.insert(entry.record.id, entry);
+    }
+
+    /// Takes a check's record out again.
+    pub(super) fn unfile(&mut self, id: CheckId) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        let record = &entry.record;
+        self.by_uuid.remove(&record.uuid);
+        self.by_program.remove(&(record.host.clone(), record.name.clone()));
+        if let Some(ids) = self.by_slug.get_mut(&record.slug) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_slug.remove(&record.slug);
+            }
+        }
+        Some(entry)
+    }
+
+    /// A check's row as it stands.
+    pub(super) fn state_of(&self, id: CheckId) -> Option<(CheckId, crate::judge::Check, Standing)> {
+        let check = self.judge.check(id)?.clone();
+        Some((id, check, self.entries.get(&id)?.standing.clone()))
+    }
+}
+
+/// What the judge must know of a record.
+pub(super) fn spec(record: &Record, timing: crate::judge::Timing) -> Spec {
+    Spec {
+        host: record.host.clone(),
+        group: record.group.clone(),
+        labels: record.labels.clone(),
+        timing,
+    }
+}

@@ -1,0 +1,266 @@
+//! What a beat or a ping does.
+//!
+//! In: a decoded beat, or a ping's parts, and when it was received. Out: what to answer, and a
+//! promise of the commit. Always: what is judged and what is written of it are decided under one
+//! lock; a ping that is not counted is still history.
+
+use super::desk::{Registry, spec};
+use crate::clock::wall;
+use crate::judge::fresh::Freshness;
+use crate::judge::{CheckId, Problem, Signal, Source, Stamp, State, Time, Timing};
+use crate::store::{Batch, Ping, PingKind, Record, Standing};
+use procession_beat::{Beat, Kind, MainState};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Pings and beats a check may send at once, and per second for long.
+const RATE: (f64, f64) = (60.0, 10.0);
+/// Runs under way whose starts are remembered for the pings' durations.
+const RUNS: usize = 16;
+/// A row of equal beats is closed after a day, so that history has a grain.
+const ROW: u64 = 24 * 3_600_000;
+
+/// A ping, as its request says.
+#[derive(Debug)]
+pub struct PingIn {
+    /// What it was.
+    pub kind: PingKind,
+    /// The exit status in its path.
+    pub exit: Option<u8>,
+    /// The run it names.
+    pub rid: Option<String>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Where it came from.
+    pub address: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The user agent.
+    pub agent: String,
+    /// The body's beginning.
+    pub body: Vec<u8>,
+}
+
+/// What came of a ping.
+#[derive(Debug)]
+pub enum Pinged {
+    /// It is applied; the receiver tells when it is committed.
+    Applied(oneshot::Receiver<bool>),
+    /// Too many: nothing was done.
+    RateLimited,
+    /// There is no such check.
+    Unknown,
+}
+
+/// What came of a beat.
+#[derive(Debug)]
+pub struct Beaten {
+    /// It was news.
+    pub fresh: bool,
+    /// The check it counts for.
+    pub check: Uuid,
+    /// Tells when it is committed.
+    pub committed: oneshot::Receiver<bool>,
+}
+
+impl Registry {
+    /// Applies a ping received at `at`.
+    pub fn ping(&self, id: CheckId, mut ping: PingIn, at: Time) -> Pinged {
+        let mut guard = self.lock();
+        let desk = &mut *guard;
+        let (Some(entry), Some(state)) = (desk.entries.get_mut(&id), desk.judge.state(id)) else {
+            return Pinged::Unknown;
+        };
+        if !allow(&mut entry.allowance, at) {
+            return Pinged::RateLimited;
+        }
+        let wrong_method = !entry.record.methods.is_empty() && entry.record.methods != ping.method;
+        if wrong_method || (state == State::Paused && entry.record.manual_resume) {
+            ping.kind = PingKind::Ignored;
+        }
+        let rid = ping.rid.clone();
+        let signal = match ping.kind {
+            PingKind::Success => Signal::Success(rid.clone()),
+            PingKind::Start => Signal::Start(rid.clone()),
+            PingKind::Fail => Signal::Fail(rid.clone(), failure(ping.exit)),
+            PingKind::Log | PingKind::Ignored => Signal::Log,
+        };
+        entry.standing.pings += 1;
+        if matches!(ping.kind, PingKind::Success | PingKind::Fail) {
+            entry.standing.last_ping = Some(wall());
+        }
+        let duration = match ping.kind {
+            PingKind::Start => {
+                if entry.runs.len() == RUNS {
+                    entry.runs.remove(0);
+                }
+                entry.runs.push((rid.clone(), at));
+                None
+            }
+            PingKind::Success | PingKind::Fail => {
+                let run = entry.runs.iter().rposition(|(run, _)| *run == rid);
+                run.map(|run| at - entry.runs.remove(run).1)
+            }
+            PingKind::Log | PingKind::Ignored => None,
+        };
+        let row = Ping {
+            check: id,
+            n: entry.standing.pings,
+            at: wall(),
+            kind: ping.kind,
+            rid,
+            scheme: ping.scheme,
+            address: ping.address,
+            method: ping.method,
+            agent: ping.agent,
+            exit: ping.exit,
+            duration,
+            body: ping.body,
+        };
+        desk.judge.hear(id, None, &signal, at);
+        let states = desk.state_of(id).into_iter().collect();
+        let batch = Batch { states, pings: vec![row], ..Batch::default() };
+        Pinged::Applied(self.commit(desk, batch))
+    }
+
+    /// Applies a beat received at `at`; the first of a program makes its check.
+    /// `None`: too many.
+    pub fn beat(&self, beat: &Beat, at: Time) -> Option<Beaten> {
+        let mut guard = self.lock();
+        let desk = &mut *guard;
+        let timing = Timing {
+            period: beat.period_ms,
+            grace: beat.grace_ms,
+            max_runtime: None,
+            source: Source::Heartbeat,
+        };
+        let mut batch = Batch::default();
+        let program = (beat.host.clone(), beat.program.clone());
+        let id = if let Some(id) = desk.by_program.get(&program) {
+            *id
+        } else {
+            desk.last_check += 1;
+            let record = record(CheckId(desk.last_check), beat);
+            desk.judge.watch(record.id, &spec(&record, timing));
+            batch.records.push(record.clone());
+            let id = record.id;
+            desk.file(record, Standing::default(), at);
+            id
+        };
+        let entry = desk.entries.get_mut(&id)?;
+        if !allow(&mut entry.allowance, at) {
+            return None;
+        }
+        let check = entry.record.uuid;
+        if entry.record.labels != beat.labels {
+            entry.record.labels.clone_from(&beat.labels);
+            entry.record.group = group(beat);
+            batch.records.push(entry.record.clone());
+            desk.judge.watch(id, &spec(&entry.record, timing));
+        } else if desk.judge.check(id).is_some_and(|check| check.timing != timing) {
+            desk.judge.watch(id, &spec(&entry.record, timing));
+        }
+        let stamp = Stamp { instance: beat.instance.clone(), seq: beat.seq };
+        let fresh = !beat.spooled && {
+            let heard = desk.judge.hear(id, Some(&stamp), &signal(beat), at);
+            heard.is_some_and(|heard| heard.freshness != Freshness::Stale)
+        };
+        if fresh || beat.spooled {
+            let entry = desk.entries.get_mut(&id)?;
+            entry.standing.note(id, beat, &mut batch);
+        }
+        batch.states.extend(desk.state_of(id));
+        let committed = self.commit(desk, batch);
+        Some(Beaten { fresh, check, committed })
+    }
+}
+
+impl Standing {
+    /// Folds an equal beat into the row it continues, or closes that row and begins another.
+    fn note(&mut self, id: CheckId, beat: &Beat, batch: &mut Batch) {
+        let now = wall();
+        if beat.spooled {
+            let at = beat.sent_at_ms.unwrap_or(now);
+            batch.rows.push((id, at, at, 1));
+            return;
+        }
+        self.pings += 1;
+        self.last_ping = Some(now);
+        self.last_beat = serde_json::to_value(beat).ok();
+        let goes_on = |(first, last, _): &(u64, u64, u64)| {
+            beat.kind == Kind::Alive
+                && now.saturating_sub(*last) <= beat.period_ms + beat.grace_ms
+                && now.saturating_sub(*first) < ROW
+        };
+        match &mut self.row {
+            Some(row) if goes_on(row) => {
+                row.1 = now;
+                row.2 += 1;
+            }
+            row => {
+                let ended = row.replace((now, now, 1));
+                batch.rows.extend(ended.map(|(first, last, count)| (id, first, last, count)));
+            }
+        }
+    }
+}
+
+/// What a beat tells the judge. One without word of its main process proves the speaker alive and
+/// nothing else.
+fn signal(beat: &Beat) -> Signal {
+    let stuck = |why: String| Signal::Degraded(Problem::Stuck(why));
+    match &beat.kind {
+        Kind::Alive => match beat.main.map(|main| main.state) {
+            Some(MainState::Alive) => Signal::Alive,
+            Some(MainState::Stuck) => stuck("its main process makes no progress".into()),
+            Some(MainState::Dead) => {
+                Signal::Fail(None, Problem::Dead("its main process has ended".into()))
+            }
+            None => stuck("its beats say nothing of its main process".into()),
+        },
+        Kind::Start { run } => Signal::Start(run.clone()),
+        Kind::Ok { run } => Signal::Success(run.clone()),
+        Kind::Fail { run, why } => Signal::Fail(run.clone(), Problem::Failed(why.clone())),
+        Kind::Log { .. } => Signal::Log,
+        Kind::Stuck { still_ms } => stuck(format!("no progress for {} s", still_ms / 1_000)),
+        Kind::Dead(death) => Signal::Fail(None, Problem::Dead(death.to_string())),
+        Kind::Goodbye { back_in_ms } => Signal::Goodbye(*back_in_ms),
+    }
+}
+
+fn failure(exit: Option<u8>) -> Problem {
+    Problem::Failed(exit.map_or_else(|| "it says so".into(), |code| format!("exit status {code}")))
+}
+
+fn group(beat: &Beat) -> String {
+    beat.labels.get("group").cloned().unwrap_or_default()
+}
+
+fn record(id: CheckId, beat: &Beat) -> Record {
+    Record {
+        id,
+        uuid: Uuid::new_v4(),
+        name: beat.program.clone(),
+        slug: super::manage::slug(&format!("{}-{}", beat.host, beat.program)),
+        tags: String::new(),
+        desc: String::new(),
+        host: beat.host.clone(),
+        group: group(beat),
+        labels: beat.labels.clone(),
+        methods: String::new(),
+        manual_resume: false,
+        heartbeat: true,
+    }
+}
+
+/// A bucket that holds [`RATE`].0 and fills by [`RATE`].1 a second.
+fn allow((left, as_of): &mut (f64, Time), now: Time) -> bool {
+    let seconds = f64::from(u32::try_from(now - *as_of).unwrap_or(u32::MAX)) / 1_000.0;
+    *left = (*left + seconds * RATE.1).min(RATE.0);
+    *as_of = now.max(*as_of);
+    let allowed = *left >= 1.0;
+    if allowed {
+        *left -= 1.0;
+    }
+    allowed
+}

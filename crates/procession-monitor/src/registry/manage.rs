@@ -1,0 +1,183 @@
+//! What an operator does.
+//!
+//! In: wishes. Out: what came of them. Always: a wish is checked before anything is changed, so
+//! that it is done whole or not at all.
+
+use super::desk::{Desk, Registry, spec};
+use crate::judge::{CheckId, Ms, Source, Timing};
+use crate::store::{Batch, Record, Standing};
+use uuid::Uuid;
+
+/// The period and the grace of a ping check that names none: a day and an hour.
+const DEFAULT: (Ms, Ms) = (24 * 3_600_000, 3_600_000);
+
+/// What a check shall be; `None` leaves it as it is, or at its default.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// For a person.
+    pub name: Option<String>,
+    /// For a URL.
+    pub slug: Option<String>,
+    /// Words separated by blanks.
+    pub tags: Option<String>,
+    /// For a person.
+    pub desc: Option<String>,
+    /// Milliseconds.
+    pub period: Option<Ms>,
+    /// Milliseconds.
+    pub grace: Option<Ms>,
+    /// Only an operator ends a pause.
+    pub manual_resume: Option<bool>,
+    /// `POST` or empty.
+    pub methods: Option<String>,
+    /// Which of `name`, `slug`, `tags`, `timeout`, `grace` say that a check is the one meant.
+    pub unique: Vec<String>,
+}
+
+/// Tells when a change is committed: `true`, or `false` if it is in memory only.
+pub type Committed = tokio::sync::oneshot::Receiver<bool>;
+
+/// What came of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A check was made.
+    Made(CheckId),
+    /// A check was changed.
+    Changed(CheckId),
+}
+
+impl Registry {
+    /// Makes a ping check, or changes the one that `unique` describes.
+    pub fn make(&self, wish: &Wish) -> (Change, Committed) {
+        let mut guard = self.lock();
+        let desk = &mut *guard;
+        if let Some(id) = desk.described(wish) {
+            return (Change::Changed(id), self.alter(desk, id, wish));
+        }
+        desk.last_check += 1;
+        let id = CheckId(desk.last_check);
+        let uuid = Uuid::new_v4();
+        let record = Record {
+            id,
+            uuid,
+            name: String::new(),
+            slug: String::new(),
+            tags: String::new(),
+            desc: String::new(),
+            host: uuid.to_string(),
+            group: "pings".into(),
+            labels: std::collections::BTreeMap::new(),
+            methods: String::new(),
+            manual_resume: false,
+            heartbeat: false,
+        };
+        let now = self.clock.now();
+        let timing = Timing {
+            period: DEFAULT.0,
+            grace: DEFAULT.1,
+            max_runtime: Some(DEFAULT.1),
+            source: Source::Ping,
+        };
+        desk.judge.watch(id, &spec(&record, timing));
+        desk.file(record, Standing::default(), now);
+        (Change::Made(id), self.alter(desk, id, wish))
+    }
+
+    /// Changes a check.
+    pub fn change(&self, id: CheckId, wish: &Wish) -> Committed {
+        self.alter(&mut self.lock(), id, wish)
+    }
+
+    /// Stops judging a check until it is resumed.
+    pub fn pause(&self, id: CheckId) -> Committed {
+        let mut desk = self.lock();
+        desk.judge.pause(id, self.clock.now());
+        let states = desk.state_of(id).into_iter().collect();
+        self.commit(&mut desk, Batch { states, ..Batch::default() })
+    }
+
+    /// Judges a paused check again; `None` if it was not paused.
+    pub fn resume(&self, id: CheckId) -> Option<Committed> {
+        let mut desk = self.lock();
+        if desk.judge.state(id) != Some(crate::judge::State::Paused) {
+            return None;
+        }
+        desk.judge.resume(id, self.clock.now());
+        if let Some(entry) = desk.entries.get_mut(&id) {
+            entry.standing.last_ping = None;
+        }
+        let states = desk.state_of(id).into_iter().collect();
+        Some(self.commit(&mut desk, Batch { states, ..Batch::default() }))
+    }
+
+    /// Forgets a check and its history.
+    pub fn delete(&self, id: CheckId) -> Committed {
+        let mut desk = self.lock();
+        desk.judge.retire(id, self.clock.now());
+        desk.unfile(id);
+        self.commit(&mut desk, Batch { deleted: vec![id], ..Batch::default() })
+    }
+
+    fn alter(&self, desk: &mut Desk, id: CheckId, wish: &Wish) -> Committed {
+        let timing = desk.judge.check(id).map(|check| check.timing);
+        let (Some(mut timing), Some(mut entry)) = (timing, desk.unfile(id)) else {
+            return self.commit(desk, Batch::default());
+        };
+        let record = &mut entry.record;
+        set(&mut record.name, wish.name.as_ref());
+        set(&mut record.slug, wish.slug.as_ref());
+        set(&mut record.tags, wish.tags.as_ref());
+        set(&mut record.desc, wish.desc.as_ref());
+        set(&mut record.manual_resume, wish.manual_resume.as_ref());
+        set(&mut record.methods, wish.methods.as_ref());
+        set(&mut timing.period, wish.period.as_ref());
+        set(&mut timing.grace, wish.grace.as_ref());
+        if timing.source == Source::Ping {
+            timing.max_runtime = Some(timing.grace);
+        }
+        desk.judge.watch(id, &spec(record, timing));
+        let records = vec![record.clone()];
+        desk.file(entry.record, entry.standing, self.clock.now());
+        let states = desk.state_of(id).into_iter().collect();
+        self.commit(desk, Batch { records, states, ..Batch::default() })
+    }
+}
+
+impl Desk {
+    /// The check that a wish's `unique` fields describe.
+    fn described(&self, wish: &Wish) -> Option<CheckId> {
+        if wish.unique.is_empty() {
+            return None;
+        }
+        let equal = |id: &CheckId, record: &Record| {
+            let timing = self.judge.check(*id).map(|check| check.timing);
+            wish.unique.iter().all(|field| match field.as_str() {
+                "name" => wish.name.as_ref() == Some(&record.name),
+                "slug" => wish.slug.as_ref() == Some(&record.slug),
+                "tags" => wish.tags.as_ref() == Some(&record.tags),
+                "timeout" => wish.period == timing.map(|timing| timing.period),
+                "grace" => wish.grace == timing.map(|timing| timing.grace),
+                _ => false,
+            })
+        };
+        let found = self.entries.iter().filter(|(id, entry)| equal(id, &entry.record));
+        found.map(|(id, _)| *id).min()
+    }
+}
+
+fn set<T: Clone>(field: &mut T, wish: Option<&T>) {
+    if let Some(wish) = wish {
+        field.clone_from(wish);
+    }
+}
+
+/// A name as a URL can hold it.
+///
+/// ```
+/// assert_eq!(procession_monitor::registry::manage::slug("Nightly Backup (db)"), "nightly-backup-db");
+/// ```
+pub fn slug(name: &str) -> String {
+    let words = name.to_lowercase();
+    let words = words.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}

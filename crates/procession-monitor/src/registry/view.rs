@@ -1,0 +1,90 @@
+//! What is shown of a check.
+//!
+//! In: a look under the lock. Out: plain copies. Always: the lock is held for the copying only;
+//! times are Unix milliseconds.
+
+use super::desk::{Desk, Registry};
+use crate::judge::{CheckId, Incident, Ms, Problem, State, Timing};
+use crate::store::{Record, Standing};
+use uuid::Uuid;
+
+/// A check at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What it is.
+    pub record: Record,
+    /// What changes with every beat.
+    pub standing: Standing,
+    /// What it promises.
+    pub timing: Timing,
+    /// Where it stands.
+    pub state: State,
+    /// Where it stood before the monitor was blind, if it is [`State::Unknown`].
+    pub known: State,
+    /// Since when.
+    pub since: Ms,
+    /// What is wrong with it.
+    pub problem: Option<Problem>,
+    /// When the run under way began.
+    pub run: Option<Ms>,
+    /// How long the last run took.
+    pub last_duration: Option<Ms>,
+    /// The longest time from its last beat until its silence is told.
+    pub bound: Ms,
+}
+
+impl Registry {
+    /// Every check, by number.
+    pub fn views(&self) -> Vec<View> {
+        let desk = self.lock();
+        let mut ids: Vec<CheckId> = desk.entries.keys().copied().collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.view_of(&desk, id)).collect()
+    }
+
+    /// One check.
+    pub fn view(&self, id: CheckId) -> Option<View> {
+        self.view_of(&self.lock(), id)
+    }
+
+    /// The check of a public name.
+    pub fn by_uuid(&self, uuid: Uuid) -> Option<CheckId> {
+        self.lock().by_uuid.get(&uuid).copied()
+    }
+
+    /// The checks of a slug.
+    pub fn by_slug(&self, slug: &str) -> Vec<CheckId> {
+        self.lock().by_slug.get(slug).cloned().unwrap_or_default()
+    }
+
+    /// How many checks there are in each state.
+    pub fn counts(&self) -> std::collections::BTreeMap<&'static str, usize> {
+        let desk = self.lock();
+        let mut counts = std::collections::BTreeMap::new();
+        for state in desk.entries.keys().filter_map(|id| desk.judge.state(*id)) {
+            *counts.entry(state.word()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The open incidents.
+    pub fn incidents(&self) -> Vec<Incident> {
+        self.lock().judge.incidents().cloned().collect()
+    }
+
+    fn view_of(&self, desk: &Desk, id: CheckId) -> Option<View> {
+        let (entry, check) = (desk.entries.get(&id)?, desk.judge.check(id)?);
+        Some(View {
+            record: entry.record.clone(),
+            standing: entry.standing.clone(),
+            timing: check.timing,
+            state: desk.judge.state(id)?,
+            known: check.state,
+            since: self.clock.wall(check.since),
+            problem: check.problem.clone(),
+            run: check.run.as_ref().map(|run| self.clock.wall(run.at)),
+            last_duration: check.last_duration,
+            bound: desk.judge.bound(id)? + super::reading::HOLD,
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! The database: the log of what is decided in memory.
+//!
+//! In: batches of changes. Out: the state to begin with after a restart, and history to show.
+//! Always: one thread writes; what belongs together is in one transaction; an acknowledgement
+//! follows its commit; a database that cannot be written stops nothing, is told of, and is
+//! brought up to date when it can be written again.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`schema`] | the tables, and how an older database becomes this one |
+//! | [`rows`] | what is written and read |
+//! | [`pending`] | what waits to be written, folded |
+//! | [`writer`] | the one thread that writes |
+//! | [`reader`] | what is read: all state at the start, history later |
+
+pub mod pending;
+pub mod reader;
+pub mod rows;
+pub mod schema;
+pub mod writer;
+
+pub use reader::{Reader, Saved};
+pub use rows::{Batch, Letter, Ping, PingKind, Record, Standing};
+pub use writer::Writer;

@@ -1,0 +1,172 @@
+//! What is written and read.
+//!
+//! In: decisions. Out: rows. Always: plain data; a [`Batch`] is what belongs into one transaction.
+
+use crate::clock::Mark;
+use crate::judge::{Check, CheckId, Flip, Incident, Message, Ms};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What an operator says of a check; changes seldom.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number.
+    pub id: CheckId,
+    /// Its public name.
+    pub uuid: Uuid,
+    /// For a person.
+    pub name: String,
+    /// For a URL: `a-z`, `0-9`, `-`, `_`.
+    pub slug: String,
+    /// Words separated by blanks.
+    pub tags: String,
+    /// For a person.
+    pub desc: String,
+    /// The host whose message its problems go into.
+    pub host: String,
+    /// The group whose mass silence is told once.
+    pub group: String,
+    /// The host's labels.
+    pub labels: BTreeMap<String, String>,
+    /// `POST` if only that counts as a ping, else empty.
+    pub methods: String,
+    /// Only an operator ends a pause.
+    pub manual_resume: bool,
+    /// It is a program that sends heartbeats.
+    pub heartbeat: bool,
+}
+
+/// What changes with every beat.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// How many pings or beats there were.
+    pub pings: u64,
+    /// When the last was received, Unix milliseconds.
+    pub last_ping: Option<Ms>,
+    /// The unbroken row of equal beats so far: first, last (Unix milliseconds), count.
+    pub row: Option<(Ms, Ms, u64)>,
+    /// What the last beat said, for the page.
+    pub last_beat: Option<serde_json::Value>,
+}
+
+/// What a ping was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PingKind {
+    /// Success.
+    Success,
+    /// A run began.
+    Start,
+    /// Failure.
+    Fail,
+    /// For the record.
+    Log,
+    /// Not counted: the wrong method, or the pause must be ended by hand.
+    Ignored,
+}
+
+/// One ping, for history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// The check.
+    pub check: CheckId,
+    /// Its number.
+    pub n: u64,
+    /// Unix milliseconds.
+    pub at: Ms,
+    /// What it was.
+    pub kind: PingKind,
+    /// The run it names.
+    pub rid: Option<String>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Where it came from.
+    pub address: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The user agent, 200 characters at most.
+    pub agent: String,
+    /// The exit status it gave.
+    pub exit: Option<u8>,
+    /// How long its run took.
+    pub duration: Option<Ms>,
+    /// The body's beginning.
+    pub body: Vec<u8>,
+}
+
+/// One message to one receiver.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Letter {
+    /// `incident:number:transition:receiver`: a receiver that sees it twice can tell.
+    pub key: String,
+    /// Who gets it.
+    pub receiver: String,
+    /// What it says.
+    pub message: Message,
+    /// When it was written, Unix milliseconds.
+    pub written: Ms,
+    /// When the incident was opened, Unix milliseconds.
+    pub opened: Ms,
+    /// The names of the checks it speaks of.
+    pub names: BTreeMap<u64, String>,
+}
+
+/// How a letter ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which.
+    pub key: String,
+    /// `done`, `folded` or `dead`.
+    pub state: &'static str,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why it was given up.
+    pub error: Option<String>,
+}
+
+/// What belongs into one transaction.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// New checks and changed ones.
+    pub records: Vec<Record>,
+    /// Where checks stand.
+    pub states: Vec<(CheckId, Check, Standing)>,
+    /// Checks to forget.
+    pub deleted: Vec<CheckId>,
+    /// Pings for history.
+    pub pings: Vec<Ping>,
+    /// Rows of equal beats that ended: check, first, last, count.
+    pub rows: Vec<(CheckId, Ms, Ms, u64)>,
+    /// Changes of state, with Unix milliseconds.
+    pub flips: Vec<(CheckId, Ms, Flip)>,
+    /// Incidents that opened, changed or closed.
+    pub incidents: Vec<Incident>,
+    /// Messages to send.
+    pub letters: Vec<Letter>,
+    /// Messages that were sent or given up.
+    pub deliveries: Vec<Delivery>,
+    /// New tokens: hash, scope, host.
+    pub tokens: Vec<([u8; 32], &'static str, Option<String>)>,
+    /// A blind window that ended, Unix milliseconds.
+    pub blind: Option<(Ms, Ms)>,
+    /// Forget the history that is too old at this time of day, Unix milliseconds.
+    pub prune: Option<Ms>,
+    /// The sign of life.
+    pub mark: Option<Mark>,
+    /// The highest check and incident numbers given.
+    pub last: Option<(u64, u64)>,
+}
+
+impl PingKind {
+    /// The word that the management API uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            PingKind::Success => "success",
+            PingKind::Start => "start",
+            PingKind::Fail => "fail",
+            PingKind::Log => "log",
+            PingKind::Ignored => "ign",
+        }
+    }
+}

@@ -1,0 +1,592 @@
+//! The rules of the judge, each as a story with a stated end.
+
+use procession_beat::Instance;
+use procession_monitor::judge::{
+    CheckId, Config, Judge, Message, Problem, Signal, Source, Spec, Stamp, State, Subject, Time,
+    Timing, Transition,
+};
+use proptest::prelude::*;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const FIVE_MINUTES: Timing =
+    Timing { period: 5 * MINUTE, grace: MINUTE, max_runtime: None, source: Source::Heartbeat };
+
+/// A judge, and the time that passes for it.
+struct Court {
+    judge: Judge,
+    now: u64,
+    told: Vec<Message>,
+}
+
+impl Court {
+    fn new() -> Court {
+        Court { judge: Judge::new(Config::default(), Time(0)), now: 0, told: Vec::new() }
+    }
+
+    /// Watches check `id` on a host of its own.
+    fn with(mut self, id: u64, timing: Timing) -> Court {
+        self.watch(id, &format!("host-{id}"), timing);
+        self
+    }
+
+    fn watch(&mut self, id: u64, host: &str, timing: Timing) {
+        let rack = if id % 2 == 0 { "7" } else { "8" };
+        let labels = [("rack".to_owned(), rack.to_owned())].into();
+        let spec = Spec { host: host.into(), group: "eu".into(), labels, timing };
+        self.judge.watch(CheckId(id), &spec);
+    }
+
+    fn hear(&mut self, id: u64, signal: &Signal) -> State {
+        self.judge.hear(CheckId(id), None, signal, Time(self.now)).expect("watched");
+        self.state(id)
+    }
+
+    fn stamped(&mut self, id: u64, boot: &str, started: u64, seq: u64, signal: &Signal) -> State {
+        let stamp = Stamp { instance: Instance { boot: boot.into(), pid: 1, started }, seq };
+        self.judge.hear(CheckId(id), Some(&stamp), signal, Time(self.now)).expect("watched");
+        self.state(id)
+    }
+
+    /// Lets time pass, looking every second.
+    fn pass(&mut self, span: u64) {
+        for now in (self.now..=self.now + span).step_by(1_000) {
+            self.judge.advance(Time(now), Time(now));
+        }
+        self.now += span;
+        self.collect();
+    }
+
+    /// Lets time pass in which the monitor does nothing.
+    fn sleep(&mut self, span: u64) {
+        self.now += span;
+        self.judge.advance(Time(self.now), Time(self.now));
+        self.collect();
+    }
+
+    /// Lets time pass while each of `ids` beats once a period of five minutes.
+    #[expect(clippy::needless_pass_by_value, reason = "a range reads better than its address")]
+    fn beat_for(&mut self, ids: impl Iterator<Item = u64> + Clone, span: u64) {
+        for minute in 0..span / MINUTE {
+            for id in ids.clone().filter(|id| id % 5 == minute % 5) {
+                self.hear(id, &Signal::Alive);
+            }
+            self.pass(MINUTE);
+        }
+    }
+
+    fn state(&self, id: u64) -> State {
+        self.judge.state(CheckId(id)).expect("watched")
+    }
+
+    fn collect(&mut self) {
+        self.told.extend(self.judge.take().messages);
+    }
+
+    /// What was told since this was last asked, as words.
+    fn told(&mut self) -> Vec<String> {
+        self.collect();
+        let word = |message: Message| {
+            let about = match message.subject {
+                Subject::Host(name) | Subject::Mass(name) => name,
+                Subject::Monitor => "monitor".into(),
+            };
+            format!("{about} {}", message.transition.word())
+        };
+        self.told.drain(..).map(word).collect()
+    }
+}
+
+fn dead() -> Signal {
+    Signal::Fail(None, Problem::Dead("signal 9".into()))
+}
+
+#[test]
+fn silence_is_late_after_the_period_and_down_after_the_grace_and_not_a_second_earlier() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    assert_eq!(court.state(1), State::New);
+    assert_eq!(court.hear(1, &Signal::Alive), State::Up);
+    court.pass(5 * MINUTE - SECOND);
+    assert_eq!(court.state(1), State::Up);
+    court.pass(SECOND);
+    assert_eq!(court.state(1), State::Late);
+    court.pass(MINUTE - SECOND);
+    assert_eq!(court.state(1), State::Late);
+    court.pass(SECOND);
+    assert_eq!(court.state(1), State::Down);
+    court.pass(10 * SECOND);
+    assert_eq!(court.told(), ["host-1 firing"]);
+}
+
+#[test]
+fn a_new_check_is_never_blamed_for_silence() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.pass(2 * HOUR);
+    assert_eq!((court.state(1), court.told()), (State::New, vec![]));
+}
+
+#[test]
+fn r2_a_repeated_or_old_count_proves_nothing() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.stamped(1, "a", 1, 7, &Signal::Alive);
+    for replay in 1..=7 {
+        court.pass(MINUTE);
+        court.stamped(1, "a", 1, replay, &Signal::Alive);
+    }
+    assert_eq!(court.state(1), State::Down);
+}
+
+#[test]
+fn r2_a_run_that_was_followed_cannot_report_its_death_any_more() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.stamped(1, "a", 1, 7, &Signal::Alive);
+    court.stamped(1, "a", 2, 1, &Signal::Alive);
+    assert_eq!(court.stamped(1, "a", 1, 8, &dead()), State::Up);
+}
+
+/// A beat received just before its deadline, and read three seconds long; what is said of the check
+/// meanwhile, if deadlines are judged up to `applied`.
+fn slow_reading(applied: impl Fn(Time, Time) -> Time) -> State {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &Signal::Alive);
+    court.pass(5 * MINUTE + 59 * SECOND);
+    let received = Time(court.now + 500);
+    for late in 1..=2 {
+        let now = Time(court.now + late * SECOND);
+        court.judge.advance(now, applied(now, received));
+    }
+    court.state(1)
+}
+
+#[test]
+fn r3_a_deadline_is_judged_only_when_everything_received_before_it_is_applied() {
+    assert_eq!(slow_reading(|_, received| received), State::Late);
+    assert_eq!(slow_reading(|now, _| now), State::Down, "without the rule");
+}
+
+#[test]
+fn r4_a_sleep_of_the_monitor_blames_nobody_and_still_finds_the_dead_in_time() {
+    for sleep in [4 * SECOND, 10 * MINUTE, 30 * 24 * HOUR] {
+        let mut court = Court::new().with(1, FIVE_MINUTES).with(2, FIVE_MINUTES);
+        court.hear(1, &Signal::Alive);
+        court.hear(2, &Signal::Alive);
+        court.pass(5 * MINUTE + 58 * SECOND);
+        court.sleep(sleep);
+        assert_eq!(court.state(2), State::Unknown);
+        court.pass(30 * SECOND);
+        assert_eq!(court.hear(1, &Signal::Alive), State::Up);
+        court.pass(69 * SECOND);
+        assert_eq!((court.state(1), court.state(2)), (State::Up, State::Unknown));
+        court.pass(SECOND);
+        assert_eq!((court.state(1), court.state(2)), (State::Up, State::Down), "ready + 40 s + G");
+    }
+}
+
+#[test]
+fn r4_what_was_down_stays_down_without_another_message() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    assert_eq!(court.told(), ["host-1 firing"]);
+    court.sleep(2 * MINUTE);
+    court.pass(HOUR);
+    assert_eq!((court.state(1), court.told()), (State::Down, vec![]));
+}
+
+#[test]
+fn r4_a_ping_that_is_sent_once_gets_a_whole_period_after_blindness() {
+    let timing = Timing { source: Source::Ping, ..FIVE_MINUTES };
+    let mut court = Court::new().with(1, timing);
+    court.hear(1, &Signal::Alive);
+    court.pass(4 * MINUTE);
+    court.sleep(2 * MINUTE);
+    court.pass(6 * MINUTE - SECOND);
+    assert_eq!(court.state(1), State::Unknown);
+    court.pass(SECOND);
+    assert_eq!(court.state(1), State::Down);
+}
+
+#[test]
+fn r7_a_goodbye_for_good_is_never_blamed_and_one_with_a_return_is_held_to_it() {
+    let mut court = Court::new().with(1, FIVE_MINUTES).with(2, FIVE_MINUTES);
+    assert_eq!(court.hear(1, &Signal::Goodbye(None)), State::Stopped);
+    court.hear(2, &Signal::Goodbye(Some(20 * MINUTE)));
+    court.pass(21 * MINUTE - SECOND);
+    assert_eq!((court.state(1), court.state(2)), (State::Stopped, State::Stopped));
+    court.pass(MINUTE);
+    assert_eq!(court.state(2), State::Down);
+    assert_eq!(court.told(), ["host-2 firing"]);
+    assert_eq!(court.hear(2, &Signal::Alive), State::Up);
+    court.pass(HOUR / 12);
+    assert_eq!((court.state(1), court.told()), (State::Stopped, vec!["host-2 resolved".into()]));
+}
+
+#[test]
+fn r7_a_new_run_without_a_goodbye_is_a_restart_and_no_alarm() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    let stamp =
+        |boot: &str| Stamp { instance: Instance { boot: boot.into(), pid: 1, started: 1 }, seq: 1 };
+    let first = court.judge.hear(CheckId(1), Some(&stamp("a")), &Signal::Alive, Time(0)).unwrap();
+    let second = court.judge.hear(CheckId(1), Some(&stamp("b")), &Signal::Alive, Time(9)).unwrap();
+    assert_eq!((first.restarted, second.restarted), (false, true));
+    court.pass(MINUTE);
+    assert!(court.told().is_empty());
+}
+
+#[test]
+fn r8_r9_dead_stuck_and_silent_are_told_apart() {
+    let stuck = Signal::Degraded(Problem::Stuck("no progress for 90 s".into()));
+    let mut court = Court::new().with(1, FIVE_MINUTES).with(2, FIVE_MINUTES).with(3, FIVE_MINUTES);
+    court.hear(3, &Signal::Alive);
+    court.pass(6 * MINUTE);
+    assert_eq!(court.hear(1, &dead()), State::Down);
+    assert_eq!(court.hear(2, &stuck), State::Degraded);
+    let problem = |id| court.judge.check(CheckId(id)).unwrap().problem.clone().unwrap();
+    assert_eq!(problem(1), Problem::Dead("signal 9".into()));
+    assert!(matches!(problem(2), Problem::Stuck(_)));
+    assert_eq!(problem(3), Problem::Silent);
+    court.hear(2, &Signal::Alive);
+    court.pass(HOUR / 60);
+    assert_eq!(court.told(), ["host-1 firing", "host-3 firing"], "2 was well before it was told");
+}
+
+#[test]
+fn a_run_that_lasts_too_long_is_down_and_its_end_is_still_timed() {
+    let timing = Timing { max_runtime: Some(10 * MINUTE), source: Source::Ping, ..FIVE_MINUTES };
+    let mut court = Court::new().with(1, Timing { period: 24 * HOUR, ..timing });
+    assert_eq!(court.hear(1, &Signal::Start(Some("r".into()))), State::New);
+    court.pass(10 * MINUTE);
+    assert_eq!(court.state(1), State::Down);
+    assert!(court.judge.check(CheckId(1)).unwrap().run.is_some());
+    court.pass(MINUTE);
+    assert_eq!(court.hear(1, &Signal::Success(Some("r".into()))), State::Up);
+    assert_eq!(court.judge.check(CheckId(1)).unwrap().last_duration, Some(11 * MINUTE));
+}
+
+#[test]
+fn only_the_named_run_is_ended_and_timed() {
+    let success = |id: Option<&str>| Signal::Success(id.map(Into::into));
+    // (how the run ends, is it over, is it timed)
+    let cases = [
+        (success(Some("r")), true, true),
+        (success(Some("other")), false, false),
+        (success(None), true, false),
+        (Signal::Fail(Some("other".into()), Problem::Failed("1".into())), true, false),
+        (Signal::Log, false, false),
+        (Signal::Alive, false, false),
+    ];
+    for (signal, over, timed) in cases {
+        let mut court = Court::new().with(1, FIVE_MINUTES);
+        court.hear(1, &Signal::Start(Some("r".into())));
+        court.pass(SECOND);
+        court.hear(1, &signal);
+        let check = court.judge.check(CheckId(1)).unwrap();
+        let found = (check.run.is_none(), check.last_duration.is_some());
+        assert_eq!(found, (over, timed), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_pause_is_ended_by_a_ping_but_not_by_a_heartbeat() {
+    // (who reports, the signal, the state after it)
+    let cases = [
+        (Source::Ping, Signal::Success(None), State::Up),
+        (Source::Ping, dead(), State::Down),
+        (Source::Ping, Signal::Log, State::Paused),
+        (Source::Ping, Signal::Start(None), State::Paused),
+        (Source::Heartbeat, Signal::Alive, State::Paused),
+        (Source::Heartbeat, dead(), State::Paused),
+    ];
+    for (source, signal, after) in cases {
+        let mut court = Court::new().with(1, Timing { source, ..FIVE_MINUTES });
+        court.hear(1, &Signal::Alive);
+        court.judge.pause(CheckId(1), Time(0));
+        court.pass(HOUR);
+        assert_eq!(court.state(1), State::Paused);
+        assert_eq!(court.hear(1, &signal), after, "{source:?} {signal:?}");
+    }
+}
+
+#[test]
+fn a_resumed_heartbeat_must_speak_and_a_resumed_ping_is_waited_for() {
+    for (source, after) in [(Source::Heartbeat, State::Down), (Source::Ping, State::New)] {
+        let mut court = Court::new().with(1, Timing { source, ..FIVE_MINUTES });
+        court.hear(1, &Signal::Alive);
+        court.judge.pause(CheckId(1), Time(0));
+        court.judge.resume(CheckId(1), Time(0));
+        court.pass(6 * MINUTE);
+        assert_eq!(court.state(1), after);
+    }
+}
+
+#[test]
+fn one_message_a_host_however_many_checks_it_has() {
+    let mut court = Court::new();
+    for id in 0..7 {
+        court.watch(id, "web-3", FIVE_MINUTES);
+        court.hear(id, &Signal::Alive);
+        court.pass(SECOND);
+    }
+    court.pass(7 * MINUTE);
+    let message = court.told.remove(0);
+    assert_eq!(
+        (message.transition, message.troubles.len(), message.of),
+        (Transition::Firing, 7, 7)
+    );
+    assert!(court.told().is_empty());
+    for id in 0..7 {
+        court.hear(id, &Signal::Alive);
+    }
+    assert_eq!(court.told(), ["web-3 resolved"]);
+}
+
+#[test]
+fn what_joins_an_incident_waits_for_the_group_interval() {
+    let mut court = Court::new();
+    court.watch(1, "web-3", FIVE_MINUTES);
+    court.watch(2, "web-3", FIVE_MINUTES);
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    court.hear(2, &dead());
+    court.pass(3 * MINUTE);
+    assert_eq!(court.told(), ["web-3 firing"]);
+    court.pass(2 * MINUTE);
+    assert_eq!(court.told(), ["web-3 worse"]);
+}
+
+#[test]
+fn an_incident_that_lasts_is_told_again_every_four_hours() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &dead());
+    court.pass(9 * HOUR);
+    assert_eq!(court.told(), ["host-1 firing", "host-1 again", "host-1 again"]);
+}
+
+#[test]
+fn a_problem_that_ends_within_the_group_wait_is_not_told() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &dead());
+    court.pass(9 * SECOND);
+    court.hear(1, &Signal::Alive);
+    court.pass(MINUTE);
+    assert!(court.told().is_empty());
+}
+
+#[test]
+fn one_good_beat_ends_an_incident_and_two_are_asked_of_a_host_that_flaps() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    court.hear(1, &Signal::Alive);
+    assert_eq!(court.told(), ["host-1 firing", "host-1 resolved"]);
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    court.hear(1, &Signal::Alive);
+    assert_eq!((court.state(1), court.told()), (State::Up, vec!["host-1 firing".into()]));
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    court.hear(1, &Signal::Alive);
+    court.pass(MINUTE);
+    assert!(court.told().is_empty(), "it flaps within one incident");
+    court.hear(1, &Signal::Alive);
+    assert_eq!(court.told(), ["host-1 resolved"]);
+}
+
+#[test]
+fn a_cut_of_most_of_a_group_is_one_message_that_names_what_they_share() {
+    let mut court = Court::new();
+    for id in 0..40 {
+        court.watch(id, &format!("host-{id}"), FIVE_MINUTES);
+    }
+    court.beat_for(0..40, 10 * MINUTE);
+    court.beat_for((0..40).filter(|id| id % 2 == 1), 10 * MINUTE);
+    let firing: Vec<Message> = std::mem::take(&mut court.told);
+    assert_eq!(firing.len(), 1, "{firing:?}");
+    assert_eq!(firing[0].subject, Subject::Mass("eu".into()));
+    assert_eq!((firing[0].hosts.len() >= 5, firing[0].of), (true, 40));
+    assert_eq!(firing[0].common, Some(("rack".into(), "7".into())));
+    court.beat_for((0..40).filter(|id| id % 2 == 1), 10 * MINUTE);
+    let released: Vec<Message> = std::mem::take(&mut court.told);
+    assert_eq!(released.len(), 1, "{released:?}");
+    assert_eq!((released[0].transition, released[0].hosts.len()), (Transition::Released, 20));
+    court.beat_for(0..40, 10 * MINUTE);
+    assert_eq!(court.told(), ["eu resolved"]);
+}
+
+#[test]
+fn a_few_silent_hosts_of_many_are_told_one_by_one() {
+    let mut court = Court::new();
+    for id in 0..40 {
+        court.watch(id, &format!("host-{id}"), FIVE_MINUTES);
+    }
+    court.beat_for(0..40, 10 * MINUTE);
+    court.beat_for(4..40, 10 * MINUTE);
+    let mut told = court.told();
+    told.sort();
+    assert_eq!(told, ["host-0 firing", "host-1 firing", "host-2 firing", "host-3 firing"]);
+}
+
+#[test]
+fn a_long_blindness_is_told_once_and_a_short_one_not_at_all() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &Signal::Alive);
+    court.sleep(4 * MINUTE);
+    assert!(court.told().is_empty());
+    court.sleep(12 * MINUTE);
+    assert_eq!(court.told(), ["monitor firing"]);
+}
+
+#[test]
+fn a_check_that_is_retired_takes_its_incident_with_it() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    court.judge.retire(CheckId(1), Time(court.now));
+    assert_eq!(court.told(), ["host-1 firing", "host-1 resolved"]);
+    court.pass(9 * HOUR);
+    assert!(court.told().is_empty());
+}
+
+#[test]
+fn one_hour_of_a_million_checks_is_judged_in_less_than_that_hour() {
+    let mut judge = Judge::new(Config::default(), Time(0));
+    let labels = std::collections::BTreeMap::new();
+    for id in 0..20_000 {
+        let spec = Spec {
+            host: format!("host-{id}"),
+            group: "eu".into(),
+            labels: labels.clone(),
+            timing: FIVE_MINUTES,
+        };
+        judge.watch(CheckId(id), &spec);
+    }
+    for second in 0..3_600_u64 {
+        let now = Time(second * 1000);
+        for id in (0..20_000).filter(|id| id % 300 == second % 300 && id % 1_000 != 0) {
+            judge.hear(CheckId(id), None, &Signal::Alive, now);
+        }
+        judge.advance(now, now);
+        assert!(judge.next().is_none_or(|next| next > now), "fell behind at {second} s");
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Hear(u64, usize),
+    Pass(u64),
+    Sleep(u64),
+    Pause(u64),
+    Resume(u64),
+    Restart(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0..8_u64, 0..7_usize).prop_map(|(id, signal)| Step::Hear(id, signal)),
+        6 => (1..400_u64).prop_map(|seconds| Step::Pass(seconds * SECOND)),
+        1 => (1..100_000_u64).prop_map(|seconds| Step::Sleep(seconds * SECOND)),
+        1 => (0..8_u64).prop_map(Step::Pause),
+        1 => (0..8_u64).prop_map(Step::Resume),
+        1 => (0..9_u64).prop_map(|minutes| Step::Restart(minutes * MINUTE)),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// Eight checks on four hosts, so that hosts have company.
+fn spec(id: u64) -> Spec {
+    let source = if id % 3 == 0 { Source::Ping } else { Source::Heartbeat };
+    let timing = Timing { max_runtime: Some(HOUR), source, ..FIVE_MINUTES };
+    Spec { host: format!("h{}", id / 2), group: "g".into(), labels: [].into(), timing }
+}
+
+/// Ends the judge and makes another from what a database would have kept.
+fn restart(
+    judge: &Judge,
+    incidents: &[procession_monitor::judge::Incident],
+    at: Time,
+    back: Time,
+) -> Judge {
+    let checks: Vec<_> = (0..8)
+        .map(|id| (CheckId(id), spec(id), judge.check(CheckId(id)).unwrap().clone()))
+        .collect();
+    let last = incidents.iter().map(|incident| incident.id).max().unwrap_or(0);
+    let mut open = std::collections::BTreeMap::new();
+    for incident in incidents {
+        open.insert(incident.id, incident.clone());
+    }
+    open.retain(|_, incident| incident.closed.is_none());
+    Judge::restore(Config::default(), checks, open.into_values(), last, at, back)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Whatever happens, restarts included: an incident fires once and first, is resolved at most
+    /// once and last, its messages are numbered without a gap, and one with trouble is not closed.
+    #[test]
+    fn every_incident_is_told_in_order_and_exactly_once(steps in steps()) {
+        let signals = [
+            Signal::Alive,
+            Signal::Success(None),
+            Signal::Start(None),
+            dead(),
+            Signal::Degraded(Problem::Stuck("s".into())),
+            Signal::Goodbye(Some(10 * MINUTE)),
+            Signal::Log,
+        ];
+        let mut court = Court::new();
+        (0..8).for_each(|id| court.judge.watch(CheckId(id), &spec(id)));
+        let mut incidents = Vec::new();
+        let mut messages: Vec<Message> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Hear(id, signal) => { court.hear(id, &signals[signal]); }
+                Step::Pass(span) => for now in (court.now..=court.now + span).step_by(1000) {
+                    court.judge.advance(Time(now), Time(now));
+                    court.now = now;
+                },
+                Step::Sleep(span) => {
+                    court.now += span;
+                    court.judge.advance(Time(court.now), Time(court.now));
+                }
+                Step::Pause(id) => court.judge.pause(CheckId(id), Time(court.now)),
+                Step::Resume(id) => court.judge.resume(CheckId(id), Time(court.now)),
+                Step::Restart(away) => {
+                    let verdicts = court.judge.take();
+                    incidents.extend(verdicts.incidents);
+                    messages.extend(verdicts.messages);
+                    let alive = Time(court.now);
+                    court.now += away;
+                    court.judge = restart(&court.judge, &incidents, alive, Time(court.now));
+                }
+            }
+            let verdicts = court.judge.take();
+            incidents.extend(verdicts.incidents);
+            messages.extend(verdicts.messages);
+        }
+        let mut by_incident = std::collections::BTreeMap::<u64, Vec<&Message>>::new();
+        for message in &messages {
+            by_incident.entry(message.incident).or_default().push(message);
+        }
+        for told in by_incident.values() {
+            for (seq, message) in (1..).zip(told) {
+                prop_assert_eq!(message.seq, seq);
+                prop_assert_eq!(message.transition == Transition::Firing, seq == 1);
+                let last = seq as usize == told.len();
+                prop_assert!(message.transition != Transition::Resolved || last);
+            }
+        }
+        // Left alone, everything that is wrong is told: nothing is lost on the way.
+        court.pass(15 * MINUTE);
+        for id in 0..8 {
+            let check = court.judge.check(CheckId(id)).unwrap();
+            let host = Subject::Host(format!("h{}", id / 2));
+            let told = court.judge.incidents().any(|incident| match &incident.subject {
+                Subject::Mass(_) => incident.hosts.contains(&format!("h{}", id / 2)),
+                subject => *subject == host,
+            });
+            prop_assert!(check.problem.is_none() || told, "{id}: {:?} is not told", check.problem);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A monitor in this process, a receiver that writes down what it is told, and patience.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use procession_monitor::{Config, Receiver, run};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// How long anything is waited for before it counts as never coming.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// A key of the form that the management API wants.
+pub const API_KEY: &str = "0123456789abcdef0123456789abcdef";
+pub const READ_KEY: &str = "fedcba9876543210fedcba9876543210";
+
+/// A monitor at work; it ends in order when dropped.
+pub struct Monitor {
+    pub url: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A configuration with every key set.
+pub fn config(directory: &Path) -> Config {
+    use procession_monitor::Scope;
+    let mut config = Config {
+        database: directory.join("monitor.db"),
+        tokens: vec![
+            ("BEAT".into(), Scope::Beat, Some("web-3".into())),
+            ("PINGKEY".into(), Scope::Ping, None),
+            (READ_KEY.into(), Scope::Read, None),
+            (API_KEY.into(), Scope::Admin, None),
+        ],
+        ..Config::default()
+    };
+    config.judge.group_wait = 0;
+    config
+}
+
+impl Monitor {
+    pub fn start(config: Config) -> Monitor {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            runtime.unwrap().block_on(run(config, listener, shutdown)).unwrap();
+        });
+        Monitor { url, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Any request; the status, the headers and the body.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let headers: String =
+            headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             {headers}Content-Length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // An answer may come before the whole body is read.
+        let _ = stream.write_all(body.as_bytes());
+        Answer::read(stream)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], "")
+    }
+
+    pub fn api(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.request(method, path, &[("X-Api-Key", API_KEY)], body)
+    }
+
+    /// Makes a ping check and returns its UUID.
+    pub fn make(&self, body: &str) -> String {
+        let answer = self.api("POST", "/api/v3/checks/", body);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["uuid"].as_str().unwrap().to_owned()
+    }
+
+    pub fn check(&self, uuid: &str) -> serde_json::Value {
+        self.api("GET", &format!("/api/v3/checks/{uuid}"), "").json()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().unwrap().join();
+        if !std::thread::panicking() {
+            ended.unwrap();
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn read(stream: TcpStream) -> Answer {
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+        let mut body = Vec::new();
+        let _ = reader.read_to_end(&mut body);
+        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+        Answer {
+            status,
+            head: head.to_ascii_lowercase(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
+    }
+}
+
+/// A webhook that answers with the statuses it is given, then with 200, and keeps what it is told.
+pub struct Told {
+    pub url: String,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Idempotency key and body of each request that was answered with 200.
+    letters: Vec<(String, serde_json::Value)>,
+    /// Keys of all requests.
+    tries: Vec<String>,
+    failures: Vec<u16>,
+}
+
+impl Told {
+    pub fn start(failures: &[u16]) -> Told {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let state = State { failures: failures.to_vec(), ..State::default() };
+        let state = Arc::new((Mutex::new(state), Condvar::new()));
+        let shared = state.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                take(&stream.unwrap(), &shared);
+            }
+        });
+        Told { url, state }
+    }
+
+    pub fn receiver(&self) -> Receiver {
+        Receiver::Webhook { name: "hook".into(), url: self.url.clone() }
+    }
+
+    /// The first `count` letters; waits for them.
+    pub fn letters(&self, count: usize) -> Vec<(String, serde_json::Value)> {
+        let (state, changed) = &*self.state;
+        let guard = state.lock().unwrap();
+        let few = |state: &mut State| state.letters.len() < count;
+        let (guard, wait) = changed.wait_timeout_while(guard, PATIENCE, few).unwrap();
+        let letters = guard.letters.clone();
+        assert!(!wait.timed_out(), "waited for {count} letters, got {letters:?}");
+        letters
+    }
+
+    /// The keys of all tries so far.
+    pub fn tries(&self) -> Vec<String> {
+        self.state.0.lock().unwrap().tries.clone()
+    }
+}
+
+fn take(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut length, mut key) = (0, String::new());
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            // Cut off in the midst: nothing was told.
+            return;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':') {
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap(),
+                "idempotency-key" => value.trim().clone_into(&mut key),
+                _ => {}
+            }
+        }
+    }
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let mut guard = state.0.lock().unwrap();
+    guard.tries.push(key.clone());
+    let status = if guard.failures.is_empty() { 200 } else { guard.failures.remove(0) };
+    if status == 200 {
+        guard.letters.push((key, serde_json::from_slice(&body).unwrap()));
+    }
+    state.1.notify_all();
+    drop(guard);
+    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let mut stream = stream;
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+/// Asks until the answer is yes.
+pub fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < PATIENCE, "waited for: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

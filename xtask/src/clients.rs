@@ -1,0 +1,32 @@
+//! Python programs that the tests use as clients, in an environment of their own.
+//!
+//! In: the list below. Out: a virtual environment under `target/`. What always holds: it holds
+//! exactly these versions; a change of the list makes it anew.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::line::Line;
+
+const PROGRAMS: [&str; 2] = ["healthchecks-io==0.4.4", "borgmatic==2.1.10"];
+
+/// The variable in which the tests look for the environment.
+pub(crate) const VARIABLE: &str = "PROCESSION_CLIENTS_VENV";
+
+/// The environment, made if it is not there.
+///
+/// # Errors
+///
+/// When Python cannot make it, or a program cannot be had.
+pub(crate) fn environment(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let directory = root.join("target/clients");
+    let (content, wanted) = (directory.join("content"), PROGRAMS.join(" "));
+    if fs::read_to_string(&content).is_ok_and(|there| there == wanted) {
+        return Ok(directory);
+    }
+    Line::of("python3 -m venv --clear target/clients").run(root)?;
+    Line::of("target/clients/bin/python -m pip install --quiet").args(PROGRAMS).run(root)?;
+    fs::write(content, wanted)?;
+    Ok(directory)
+}
