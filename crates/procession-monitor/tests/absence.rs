@@ -5,34 +5,16 @@ mod support;
 
 use procession_beat::{Beat, Client, Instance, Kind, Main, MainState, Plan};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use support::Told;
+use support::{Process, Told};
 
 const PERIOD: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_secs(2);
 /// Longer than period and grace: without the blind window everybody would be blamed.
 const ABSENCE: Duration = Duration::from_secs(8);
-
-fn monitor(database: &Path, hook: &str, listen: &str) -> (Child, String) {
-    let test = std::env::current_exe().unwrap();
-    let server = test.parent().and_then(Path::parent).unwrap().join("examples/monitor");
-    let mut child = Command::new(server)
-        .args(["--open", "--fast", "--stay", "--webhook", hook, "--listen", listen, "--data"])
-        .arg(database)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut url = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    (child, url.trim().to_owned())
-}
 
 /// A heartbeat that keeps to its plan until it dies.
 fn heartbeat(url: &str, host: usize, dead: Arc<AtomicBool>) -> JoinHandle<()> {
@@ -68,19 +50,20 @@ fn heartbeat(url: &str, host: usize, dead: Arc<AtomicBool>) -> JoinHandle<()> {
 
 /// Lets ten heartbeats run, makes the monitor absent, lets one of them die meanwhile, and returns
 /// the summaries of the first letters that come: the dead one's, if all is well.
-fn absence(absent: impl FnOnce(Child, &dyn Fn() -> Child) -> Child) -> Vec<String> {
+fn absence(absent: impl FnOnce(Process, &dyn Fn() -> Process) -> Process) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("monitor.db");
     let told = Told::start(&[]);
-    let (child, url) = monitor(&database, &told.url, "127.0.0.1:0");
+    let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
+    let url = monitor.url.clone();
     let address = url.strip_prefix("http://").unwrap().to_owned();
     let deaths: Vec<Arc<AtomicBool>> = (0..10).map(|_| Arc::default()).collect();
     let beats: Vec<JoinHandle<()>> =
         deaths.iter().enumerate().map(|(host, dead)| heartbeat(&url, host, dead.clone())).collect();
     std::thread::sleep(PERIOD);
     deaths[4].store(true, Ordering::Relaxed);
-    let again = || monitor(&database, &told.url, &address).0;
-    let mut child = absent(child, &again);
+    let again = || Process::start(&database, &told.url, &address);
+    let monitor = absent(monitor, &again);
     told.letters(1);
     // Whoever else would be blamed, is blamed by now.
     std::thread::sleep(PERIOD + GRACE);
@@ -94,27 +77,26 @@ fn absence(absent: impl FnOnce(Child, &dyn Fn() -> Child) -> Child) -> Vec<Strin
     for beat in beats {
         beat.join().unwrap();
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(monitor);
     summaries
 }
 
 #[test]
 fn a_suspended_monitor_blames_only_who_died() {
-    let summaries = absence(|child, _| {
-        kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
+    let summaries = absence(|monitor, _| {
+        let pid = Pid::from_child(&monitor.child);
+        kill_process(pid, Signal::STOP).unwrap();
         std::thread::sleep(ABSENCE);
-        kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
-        child
+        kill_process(pid, Signal::CONT).unwrap();
+        monitor
     });
     assert_eq!(summaries, ["host-4: program silent"]);
 }
 
 #[test]
 fn a_killed_monitor_blames_only_who_died() {
-    let summaries = absence(|mut child, again| {
-        child.kill().unwrap();
-        child.wait().unwrap();
+    let summaries = absence(|monitor, again| {
+        drop(monitor);
         std::thread::sleep(ABSENCE);
         again()
     });

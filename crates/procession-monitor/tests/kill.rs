@@ -9,50 +9,11 @@ mod support;
 use procession_beat::{Beat, Cause, Client, Death, Instance, Kind, Main, MainState, SendError};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::{Told, until};
+use support::{Process, Told, until};
 
 /// Programs, each on a host of its own.
 const PROGRAMS: usize = 6;
-
-/// A monitor process; killed when dropped.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    fn start(database: &Path, hook: &str) -> Process {
-        let mut child = Command::new(server())
-            .args(["--open", "--fast", "--stay", "--webhook", hook, "--data"])
-            .arg(database)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Process { child, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-/// The example server, which cargo builds beside the tests.
-fn server() -> std::path::PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let server = test.parent().and_then(Path::parent).unwrap().join("examples/monitor");
-    assert!(server.exists(), "{} is missing: cargo build --example monitor", server.display());
-    server
-}
 
 /// The reference: what one host's letters must be, told from its beats and the monitor's restarts.
 #[derive(Default)]
@@ -189,7 +150,7 @@ fn what_is_delivered_through_kills_at_random_points_is_what_the_model_says() {
         restarted: false,
     };
     for _ in 0..rounds {
-        let monitor = Process::start(&database, &told.url);
+        let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
         senders.restarted = true;
         let client = Client::new(&monitor.url, None);
         let moment = Duration::from_micros(dice.u64(0..60_000));
@@ -209,7 +170,7 @@ fn what_is_delivered_through_kills_at_random_points_is_what_the_model_says() {
         killer.join().unwrap();
     }
     // The last start hears what could not be said, and delivers what is owed.
-    let monitor = Process::start(&database, &told.url);
+    let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
     senders.restarted = true;
     let client = Client::new(&monitor.url, None);
     for _ in 0..20 {

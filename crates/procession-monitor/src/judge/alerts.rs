@@ -168,10 +168,11 @@ impl Alerts {
         }
         let host = &mut self.hosts[id];
         if host.incident.is_some() {
-            if let Some((recovering, beats)) = &mut host.recovering
-                && *recovering == check
-            {
-                *beats = beats.saturating_add(1);
+            match &mut host.recovering {
+                Some((recovering, beats)) if *recovering == check => {
+                    *beats = beats.saturating_add(1);
+                }
+                _ => {}
             }
             self.settle(id, at);
         }
@@ -408,10 +409,9 @@ impl Alerts {
 
     /// How a group looks; looked at once a moment.
     fn look(&mut self, group: usize, (period, grace): (Ms, Ms), now: Time) -> Look {
-        if let Some((at, look)) = self.groups[group].looked
-            && at == now
-        {
-            return look;
+        match self.groups[group].looked {
+            Some((at, look)) if at == now => return look,
+            _ => {}
         }
         let hosts = &self.hosts;
         let signs = self.groups[group].hosts.iter().map(|id| hosts[*id].sign());

@@ -206,11 +206,12 @@ impl Check {
 
     /// What is due at `now`, given that the monitor sees since `ready`.
     pub fn overdue(&mut self, now: Time, ready: Time) -> Option<Flip> {
-        if let Some((due, problem)) = self.deadline(ready)
-            && due <= now
-        {
-            self.back_by = None;
-            return self.become_(State::Down, now, Some(problem));
+        match self.deadline(ready) {
+            Some((due, problem)) if due <= now => {
+                self.back_by = None;
+                return self.become_(State::Down, now, Some(problem));
+            }
+            _ => {}
         }
         if self.state == State::Up && self.expected(ready).is_some_and(|at| at <= now) {
             return self.become_(State::Late, now, None);

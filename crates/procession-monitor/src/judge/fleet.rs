@@ -139,15 +139,13 @@ impl Judge {
         if let Some(entry) = self.entries.get_mut(&id) {
             let old = std::mem::replace(&mut entry.host, host);
             entry.check.timing = spec.timing;
-            if old != host
-                && let Some(problem) = entry.check.problem.clone()
-            {
-                let trouble = Trouble { problem, since: entry.check.since };
-                self.alerts.remember(id, host, trouble);
-            }
             if old == host {
                 self.alerts.forget_join(host);
             } else {
+                if let Some(problem) = entry.check.problem.clone() {
+                    let trouble = Trouble { problem, since: entry.check.since };
+                    self.alerts.remember(id, host, trouble);
+                }
                 self.alerts.leave(id, old, self.now);
             }
         } else {

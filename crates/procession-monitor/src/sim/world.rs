@@ -432,9 +432,8 @@ impl World {
         }
         for server in 0..self.servers.len() {
             let fate = self.servers[server].fate;
-            if let (Some(died), false) = (fate.died, fate.settled)
-                && self.now > self.bound(server)
-            {
+            let late = self.now > self.bound(server);
+            if let (Some(died), false, true) = (fate.died, fate.settled, late) {
                 self.servers[server].fate.settled = true;
                 self.report.deaths += 1;
                 self.report.missed.push((server, died, None));

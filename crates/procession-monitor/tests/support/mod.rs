@@ -6,6 +6,7 @@ use procession_monitor::{Config, Receiver, run};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -109,6 +110,46 @@ impl Drop for Monitor {
         if !std::thread::panicking() {
             ended.unwrap();
         }
+    }
+}
+
+/// A monitor process of its own (the example server, which cargo builds beside the tests); killed
+/// when dropped, so that a test that fails leaves nothing behind.
+pub struct Process {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Process {
+    /// Everybody may send; every letter goes to `hook` without waiting for its fellows.
+    pub fn start(database: &Path, hook: &str, listen: &str) -> Process {
+        let test = std::env::current_exe().unwrap();
+        let server = test.parent().and_then(Path::parent).unwrap().join("examples/monitor");
+        assert!(server.exists(), "{} is missing: cargo build --examples", server.display());
+        let mut child = Command::new(server)
+            .args(["--open", "--fast", "--stay", "--webhook", hook, "--listen", listen, "--data"])
+            .arg(database)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        let stdout = child.stdout.take().unwrap();
+        let mut process = Process { child, url: String::new() };
+        BufReader::new(stdout).read_line(&mut url).unwrap();
+        url.trim().clone_into(&mut process.url);
+        process
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
