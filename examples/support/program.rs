@@ -25,6 +25,17 @@ pub(crate) struct Program {
     seen: Vec<String>,
 }
 
+/// Whoever gives up on a program leaves nothing of it running.
+impl Drop for Program {
+    fn drop(&mut self) {
+        for member in self.observed.alive() {
+            member.signal(Signal::KILL);
+        }
+        // An error would say that it has been reaped.
+        let _ = self.child.wait();
+    }
+}
+
 impl Program {
     /// Starts `command`, marked, with its output read here.
     pub(crate) fn start(command: &mut Command) -> Self {

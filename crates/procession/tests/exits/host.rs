@@ -39,7 +39,7 @@ fn play(case: &[&str]) {
         ["detached"] => start_detached(),
         ["in-flight"] => exit_while_starting(),
         ["branch", way] => branch(way),
-        ["copy"] => end_a_copy(),
+        ["copies"] => end_copies(),
         ["terminal", path] => sit_at(path),
         ["reaping"] => reap_everything(),
         ["ignoring"] => ignore_children(),
@@ -196,19 +196,24 @@ fn live_as_branch(way: String) {
     leave(&way);
 }
 
-/// A copy of main that the user made ends before main does.
-fn end_a_copy() {
+/// Copies of main that the user made end before main does: one that never used the library, one
+/// that has processes of its own.
+fn end_copies() {
     start_worker();
     let mut daemon = start_daemon("idle", be_idle, StartMethod::ForkServer);
     let proof = SingleThreaded::prove().expect("one thread");
-    if let Fork::Child = fork(&proof).expect("a copy") {
-        let value = Process::new(answer, ()).start().expect("a copy starts processes").join();
-        println!("copy has {value:?}");
-        start_daemon("copied", be_idle, StartMethod::ForkServer);
-        exit(0);
+    for starts in [false, true] {
+        if let Fork::Child = fork(&proof).expect("a copy") {
+            if starts {
+                let value = Process::new(answer, ()).start().expect("a copy starts").join();
+                println!("copy has {value:?}");
+                start_daemon("copied", be_idle, StartMethod::ForkServer);
+            }
+            exit(0);
+        }
+        let (_, status) = wait(WaitOptions::empty()).expect("a child").expect("that has ended");
+        println!("copy ended: {:?}", status.exit_status());
     }
-    let (_, status) = wait(WaitOptions::empty()).expect("a child").expect("that has ended");
-    println!("copy ended: {:?}", status.exit_status());
     let value = Process::new(answer, ()).start().expect("main still starts processes").join();
     println!("main has {value:?}, daemon alive: {}", daemon.is_alive());
     leave("return");
