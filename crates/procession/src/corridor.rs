@@ -158,10 +158,7 @@ impl Corridor {
             match parcel::receive(self.socket.as_fd(), Waiting::Never) {
                 Ok(Some(report)) => match Report::read(report) {
                     Ok(Report::Answer(answer)) => self.answered(answer),
-                    Ok(Report::Exit(status)) => {
-                        self.ended = true;
-                        self.exit = Some(Exit::Reaped(ExitStatus::from_raw(status)));
-                    }
+                    Ok(Report::Exit(status)) => self.exited(status),
                     Ok(Report::Started { .. } | Report::NotStarted(_)) => {
                         self.answered(Answer::Garbled("it was started twice".to_owned()));
                     }
@@ -186,6 +183,18 @@ impl Corridor {
     fn is_lost(&self) -> bool {
         let untold = self.exit.is_none() && (self.hung_up || self.serverless);
         untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
+    }
+
+    /// Only the server says so, of a process that has ended; the process itself has the same end of
+    /// the socket.
+    fn exited(&mut self, status: i32) {
+        let end = self.pidfd.as_ref().map(|pidfd| [(pidfd.as_fd(), Interest::Readable)]);
+        let now = Some(Instant::now());
+        if end.is_some_and(|end| wait::ready(&end, now).is_ok_and(|ready| ready == [false])) {
+            return self.answered(Answer::Garbled("it told of an end that is not its".to_owned()));
+        }
+        self.ended = true;
+        self.exit.get_or_insert(Exit::Reaped(ExitStatus::from_raw(status)));
     }
 
     /// Without a server, the process's new parent (init, usually) reaps it, and a new kernel keeps
