@@ -18,7 +18,7 @@ use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::signal::{self, ChildSignal};
+use procession_sys::signal::{self, ServerSignals};
 use procession_sys::wait::{self, Interest};
 use procession_sys::{descriptor, image, inherit};
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ struct Ward {
 struct Server {
     control: OwnedFd,
     main: Option<OwnedFd>,
-    children: ChildSignal,
+    signals: ServerSignals,
     nursery: Nursery,
     wards: BTreeMap<Pid, Ward>,
     /// Exits that found the corridor full.
@@ -97,15 +97,14 @@ impl Server {
         std::env::set_current_dir("/")?;
         inherit::raise_open_files();
         inherit::set_thread_name("forkserver");
-        signal::ignore_terminal();
-        let children = ChildSignal::open()?;
+        let signals = ServerSignals::open()?;
         let module = image::main_module()
             .ok_or_else(|| io::Error::other("this program cannot be identified"))?;
         parcel::send(boot.socket.as_fd(), &[&Hello::ready(module)], &[], Waiting::Allowed)?;
         Ok(Self {
             control: boot.socket,
             main: boot.guarded,
-            children,
+            signals,
             nursery: Nursery::new(entry::prepare()?),
             wards: BTreeMap::new(),
             unsent: Vec::new(),
@@ -115,10 +114,9 @@ impl Server {
 
     fn serve(&mut self) -> io::Result<()> {
         while self.phase != Phase::Orphaned || !self.is_childless() {
-            let Ready { children, control, main, timed_out } = self.wait()?;
-            if children {
-                self.children.clear();
-                self.reap();
+            let Ready { signalled, control, main, timed_out } = self.wait()?;
+            if signalled {
+                self.on_signals();
             }
             if main || (control && self.obey_waiting_orders().is_err()) {
                 self.orphan();
@@ -137,7 +135,7 @@ impl Server {
     }
 
     fn wait(&self) -> io::Result<Ready> {
-        let mut waited = vec![(self.children.descriptor().as_fd(), Interest::Readable)];
+        let mut waited = vec![(self.signals.descriptor().as_fd(), Interest::Readable)];
         let orphaned = self.phase == Phase::Orphaned;
         if !orphaned {
             waited.push((self.control.as_fd(), Interest::Readable));
@@ -148,7 +146,7 @@ impl Server {
         let ready = wait::ready(&waited, self.deadline())?;
         let own = &ready[..watched];
         Ok(Ready {
-            children: own[0],
+            signalled: own[0],
             control: own.get(1) == Some(&true),
             main: own.get(2) == Some(&true),
             timed_out: !ready.contains(&true),
@@ -171,7 +169,17 @@ impl Server {
         }
     }
 
-    /// Obeys what has been ordered so far; an error where the program has hung up.
+    fn on_signals(&mut self) {
+        let signalled = self.signals.take();
+        if signalled.terminal {
+            self.nursery.discard();
+        }
+        if signalled.child {
+            self.reap();
+        }
+    }
+
+    /// Obeys what has been ordered so far, or some of it; an error where the program has hung up.
     fn obey_waiting_orders(&mut self) -> io::Result<()> {
         loop {
             match parcel::receive(self.control.as_fd(), Waiting::Never) {
@@ -307,7 +315,7 @@ impl Server {
 /// What a wait of the server ended with.
 #[expect(clippy::struct_excessive_bools, reason = "one per thing that was waited for")]
 struct Ready {
-    children: bool,
+    signalled: bool,
     control: bool,
     main: bool,
     timed_out: bool,
