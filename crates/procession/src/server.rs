@@ -30,6 +30,9 @@ use std::time::{Duration, Instant};
 
 procession_sys::boot!(wake);
 
+/// How many orders are obeyed before the ended children and the clock are looked at again.
+const ORDERS_AT_ONCE: usize = 16;
+
 /// How long a daemon has from SIGTERM to SIGKILL when its program ends. Python waits for ever.
 const DAEMON_GRACE: Duration = Duration::from_secs(1);
 
@@ -53,8 +56,9 @@ fn wake(boot: Boot) -> ! {
 enum Phase {
     /// It runs.
     Serving,
-    /// It waits for its processes before it ends; daemons alive at this time are killed.
-    Closing(Instant),
+    /// It waits for its processes before it ends; daemons alive at this time are killed. None once
+    /// they have been.
+    Closing(Option<Instant>),
     /// It waits no more: it has been told that nobody is left to wait for.
     Closed,
     /// It is gone, or needs no server any more.
@@ -156,7 +160,7 @@ impl Server {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Serving => self.nursery.refill_at(),
-            Phase::Closing(deadline) if self.daemons().next().is_some() => Some(deadline),
+            Phase::Closing(deadline) if self.daemons().next().is_some() => deadline,
             Phase::Closing(_) | Phase::Closed | Phase::Orphaned => None,
         }
     }
@@ -164,7 +168,10 @@ impl Server {
     fn on_time(&mut self) {
         match self.phase {
             Phase::Serving => self.nursery.refill(self.main.as_ref()),
-            Phase::Closing(_) => self.signal_daemons(signal::SIGKILL),
+            Phase::Closing(_) => {
+                self.signal_daemons(signal::SIGKILL);
+                self.phase = Phase::Closing(None);
+            }
             Phase::Closed | Phase::Orphaned => {}
         }
     }
@@ -181,7 +188,7 @@ impl Server {
 
     /// Obeys what has been ordered so far, or some of it; an error where the program has hung up.
     fn obey_waiting_orders(&mut self) -> io::Result<()> {
-        loop {
+        for _ in 0..ORDERS_AT_ONCE {
             match parcel::receive(self.control.as_fd(), Waiting::Never) {
                 Ok(Some(order)) => self.obey(&order),
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -192,6 +199,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     fn obey(&mut self, order: &Parcel) {
@@ -290,7 +298,7 @@ impl Server {
         self.signal_daemons(signal::SIGTERM);
         // A stopped process gets its signal only when it goes on.
         self.signal_daemons(signal::SIGCONT);
-        self.phase = Phase::Closing(Instant::now() + DAEMON_GRACE);
+        self.phase = Phase::Closing(Some(Instant::now() + DAEMON_GRACE));
     }
 
     /// Tells the program that nobody is left to wait for.
