@@ -8,7 +8,7 @@ use crate::descriptor::above_standard;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::num::NonZeroI32;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -93,11 +93,19 @@ pub fn reap_any() -> Option<(Pid, ExitStatus)> {
     }
 }
 
-/// Reaps exactly the child behind `pidfd`, if it has ended and nobody else has reaped it.
-pub fn reap(pidfd: &OwnedFd) {
+/// Reaps exactly the process behind `pidfd`, if it is a child of this process, has ended and nobody
+/// else has reaped it; gives how it ended.
+pub fn reap(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    // Reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing is left to do here.
-    let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), exited);
+    // No child, or reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing to do here.
+    let status = rustix::process::waitid(WaitId::PidFd(pidfd), exited).ok()??;
+    let dump = if status.dumped() { 0x80 } else { 0 };
+    let raw = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => code << 8,
+        (None, Some(signal)) => signal | dump,
+        (None, None) => return None,
+    };
+    Some(ExitStatus::from_raw(raw))
 }
 
 /// What the kernel tells of a process behind a pidfd (`PIDFD_GET_INFO`, Linux 6.13).

@@ -196,7 +196,7 @@ impl<R> Child<R> {
 
     /// Whether the process has not ended yet.
     pub fn is_alive(&mut self) -> bool {
-        !self.wait(Until::Exit, Some(Instant::now()))
+        !self.wait(Until::Exit, Some(Instant::now())) && !self.corridor.has_ended()
     }
 
     /// Sends SIGINT, as Ctrl-C does. A process that has ended is no error.

@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 /// second.
 const NEW_PARENT: Duration = Duration::from_secs(5);
 
+/// How long a living server may take to say that a process has ended: a stopped one says nothing,
+/// and must not hold up a wait that has a deadline.
+const SERVER: Duration = Duration::from_secs(1);
+
 /// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -111,6 +115,7 @@ impl Corridor {
         deadline: Option<Instant>,
         outputs: &mut [&mut Drain],
     ) -> io::Result<bool> {
+        let mut told_by = None;
         loop {
             self.read_reports();
             if self.is_lost() {
@@ -122,11 +127,17 @@ impl Corridor {
                 return Ok(true);
             }
             // Once the process has ended, its server is about to say so.
-            let deadline = if self.ended { None } else { deadline };
+            let mut told_by = || *told_by.get_or_insert_with(|| Instant::now() + SERVER);
+            let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
             if !self.watch(deadline, outputs)? {
                 return Ok(false);
             }
         }
+    }
+
+    /// Whether the process has ended, as far as was seen.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// One wait of the kernel; whether anything happened before the deadline.
@@ -174,17 +185,6 @@ impl Corridor {
         }
     }
 
-    /// The first answer counts: what a process says afterwards changes nothing.
-    fn answered(&mut self, answer: Answer) {
-        self.answer.get_or_insert(answer);
-    }
-
-    /// Nobody is left who could tell how the process ended, and it has.
-    fn is_lost(&self) -> bool {
-        let untold = self.exit.is_none() && (self.hung_up || self.serverless);
-        untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
-    }
-
     /// Only the server says so, of a process that has ended; the process itself has the same end of
     /// the socket.
     fn exited(&mut self, status: i32) {
@@ -197,10 +197,25 @@ impl Corridor {
         self.exit.get_or_insert(Exit::Reaped(ExitStatus::from_raw(status)));
     }
 
+    /// The first answer counts: what a process says afterwards changes nothing.
+    fn answered(&mut self, answer: Answer) {
+        self.answer.get_or_insert(answer);
+    }
+
+    /// Nobody is left who could tell how the process ended, and it has.
+    fn is_lost(&self) -> bool {
+        let untold = self.exit.is_none() && (self.hung_up || self.serverless);
+        untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
+    }
+
     /// Without a server, the process's new parent (init, usually) reaps it, and a new kernel keeps
     /// the status for whoever holds a pidfd.
     fn ask_kernel(&self) -> Exit {
         let Some(pidfd) = &self.pidfd else { return Exit::Lost };
+        // The new parent is this process, where it is the first of a container or a subreaper.
+        if let Some(status) = life::reap(pidfd.as_fd()) {
+            return Exit::Reaped(status);
+        }
         if life::exit_status(pidfd.as_fd()) == Told::NotYet {
             let reaped = [(pidfd.as_fd(), Interest::HangUp)];
             // A new parent that does not reap, or a failing wait, leaves the status lost.

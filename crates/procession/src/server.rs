@@ -13,11 +13,11 @@
 mod nursery;
 
 use crate::entry;
-use crate::frame::{Answer, Hello, Order, Report, Start};
+use crate::frame::{Answer, Hello, Order, Report, Start, is_hang_up};
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel::{self, Parcel, Waiting};
+use procession_sys::parcel::{self, Cut, Parcel, Waiting};
 use procession_sys::signal::{self, ServerSignals};
 use procession_sys::wait::{self, Interest};
 use procession_sys::{descriptor, image, inherit};
@@ -193,9 +193,12 @@ impl Server {
                 Ok(Some(order)) => self.obey(&order),
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // A packet that lost its descriptors on the way: its corridor closes with it, and
-                // the start that it was fails there.
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                // What cannot be taken closes its corridor, and the start that it was fails there.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    if let (error, Ok(cut)) = (error.to_string(), Cut::from_error(error)) {
+                        refuse(&cut, &error);
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -241,8 +244,13 @@ impl Server {
             Ok(made) => made,
             Err(error) => return tell(corridor, &Report::not_started(&error.to_string()), None),
         };
-        tell(&corridor, &Report::started(pid.as_raw()), pidfd.as_ref());
-        if let Err(error) = parcel::forward(inlet.as_fd(), order, Waiting::Allowed) {
+        if let Err(error) = confirm(&corridor, pid, pidfd.as_ref()) {
+            // Nobody knows of the child, which ends as its inlet closes, and has no ward.
+            return tell(&corridor, &Report::not_started(&error.to_string()), None);
+        }
+        // One that is gone already is told by its exit.
+        let handed = parcel::forward(inlet.as_fd(), order, Waiting::Allowed);
+        if let Some(error) = handed.err().filter(|error| !is_hang_up(error)) {
             let why = format!("its start could not be handed over: {error}");
             tell(&corridor, &Answer::refused(&why).bytes, None);
         }
@@ -327,6 +335,27 @@ struct Ready {
     control: bool,
     main: bool,
     timed_out: bool,
+}
+
+/// Says that the start of a child is confirmed: with its pidfd, or without where that cannot be
+/// sent; an error where nobody has heard it.
+fn confirm(corridor: &OwnedFd, pid: Pid, pidfd: Option<&OwnedFd>) -> io::Result<()> {
+    let started = Report::started(pid.as_raw());
+    let say =
+        |with: &[BorrowedFd<'_>]| parcel::send(corridor.as_fd(), &[&started], with, Waiting::Never);
+    match pidfd.map(AsFd::as_fd) {
+        Some(pidfd) => say(&[pidfd]).or_else(|_too_many_in_flight| say(&[])),
+        None => say(&[]),
+    }
+}
+
+/// Answers a start of which this process could not take all descriptors.
+fn refuse(cut: &Parcel, why: &str) {
+    if let (Ok(Order::Start(_)), Some(corridor)) =
+        (Order::read(&cut.bytes), cut.descriptors.first())
+    {
+        tell(corridor, &Report::not_started(&format!("the fork server: {why}")), None);
+    }
 }
 
 /// Sends on a socket that has room, to somebody who may be gone.
