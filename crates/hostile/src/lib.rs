@@ -53,6 +53,27 @@ pub fn block(signal: i32) -> io::Result<()> {
     }
 }
 
+/// Sends a signal to a process by its number, whoever it is.
+///
+/// # Errors
+/// As `kill(2)`.
+pub fn send(process: u32, signal: i32) -> io::Result<()> {
+    let process = i32::try_from(process).map_err(io::Error::other)?;
+    // SAFETY: sound towards the kernel, and this process keeps its memory.
+    check(unsafe { libc::kill(process, signal) })
+}
+
+/// Sends a packet on a descriptor, whoever owns it in this process.
+///
+/// # Errors
+/// As `send(2)`: `ENOTSOCK` where it is no socket, `EBADF` where it is not open.
+pub fn send_bytes(number: i32, bytes: &[u8]) -> io::Result<()> {
+    let flags = libc::MSG_NOSIGNAL;
+    // SAFETY: the bytes outlive the call; who owns the socket is whom the caller wants to confuse.
+    let sent = unsafe { libc::send(number, bytes.as_ptr().cast(), bytes.len(), flags) };
+    check(if sent == -1 { -1 } else { 0 })
+}
+
 /// Sets a variable in this process's environment, for a test with one thread.
 pub fn set_variable(name: &str, value: &str) {
     // SAFETY: the caller's process runs one test on one thread, which is here.

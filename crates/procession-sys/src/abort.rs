@@ -4,8 +4,8 @@
 //! inside it is told by who called `abort`: [`std::alloc::handle_alloc_error`] is on the stack.
 //!
 //! In: a socket and the packet to send then. Out: that packet, then the abort. What always holds:
-//! an abort from anywhere else sends nothing; the handler allocates nothing and always returns to
-//! the abort.
+//! an abort from anywhere else sends nothing; the handler allocates nothing; SIGABRT ends the
+//! process in any case, whoever sent it.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -32,19 +32,28 @@ pub fn report_to(socket: BorrowedFd<'static>, packet: [u8; 2]) -> io::Result<()>
     Ok(())
 }
 
-extern "C" fn on_abort(_signal: c_int) {
+extern "C" fn on_abort(signal: c_int) {
     let mut found = false;
     // SAFETY: the callback has the unwinder's signature and is given the flag it expects. Walking
     // the stack reads only the unwind tables of loaded modules and allocates nothing.
     unsafe { _Unwind_Backtrace(look, (&raw mut found).cast()) };
-    if !found {
-        return;
+    if found {
+        report();
     }
+    // `abort` would go on by itself; somebody's `kill` does not come again. Blocked here, the
+    // signal waits for our return.
+    // SAFETY: `signal` and `raise` are allowed in a handler.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+fn report() {
     let packet = PACKET.load(Ordering::Relaxed).to_ne_bytes();
     let socket = SOCKET.load(Ordering::Acquire);
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-    // SAFETY: the packet lives until the call returns; `send` is signal-safe. `abort` goes on to
-    // end the process when the handler returns.
+    // SAFETY: the packet lives until the call returns; `send` is signal-safe.
     unsafe { libc::send(socket, packet.as_ptr().cast(), packet.len(), flags) };
 }
 

@@ -7,10 +7,11 @@
 //!
 //! In: the variable. Out: a [`Boot`] handed to the library's function. What always holds: the
 //! variable is gone from the environment before any other code runs, so no further process takes
-//! itself for ours; it is ignored in a privileged start (`AT_SECURE`), and where what it names is
-//! not there.
+//! itself for ours; it is ignored where what it names is not there. A privileged start
+//! (`AT_SECURE`) does not obey it, and ends: a second `main` is nothing that anybody asked for.
 
 use crate::descriptor;
+use crate::exit;
 use crate::image::{self, dynamic};
 use crate::life::Pid;
 use crate::signal;
@@ -18,6 +19,9 @@ use std::ffi::{CString, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 const VARIABLE: &std::ffi::CStr = c"PROCESSION_BOOT";
+
+/// The exit code of a privileged process that was to be one of ours (`EX_NOPERM` of sysexits.h).
+const PRIVILEGED: i32 = 77;
 
 /// Stands in the variable for a descriptor that is not given.
 const ABSENT: RawFd = -1;
@@ -69,6 +73,11 @@ pub(crate) fn variable(
     CString::new(text).expect("letters and digits have no NUL")
 }
 
+/// Whether an environment entry is one for us, by whoever set it.
+pub(crate) fn is_variable(entry: &[u8]) -> bool {
+    entry.strip_prefix(VARIABLE.to_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+}
+
 fn parse(value: &str) -> Option<Boot> {
     let mut parts = value.split(',');
     let role = Role::from_letter(parts.next()?)?;
@@ -84,7 +93,7 @@ fn parse(value: &str) -> Option<Boot> {
 }
 
 /// The C type of a constructor. musl passes it nothing, so its arguments are only passed on.
-pub type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+pub type Constructor = unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char);
 
 /// Expands, once per library, to the constructor that wakes this program's processes.
 ///
@@ -93,12 +102,13 @@ pub type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const 
 #[macro_export]
 macro_rules! boot {
     ($wake:path) => {
-        extern "C" fn constructor(
+        unsafe extern "C" fn constructor(
             count: ::core::ffi::c_int,
             arguments: *const *const ::core::ffi::c_char,
             environment: *const *const ::core::ffi::c_char,
         ) {
-            $crate::boot::enter(constructor, count, arguments, environment, $wake);
+            // SAFETY: the C library calls this before `main`, with what it passes constructors.
+            unsafe { $crate::boot::enter(constructor, count, arguments, environment, $wake) };
         }
 
         #[used]
@@ -113,8 +123,12 @@ pub fn keep(constructor: &'static Constructor) {
 }
 
 /// The constructor's body: returns in an ordinary start, and never otherwise.
+///
+/// # Safety
+/// Only for the constructor `own` of `.init_array`, called by the C library, before `main` and with
+/// one thread: it changes the environment and calls all later constructors with these arguments.
 #[doc(hidden)]
-pub fn enter(
+pub unsafe fn enter(
     own: Constructor,
     count: c_int,
     arguments: *const *const c_char,
@@ -123,9 +137,12 @@ pub fn enter(
 ) {
     // SAFETY: the name is NUL-ended; before `main` nobody else changes the environment.
     let value = unsafe { libc::getenv(VARIABLE.as_ptr()) };
-    // SAFETY: `getauxval` reads the vector that the kernel gave this process.
-    if value.is_null() || unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+    if value.is_null() {
         return;
+    }
+    // SAFETY: `getauxval` reads the vector that the kernel gave this process.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        exit::now(PRIVILEGED);
     }
     // SAFETY: a non-null result of `getenv` is a NUL-ended string; it is copied before the
     // environment changes.
@@ -158,6 +175,7 @@ fn run_later_constructors(
         // SAFETY: the loader's own array holds functions of this type, and each of these would
         // have been called with these arguments had we returned.
         let constructor: Constructor = unsafe { std::mem::transmute(pointer) };
-        constructor(count, arguments, environment);
+        // SAFETY: as above.
+        unsafe { constructor(count, arguments, environment) };
     }
 }

@@ -5,7 +5,7 @@
 //! and `abort` are its own.
 
 use crate::life::Pid;
-use crate::thread::SingleThreaded;
+use crate::thread::{self, SingleThreaded};
 use std::io;
 
 /// Which side of the fork the caller is on.
@@ -20,8 +20,10 @@ pub enum Fork {
 /// `fork(2)`.
 ///
 /// # Errors
-/// As the kernel says: `EAGAIN` at a process limit, `ENOMEM` without memory.
+/// Where a thread has been started since the proof; as the kernel says: `EAGAIN` at a process limit,
+/// `ENOMEM` without memory.
 pub fn fork(_proof: &SingleThreaded) -> io::Result<Fork> {
+    thread::require_one()?;
     // SAFETY: with one thread no lock of the C library or of Rust's std can be held by a thread
     // that the child lacks, so the child may do whatever the parent may.
     match unsafe { libc::fork() } {

@@ -4,7 +4,7 @@
 //! What always holds: reading changes nothing, and what is applied is applied whole or an error.
 
 use crate::descriptor::above_standard;
-use crate::thread::SingleThreaded;
+use crate::thread::{self, SingleThreaded};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use std::ffi::{CString, c_char};
@@ -163,7 +163,11 @@ pub fn set_affinity(cpus: &[u16]) -> io::Result<()> {
 /// Replaces the whole environment by `block`: entries `NAME=value`, each ended by a NUL.
 ///
 /// The block is kept for the life of the process, as the C library points into it.
-pub fn set_environment(_proof: &SingleThreaded, block: Vec<u8>) {
+///
+/// # Errors
+/// Where a thread has been started since the proof.
+pub fn set_environment(_proof: &SingleThreaded, block: Vec<u8>) -> io::Result<()> {
+    thread::require_one()?;
     let block = block.leak();
     let mut entries: Vec<*mut c_char> =
         block.split_inclusive_mut(|&byte| byte == 0).filter_map(as_c_string).collect();
@@ -171,6 +175,7 @@ pub fn set_environment(_proof: &SingleThreaded, block: Vec<u8>) {
     // SAFETY: one thread, so nobody reads or writes `environ` meanwhile; the array is ended by a
     // null and both it and its NUL-ended strings are leaked.
     unsafe { environ = entries.leak().as_mut_ptr() };
+    Ok(())
 }
 
 /// An unfinished last entry, which no sender of ours makes, is left out: it has no NUL.

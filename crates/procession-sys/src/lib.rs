@@ -16,7 +16,7 @@
 //! | [`memory`] | sealed anonymous memory that can be read as a slice |
 //! | [`descriptor`] | closing all but some, moving to 0-2 |
 //! | [`life`] | pidfds: is it alive, signal it, reap it |
-//! | [`signal`] | masks, dispositions, a descriptor for SIGCHLD |
+//! | [`signal`] | masks, dispositions, a descriptor for what a server must know |
 //! | [`abort`] | reporting an abort for want of memory from its signal handler |
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |

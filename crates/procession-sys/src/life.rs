@@ -8,7 +8,7 @@ use crate::descriptor::above_standard;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::num::NonZeroI32;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -93,16 +93,17 @@ pub fn reap_any() -> Option<(Pid, ExitStatus)> {
     }
 }
 
-/// Reaps exactly the child behind `pidfd`; gives its status, unless it has not ended, is nobody's
-/// child of this process, or was reaped by somebody else.
-pub fn reap(pidfd: &OwnedFd) -> Option<ExitStatus> {
+/// Reaps exactly the process behind `pidfd`, if it is a child of this process, has ended and nobody
+/// else has reaped it; gives how it ended.
+pub fn reap(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    // ECHILD, or a kernel before 5.4 (EINVAL): there is nothing to reap by this descriptor.
-    let status = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), exited).ok()??;
+    // No child, or reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing to do here.
+    let status = rustix::process::waitid(WaitId::PidFd(pidfd), exited).ok()??;
+    let dump = if status.dumped() { 0x80 } else { 0 };
     let raw = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => (code & 0xff) << 8,
-        (None, Some(signal)) if status.dumped() => signal | 0x80,
-        (None, signal) => signal?,
+        (Some(code), _) => code << 8,
+        (None, Some(signal)) => signal | dump,
+        (None, None) => return None,
     };
     Some(ExitStatus::from_raw(raw))
 }

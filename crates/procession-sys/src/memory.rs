@@ -33,8 +33,15 @@ impl Sealed {
     /// Writes `pieces`, one after the other, into new anonymous memory and seals it.
     ///
     /// # Errors
-    /// `EMFILE`, `ENFILE`, or `ENOSPC` and `ENOMEM` where memory ends.
+    /// `EMFILE`, `ENFILE`, or `ENOSPC` and `ENOMEM` where memory ends; `EFBIG` above this process's
+    /// limit on the size of files (`RLIMIT_FSIZE`), which holds for memory files too.
     pub fn from_pieces(pieces: &[&[u8]]) -> io::Result<Self> {
+        // Met in a write, the limit would end the process by SIGXFSZ.
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if most.is_some_and(|most| length as u64 > most) {
+            return Err(rustix::io::Errno::FBIG.into());
+        }
         let mut file = File::from(anonymous()?);
         for piece in pieces {
             file.write_all(piece)?;

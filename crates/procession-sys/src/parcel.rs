@@ -15,10 +15,11 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// First byte of a packet that carries the parcel's bytes itself.
 pub const INLINE: u8 = 0;
@@ -193,12 +194,35 @@ fn send_packet(
     }
 }
 
+/// What is left of a parcel of whose descriptors the last did not fit this process's limit on open
+/// files: the source of an `InvalidData` error of [`receive`].
+#[derive(Debug)]
+pub struct Cut(pub Parcel);
+
+impl Cut {
+    /// What is left, if that is what the error is about.
+    ///
+    /// # Errors
+    /// The error itself, if it is not.
+    pub fn from_error(error: io::Error) -> io::Result<Parcel> {
+        error.downcast::<Self>().map(|cut| cut.0)
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a parcel lost descriptors: too many open files in this process")
+    }
+}
+
+impl std::error::Error for Cut {}
+
 /// Receives one parcel; none where the other side is gone and everything it sent was received.
 ///
 /// # Errors
-/// `WouldBlock` where there is none yet and waiting is not allowed; `InvalidData` for bytes that
-/// are no parcel, or whose descriptors did not fit this process's limit (the packet is consumed);
-/// as `recvmsg(2)`.
+/// `WouldBlock` where there is none yet and waiting is not allowed; `InvalidData` where a packet
+/// came and is no parcel, or cannot be one here: its memory cannot be mapped, its descriptors did
+/// not fit ([`Cut`]); the packet is consumed then. Else as `recvmsg(2)`.
 pub fn receive(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<Parcel>> {
     let Some(length) = peek_length(socket, waiting)? else { return Ok(None) };
     let mut bytes = vec![0; length];
@@ -221,11 +245,21 @@ pub fn receive(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<Pa
         })
         .flatten()
         .map(above_standard)
-        .collect::<io::Result<_>>()?;
+        .collect::<io::Result<_>>()
+        .map_err(unusable)?;
+    let parcel = unpack(bytes, descriptors).map_err(unusable)?;
     if received.flags.intersects(ReturnFlags::CTRUNC | ReturnFlags::TRUNC) {
-        return Err(invalid("a parcel lost descriptors: too many open files in this process"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, Cut(parcel)));
     }
-    unpack(bytes, descriptors).map(Some)
+    Ok(Some(parcel))
+}
+
+/// An error about a packet that is consumed.
+fn unusable(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData => error,
+        _ => invalid(&format!("a parcel that cannot be taken: {error}")),
+    }
 }
 
 /// The length of the next packet without taking it; none at the end.
@@ -237,7 +271,7 @@ fn peek_length(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<us
     loop {
         let mut nothing: [u8; 0] = [];
         match rustix::net::recv(socket, &mut nothing, flags) {
-            Ok((_, 0)) => return Ok(None),
+            Ok((_, 0)) => return Ok(is_empty_packet(socket)?.then_some(0)),
             Ok((_, length)) => return Ok(Some(length)),
             // A peer that died with unread input resets the connection. The kernel says so once,
             // ahead of what the peer sent before, and then delivers that.
@@ -245,6 +279,23 @@ fn peek_length(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<us
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether a length of zero is that of a packet, which nobody of ours sends, and not the end. Told
+/// apart by the credentials that the kernel adds to packets only, for as long as they are asked for.
+fn is_empty_packet(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    // Room for the header and the credentials, and none for descriptors.
+    let mut space = [0_u64; 4];
+    // SAFETY: all zeros is a valid `msghdr`: no name, no buffers, no control messages.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_control = space.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&space) as _;
+    rustix::net::sockopt::set_socket_passcred(socket, true)?;
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: the kernel writes at most `msg_controllen` bytes to `space`, which outlives the call.
+    let peeked = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
+    rustix::net::sockopt::set_socket_passcred(socket, false)?;
+    Ok(peeked == 0 && message.msg_controllen > 0)
 }
 
 /// Reads one packet: its bytes and descriptors as they came from the socket.
@@ -299,6 +350,25 @@ mod tests {
         let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
         assert_eq!(&*parcel.bytes, b"last");
         assert!(receive(there.as_fd(), Waiting::Allowed).expect("the end").is_none());
+    }
+
+    #[test]
+    fn an_empty_packet_is_an_error_and_not_the_end() {
+        let (here, there) = pair().expect("a pair");
+        let nothing = [IoSlice::new(b"")];
+        let null = crate::descriptor::dev_null().expect("null");
+        send_packet(here.as_fd(), &nothing, &[null.as_fd()], Waiting::Allowed).expect("send");
+        send_packet(here.as_fd(), &nothing, &[], Waiting::Allowed).expect("send");
+        send(here.as_fd(), &[b"next"], &[], Waiting::Allowed).expect("send");
+        drop(here);
+        for _ in 0..2 {
+            let error = receive(there.as_fd(), Waiting::Allowed).expect_err("no parcel");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+        let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+        assert_eq!(&*parcel.bytes, b"next");
+        assert!(receive(there.as_fd(), Waiting::Allowed).expect("the end").is_none());
+        assert!(receive(there.as_fd(), Waiting::Never).expect("the end").is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Masks, dispositions, a descriptor for SIGCHLD.
+//! Masks, dispositions, a descriptor for what a server must know.
 //!
 //! In: what a process of ours wants of its signals. Out: the same, set. What always holds: only
 //! processes that this library started call these; a user's own process is never touched.
@@ -13,21 +13,16 @@ pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGTERM};
 const TERMINAL: [i32; 6] =
     [SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP];
 
+/// What service managers and people send to all processes of a program at once.
+const GROUP: [i32; 3] = [SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
+
 /// The highest signal number that Linux has.
 const LAST: i32 = 64;
 
-/// Ignores what comes from a terminal, so that Ctrl-C reaches a program's other processes only.
-pub fn ignore_terminal() {
-    for signal in TERMINAL {
-        set(signal, libc::SIG_IGN);
-    }
-}
-
-/// Gives the signals of [`ignore_terminal`] their default actions back.
-pub fn default_terminal() {
-    for signal in TERMINAL {
-        set(signal, libc::SIG_DFL);
-    }
+/// The calling thread blocks what a terminal sends, and nothing else: it waits until
+/// [`block_none`].
+pub fn block_terminal() {
+    set_mask(&TERMINAL);
 }
 
 /// What std gives every Rust program, and nothing else: all defaults, SIGPIPE ignored, none
@@ -80,19 +75,34 @@ pub(crate) fn full_set() -> libc::sigset_t {
     }
 }
 
-/// A descriptor that is ready to read when a child of this process has ended (`signalfd(2)`).
+/// A descriptor that is ready to read when a child of this process has ended, or the terminal has
+/// sent a signal (`signalfd(2)`).
+///
+/// With what is sent to a whole program, both stay blocked: nothing but SIGKILL and a fault of its
+/// own ends a process that has this, and what is sent to its children is never lost, since a child
+/// is born with the same blocked and not ignored.
 #[derive(Debug)]
-pub struct ChildSignal(OwnedFd);
+pub struct ServerSignals(OwnedFd);
 
-impl ChildSignal {
-    /// Blocks SIGCHLD, and nothing else, in the calling thread and opens the descriptor.
+/// What has been signalled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signalled {
+    /// A child has ended.
+    pub child: bool,
+    /// The terminal sent something to its foreground process group, or has hung up.
+    pub terminal: bool,
+}
+
+impl ServerSignals {
+    /// Blocks these signals in the calling thread and opens the descriptor.
     ///
     /// # Errors
     /// As `signalfd(2)`: `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn open() -> io::Result<Self> {
         set(SIGCHLD, libc::SIG_DFL);
-        set_mask(&[SIGCHLD]);
-        let signals = set_of(&[SIGCHLD]);
+        let read = [&[SIGCHLD], &TERMINAL[..]].concat();
+        set_mask(&[&read[..], &GROUP].concat());
+        let signals = set_of(&read);
         let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
         // SAFETY: `signals` is initialised; -1 asks for a new descriptor.
         let descriptor = unsafe { libc::signalfd(-1, &raw const signals, flags) };
@@ -108,12 +118,22 @@ impl ChildSignal {
         &self.0
     }
 
-    /// Takes what has been signalled so far, so that the next child makes it ready again.
-    pub fn clear(&self) {
-        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
-        let size = size_of_val(&info);
-        // SAFETY: the kernel writes at most `size` bytes into `info`, which is never read. One
-        // standard signal is pending at most once, so one read takes all.
-        unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+    /// Takes what has been signalled so far, so that the next signal makes it ready again.
+    pub fn take(&self) -> Signalled {
+        let mut signalled = Signalled::default();
+        loop {
+            let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+            let size = size_of_val(&info);
+            // SAFETY: the kernel writes at most `size` bytes into `info`.
+            let read = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+            if usize::try_from(read) != Ok(size) {
+                return signalled;
+            }
+            // SAFETY: the kernel wrote all of it.
+            let signal = unsafe { info.assume_init() }.ssi_signo;
+            let child = signal == SIGCHLD.unsigned_abs();
+            signalled.child |= child;
+            signalled.terminal |= !child;
+        }
     }
 }

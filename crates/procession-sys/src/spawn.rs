@@ -27,6 +27,8 @@ pub fn own_image(
     environment: &[u8],
 ) -> io::Result<Pid> {
     let entries = environment.split_inclusive(|&byte| byte == 0);
+    // One of the user's would be found before ours.
+    let entries = entries.filter(|entry| !boot::is_variable(entry));
     let mut environment: Vec<CString> =
         entries.filter_map(|entry| CString::from_vec_with_nul(entry.to_vec()).ok()).collect();
     environment.push(boot::variable(role, socket, guarded));

@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 /// second.
 const NEW_PARENT: Duration = Duration::from_secs(5);
 
+/// How long a living server may take to say that a process has ended: a stopped one says nothing,
+/// and must not hold up a wait that has a deadline.
+const SERVER: Duration = Duration::from_secs(1);
+
 /// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -117,6 +121,7 @@ impl Corridor {
         deadline: Option<Instant>,
         outputs: &mut [&mut Drain],
     ) -> io::Result<bool> {
+        let mut told_by = None;
         loop {
             self.read_reports();
             if self.is_lost() && !self.ask_kernel(deadline) {
@@ -128,7 +133,8 @@ impl Corridor {
                 return Ok(true);
             }
             // Once the process has ended, its server is about to say so.
-            let deadline = if self.ended { None } else { deadline };
+            let mut told_by = || *told_by.get_or_insert_with(|| Instant::now() + SERVER);
+            let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
             if !self.watch(deadline, outputs)? {
                 return Ok(false);
             }
@@ -164,10 +170,7 @@ impl Corridor {
             match parcel::receive(self.socket.as_fd(), Waiting::Never) {
                 Ok(Some(report)) => match Report::read(report) {
                     Ok(Report::Answer(answer)) => self.answered(answer),
-                    Ok(Report::Exit(status)) => {
-                        self.ended = true;
-                        self.exit = Some(Exit::Reaped(ExitStatus::from_raw(status)));
-                    }
+                    Ok(Report::Exit(status)) => self.exited(status),
                     Ok(Report::Started { .. } | Report::NotStarted(_)) => {
                         self.answered(Answer::Garbled("it was started twice".to_owned()));
                     }
@@ -181,6 +184,18 @@ impl Corridor {
                 Err(_broken) => self.hung_up = true,
             }
         }
+    }
+
+    /// Only the server says so, of a process that has ended; the process itself has the same end of
+    /// the socket.
+    fn exited(&mut self, status: i32) {
+        let end = self.pidfd.as_ref().map(|pidfd| [(pidfd.as_fd(), Interest::Readable)]);
+        let now = Some(Instant::now());
+        if end.is_some_and(|end| wait::ready(&end, now).is_ok_and(|ready| ready == [false])) {
+            return self.answered(Answer::Garbled("it told of an end that is not its".to_owned()));
+        }
+        self.ended = true;
+        self.exit.get_or_insert(Exit::Reaped(ExitStatus::from_raw(status)));
     }
 
     /// The first answer counts: what a process says afterwards changes nothing.
@@ -219,7 +234,7 @@ impl Corridor {
     /// What the kernel tells now; none while it may tell later.
     fn told(&self) -> Option<Exit> {
         let Some(pidfd) = &self.pidfd else { return Some(Exit::Lost) };
-        if let Some(status) = life::reap(pidfd) {
+        if let Some(status) = life::reap(pidfd.as_fd()) {
             return Some(Exit::Reaped(status));
         }
         match life::exit_status(pidfd.as_fd()) {

@@ -55,11 +55,17 @@ pub(crate) fn live(boot: Boot, present: &Present) -> ! {
     if descriptor::close_all_but(&kept).is_err() {
         now(REFUSED);
     }
-    signal::block_none();
-    // A server that has no start for us any more closes the socket.
-    let Ok(Some(start)) = parcel::receive(boot.socket.as_fd(), Waiting::Allowed) else { now(0) };
+    // What ends a spare child ends it now. Ctrl-C is nothing to one that is nobody yet, and its
+    // server ends it; what is sent after the start was confirmed waits until we are somebody.
+    signal::block_terminal();
+    let start = match parcel::receive(boot.socket.as_fd(), Waiting::Allowed) {
+        Ok(Some(start)) => start,
+        // A server that has no start for us any more closes the socket.
+        Ok(None) => now(0),
+        Err(_unreadable) => now(REFUSED),
+    };
     drop(boot.socket);
-    signal::default_terminal();
+    signal::block_none();
     exit(run(start, boot.guarded, present))
 }
 

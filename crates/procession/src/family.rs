@@ -38,7 +38,7 @@ fn ask(server: &Server) -> Option<Vec<ProcessInfo>> {
     let order = Order::list();
     parcel::send(server.control(), &[&order], &[there.as_fd()], Waiting::Allowed).ok()?;
     drop(there);
-    let answer = parcel::receive(here.as_fd(), Waiting::Allowed).ok()??;
+    let answer = server.hear(here.as_fd()).ok()??;
     let alive: Vec<(i32, String, bool)> = crate::parcel::decode(answer, 0).ok()?;
     let info = |(id, name, daemon)| ProcessInfo {
         name,

@@ -41,7 +41,7 @@ impl Forked {
     fn is_over(&self) -> bool {
         let over = Arc::strong_count(&self.pidfd) == 1 && self.has_ended();
         if over {
-            life::reap(&self.pidfd);
+            life::reap(self.pidfd.as_fd());
         }
         over
     }
@@ -93,10 +93,10 @@ pub(crate) fn close() {
             let _ = life::send_signal(daemon.pidfd.as_fd(), signal::SIGKILL);
             daemon.ended_by(None);
         }
-        life::reap(&daemon.pidfd);
+        life::reap(daemon.pidfd.as_fd());
     }
     for other in others.iter().filter(|other| !other.detached) {
         other.ended_by(None);
-        life::reap(&other.pidfd);
+        life::reap(other.pidfd.as_fd());
     }
 }

@@ -23,6 +23,12 @@ pub use order::StartMethod;
 pub(crate) use order::{Head, OWN_DESCRIPTORS, Order, Start, World};
 pub(crate) use report::{Hello, Report};
 
+/// Whether a frame could not be sent because nobody is there any more.
+pub(crate) fn is_hang_up(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset)
+}
+
 /// Bytes that are no frame: another build, or a process that wrote into its corridor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FrameError(pub(crate) String);

@@ -7,14 +7,14 @@
 use crate::closing;
 use crate::corridor::Corridor;
 use crate::forking;
-use crate::frame::{Head, Report, StartMethod};
+use crate::frame::{Head, Report, StartMethod, is_hang_up};
 use crate::link::{self, LinkError};
 use crate::parcel::EncodeError;
 use crate::settle::{Options, Settled, Unsettled, settle};
 use procession_sys::exit;
 use procession_sys::fault;
 use procession_sys::image::Key;
-use procession_sys::parcel::{self, Parcel, Waiting};
+use procession_sys::parcel::{self, Cut, Parcel, Waiting};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -109,6 +109,8 @@ fn ask(
         all.extend_from_slice(descriptors);
         match parcel::send(server.control(), pieces, &all, Waiting::Allowed) {
             Err(error) if is_hang_up(&error) => {
+                // Gone, it can be reaped as it is forgotten.
+                server.is_gone();
                 link::forget(&server);
                 continue;
             }
@@ -116,9 +118,14 @@ fn ask(
         }
         drop(there);
         fault!("launch.asked");
-        let confirmed = parcel::receive(here.as_fd(), Waiting::Allowed);
-        let Some(report) = confirmed.map_err(system("hearing from the fork server"))? else {
-            // The corridor closed without `Started`: the server died before the child had it.
+        // A pidfd for which this process has no descriptor left is done without: the child runs.
+        let heard = server.hear(here.as_fd()).or_else(|error| Cut::from_error(error).map(Some));
+        let Some(report) = heard.map_err(system("hearing from the fork server"))? else {
+            // The corridor closed without `Started`: the child will never have it.
+            if !server.is_gone() {
+                let why = "it could not take the start: it has no descriptors or memory left";
+                return Err(Cause::Server(why.to_owned()));
+            }
             link::forget(&server);
             continue;
         };
@@ -133,10 +140,6 @@ fn ask(
         };
     }
     Err(Cause::Server(format!("it died {TRIES} times before the start was confirmed")))
-}
-
-fn is_hang_up(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// A process could not be started. Nothing of it ran.
@@ -211,5 +214,48 @@ impl std::error::Error for StartError {
             Cause::System { source, .. } => Some(source),
             Cause::NotStarted(_) | Cause::Server(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fd, function, parcel::encode, world};
+    use procession_sys::{descriptor, inherit};
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn a_start_of_which_nobody_hears_does_not_run() {
+        let (reader, writer) = descriptor::pipe().expect("a pipe");
+        let says_that_it_ran = |mut line: Fd<File>| line.write_all(b"ran").is_ok();
+        let key = function::key(says_that_it_ran).expect("a key").to_bytes();
+        let arguments = encode(Vec::new(), &(Fd(File::from(writer)),)).expect("arguments");
+        let null = descriptor::dev_null().expect("null");
+        let directory = inherit::directory().expect("a directory");
+        let head = Head {
+            serial: u64::MAX,
+            name: "unheard",
+            family: Vec::new(),
+            daemon: true,
+            method: StartMethod::ForkServer,
+            parent: (1, "nobody"),
+            function_key: &key,
+            setup_key: None,
+            world: world::capture().expect("a world"),
+        };
+        let head = head.to_frame(b"").expect("a frame");
+        let (here, there) = parcel::pair().expect("a pair");
+        drop(here);
+        let mut all = vec![there.as_fd(), directory.as_fd(), null.as_fd(), null.as_fd()];
+        all.push(null.as_fd());
+        all.extend(arguments.descriptors.iter().map(AsFd::as_fd));
+        let server = link::server().expect("a server");
+        let pieces = [&head[..], &arguments.bytes];
+        parcel::send(server.control(), &pieces, &all, Waiting::Allowed).expect("an order");
+        drop(arguments);
+        let mut said = Vec::new();
+        File::from(reader).read_to_end(&mut said).expect("the end of the line");
+        assert!(said.is_empty(), "it ran");
     }
 }

@@ -48,7 +48,8 @@ impl Limits {
 
     /// Processor time of all threads together (`RLIMIT_CPU`), in whole seconds, rounded up.
     pub fn cpu_time(mut self, time: Duration) -> Self {
-        self.cpu_time = Some(time.as_secs() + u64::from(time.subsec_nanos() > 0));
+        let begun = u64::from(time.subsec_nanos() > 0);
+        self.cpu_time = Some(time.as_secs().saturating_add(begun));
         self
     }
 
@@ -58,7 +59,8 @@ impl Limits {
         self
     }
 
-    /// The size of any file written, in bytes (`RLIMIT_FSIZE`).
+    /// The size of any file written, in bytes (`RLIMIT_FSIZE`). A value above 64 KiB crosses in a
+    /// memory file, for which the limit holds too.
     pub fn file_size(mut self, bytes: u64) -> Self {
         self.file_size = Some(bytes);
         self
@@ -117,5 +119,6 @@ mod tests {
         assert_eq!(limits[inherit::CPU_TIME], (Some(2), Some(3)));
         assert_eq!(limits[inherit::MEMORY], (Some(7), Some(7)));
         assert_eq!(limits[inherit::FILE_SIZE], parents[inherit::FILE_SIZE]);
+        assert_eq!(Limits::new().cpu_time(Duration::MAX).cpu_time, Some(u64::MAX));
     }
 }

@@ -11,7 +11,7 @@ use crate::server::CONSTRUCTOR;
 use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel::{self, Waiting};
+use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::wait::{self, Interest};
 use procession_sys::{image, inherit, spawn};
 use std::io;
@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// How long a program started again may take to wake as a server: thousands of times what it
 /// takes, and an end for a program that is not one of ours.
 const WAKING: Duration = Duration::from_secs(30);
+
+/// How long a server that has hung up may take to be gone.
+const GOING: Duration = Duration::from_secs(1);
 
 static LINKS: Mutex<Links> = Mutex::new(Links { starting: None, servers: Vec::new() });
 static STARTED: Condvar = Condvar::new();
@@ -62,11 +65,40 @@ impl Server {
         self.pidfd.as_ref().unwrap_or(&self.control).as_fd()
     }
 
+    /// The next parcel on `socket`, whose other end the server has; none where that is closed, or
+    /// the server is gone. Anybody may have inherited the other end, so its closing is no more than
+    /// a sign.
+    pub(crate) fn hear(&self, socket: BorrowedFd<'_>) -> io::Result<Option<Parcel>> {
+        loop {
+            let waited = [(socket, Interest::Readable), (self.end(), Interest::Readable)];
+            let gone = wait::ready(&waited, None)?[1];
+            match parcel::receive(socket, Waiting::Never) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !gone => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                heard => return heard,
+            }
+        }
+    }
+
+    /// Whether a server that has hung up is gone, which it is soon if it has died.
+    pub(crate) fn is_gone(&self) -> bool {
+        let end = [(self.end(), Interest::Readable)];
+        wait::ready(&end, Some(Instant::now() + GOING)).is_ok_and(|ready| ready == [true])
+    }
+
     fn wait_and_reap(&self) {
         if let Some(pidfd) = &self.pidfd {
             let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
-            let _ = life::reap(pidfd);
+            let _ = life::reap(pidfd.as_fd());
         }
+    }
+
+    /// Ends what has been started and is no server.
+    fn end_and_reap(&self) {
+        if let Some(pidfd) = &self.pidfd {
+            let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
+        }
+        self.wait_and_reap();
     }
 
     fn is_own(&self) -> bool {
@@ -77,7 +109,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let (Some(pidfd), true) = (&self.pidfd, self.is_own()) {
-            life::reap(pidfd);
+            let _ = life::reap(pidfd.as_fd());
         }
     }
 }
@@ -86,14 +118,15 @@ fn links() -> MutexGuard<'static, Links> {
     LINKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The server for a start now: the newest, unless the process has become somebody else since.
+/// The server for a start now: the newest that acts as the user whom this process acts as.
 pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
     let own = Pid::own();
     let mut links = links();
     loop {
         links.servers.retain(|server| server.owner == own);
-        let newest = links.servers.last();
-        if let Some(server) = newest.filter(|server| server.identity == inherit::identity()) {
+        let identity = inherit::identity();
+        let newest = links.servers.iter().rfind(|server| server.identity == identity);
+        if let Some(server) = newest {
             return Ok(Arc::clone(server));
         }
         if links.starting != Some(own) {
@@ -139,7 +172,11 @@ fn start() -> Result<Server, LinkError> {
     drop(there);
     let pidfd = life::pidfd(pid).ok();
     let server = Server { control, pidfd, owner: Pid::own(), identity: inherit::identity() };
-    match greeting(&server) {
+    let greeting = greeting(&server);
+    if !matches!(greeting, Ok(Some(found)) if found == module.to_bytes()) {
+        server.end_and_reap();
+    }
+    match greeting {
         Ok(Some(found)) if found == module.to_bytes() => Ok(server),
         Ok(Some(_)) => Err(LinkError::Server("it runs another build of this program".to_owned())),
         Ok(None) => Err(LinkError::Server(
@@ -154,9 +191,6 @@ fn greeting(server: &Server) -> io::Result<Option<[u8; image::ModuleId::SIZE]>> 
     let waited = [(server.control(), Interest::Readable), (server.end(), Interest::Readable)];
     let ready = wait::ready(&waited, Some(Instant::now() + WAKING))?;
     if !ready[0] {
-        if let (Some(pidfd), false) = (&server.pidfd, ready[1]) {
-            life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL)?;
-        }
         return Ok(None);
     }
     let Some(parcel) = parcel::receive(server.control(), Waiting::Never)? else { return Ok(None) };
@@ -185,7 +219,7 @@ pub(crate) fn begin_closing() -> Vec<Arc<Server>> {
 impl Server {
     /// Waits, after [`begin_closing`], until nobody is left to wait for.
     pub(crate) fn wait_until_alone(&self) {
-        while let Ok(Some(parcel)) = parcel::receive(self.control(), Waiting::Allowed) {
+        while let Ok(Some(parcel)) = self.hear(self.control()) {
             match Hello::read(&parcel) {
                 // With the server reaped nothing of us is left, not even for init.
                 Ok(Hello::Done { leaving: true }) => self.wait_and_reap(),
@@ -193,5 +227,34 @@ impl Server {
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use procession_sys::signal::SIGKILL;
+
+    #[test]
+    fn a_killed_server_is_waited_for_no_more_though_its_end_was_leaked() {
+        let server = start().expect("a server");
+        let (here, leaked) = parcel::pair().expect("a pair");
+        let pidfd = server.pidfd.as_ref().expect("a pidfd");
+        life::send_signal(pidfd.as_fd(), SIGKILL).expect("SIGKILL");
+        assert!(server.hear(here.as_fd()).expect("the end").is_none());
+        drop(leaked);
+    }
+
+    #[test]
+    fn what_a_server_said_before_it_was_killed_is_heard() {
+        let server = start().expect("a server");
+        let (here, there) = parcel::pair().expect("a pair");
+        parcel::send(there.as_fd(), &[b"last"], &[], Waiting::Allowed).expect("send");
+        let pidfd = server.pidfd.as_ref().expect("a pidfd");
+        life::send_signal(pidfd.as_fd(), SIGKILL).expect("SIGKILL");
+        assert!(server.is_gone());
+        let heard = server.hear(here.as_fd()).expect("a parcel").expect("one");
+        assert_eq!(&*heard.bytes, b"last");
+        assert!(server.hear(here.as_fd()).expect("the end").is_none());
     }
 }

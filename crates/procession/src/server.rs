@@ -13,14 +13,14 @@
 mod nursery;
 
 use crate::entry;
-use crate::frame::{Answer, Hello, Order, Report, Start};
+use crate::frame::{Answer, Hello, Order, Report, Start, is_hang_up};
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fault;
 use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::signal::{self, ChildSignal};
+use procession_sys::parcel::{self, Cut, Parcel, Waiting};
+use procession_sys::signal::{self, ServerSignals};
 use procession_sys::wait::{self, Interest};
 use procession_sys::{descriptor, image, inherit};
 use std::collections::BTreeMap;
@@ -31,6 +31,9 @@ use std::process::exit;
 use std::time::{Duration, Instant};
 
 procession_sys::boot!(wake);
+
+/// How many orders are obeyed before the ended children and the clock are looked at again.
+const ORDERS_AT_ONCE: usize = 16;
 
 /// How long a daemon has from SIGTERM to SIGKILL when its program ends. Python waits for ever.
 const DAEMON_GRACE: Duration = Duration::from_secs(1);
@@ -55,7 +58,8 @@ fn wake(boot: Boot) -> ! {
 enum Phase {
     /// It runs.
     Serving,
-    /// It waits for its processes before it ends; daemons alive at this time are killed, once.
+    /// It waits for its processes before it ends; daemons alive at this time are killed. None once
+    /// they have been.
     Closing(Option<Instant>),
     /// It waits no more: it has been told that nobody is left to wait for.
     Closed,
@@ -75,7 +79,7 @@ struct Ward {
 struct Server {
     control: OwnedFd,
     main: Option<OwnedFd>,
-    children: ChildSignal,
+    signals: ServerSignals,
     nursery: Nursery,
     wards: BTreeMap<Pid, Ward>,
     /// Exits that found the corridor full.
@@ -99,15 +103,14 @@ impl Server {
         std::env::set_current_dir("/")?;
         inherit::raise_open_files();
         inherit::set_thread_name("forkserver");
-        signal::ignore_terminal();
-        let children = ChildSignal::open()?;
+        let signals = ServerSignals::open()?;
         let module = image::main_module()
             .ok_or_else(|| io::Error::other("this program cannot be identified"))?;
         parcel::send(boot.socket.as_fd(), &[&Hello::ready(module)], &[], Waiting::Allowed)?;
         Ok(Self {
             control: boot.socket,
             main: boot.guarded,
-            children,
+            signals,
             nursery: Nursery::new(entry::prepare()?),
             wards: BTreeMap::new(),
             unsent: Vec::new(),
@@ -117,10 +120,9 @@ impl Server {
 
     fn serve(&mut self) -> io::Result<()> {
         while self.phase != Phase::Orphaned || !self.is_childless() {
-            let Ready { children, control, main, timed_out } = self.wait()?;
-            if children {
-                self.children.clear();
-                self.reap();
+            let Ready { signalled, control, main, timed_out } = self.wait()?;
+            if signalled {
+                self.on_signals();
             }
             if main || (control && self.obey_waiting_orders().is_err()) {
                 self.orphan();
@@ -139,7 +141,7 @@ impl Server {
     }
 
     fn wait(&self) -> io::Result<Ready> {
-        let mut waited = vec![(self.children.descriptor().as_fd(), Interest::Readable)];
+        let mut waited = vec![(self.signals.descriptor().as_fd(), Interest::Readable)];
         let orphaned = self.phase == Phase::Orphaned;
         if !orphaned {
             waited.push((self.control.as_fd(), Interest::Readable));
@@ -151,7 +153,7 @@ impl Server {
         let ready = wait::ready(&waited, self.deadline())?;
         let own = &ready[..watched];
         Ok(Ready {
-            children: own[0],
+            signalled: own[0],
             control: own.get(1) == Some(&true),
             main: own.get(2) == Some(&true),
             timed_out: !ready.contains(&true),
@@ -177,19 +179,33 @@ impl Server {
         }
     }
 
-    /// Obeys what has been ordered so far; an error where the program has hung up.
+    fn on_signals(&mut self) {
+        let signalled = self.signals.take();
+        if signalled.terminal {
+            self.nursery.discard();
+        }
+        if signalled.child {
+            self.reap();
+        }
+    }
+
+    /// Obeys what has been ordered so far, or some of it; an error where the program has hung up.
     fn obey_waiting_orders(&mut self) -> io::Result<()> {
-        loop {
+        for _ in 0..ORDERS_AT_ONCE {
             match parcel::receive(self.control.as_fd(), Waiting::Never) {
                 Ok(Some(order)) => self.obey(&order),
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // A packet that lost its descriptors on the way: its corridor closes with it, and
-                // the start that it was fails there.
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                // What cannot be taken closes its corridor, and the start that it was fails there.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    if let (error, Ok(cut)) = (error.to_string(), Cut::from_error(error)) {
+                        refuse(&cut, &error);
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     fn obey(&mut self, order: &Parcel) {
@@ -232,9 +248,14 @@ impl Server {
             Err(error) => return tell(corridor, &Report::not_started(&error.to_string()), None),
         };
         fault!("server.forked");
-        tell(&corridor, &Report::started(pid.as_raw()), pidfd.as_ref());
+        if let Err(error) = confirm(&corridor, pid, pidfd.as_ref()) {
+            // Nobody knows of the child, which ends as its inlet closes, and has no ward.
+            return tell(&corridor, &Report::not_started(&error.to_string()), None);
+        }
         fault!("server.confirmed");
-        if let Err(error) = parcel::forward(inlet.as_fd(), order, Waiting::Allowed) {
+        // One that is gone already is told by its exit.
+        let handed = parcel::forward(inlet.as_fd(), order, Waiting::Allowed);
+        if let Some(error) = handed.err().filter(|error| !is_hang_up(error)) {
             let why = format!("its start could not be handed over: {error}");
             tell(&corridor, &Answer::refused(&why).bytes, None);
         }
@@ -318,10 +339,31 @@ impl Server {
 /// What a wait of the server ended with.
 #[expect(clippy::struct_excessive_bools, reason = "one per thing that was waited for")]
 struct Ready {
-    children: bool,
+    signalled: bool,
     control: bool,
     main: bool,
     timed_out: bool,
+}
+
+/// Says that the start of a child is confirmed: with its pidfd, or without where that cannot be
+/// sent; an error where nobody has heard it.
+fn confirm(corridor: &OwnedFd, pid: Pid, pidfd: Option<&OwnedFd>) -> io::Result<()> {
+    let started = Report::started(pid.as_raw());
+    let say =
+        |with: &[BorrowedFd<'_>]| parcel::send(corridor.as_fd(), &[&started], with, Waiting::Never);
+    match pidfd.map(AsFd::as_fd) {
+        Some(pidfd) => say(&[pidfd]).or_else(|_too_many_in_flight| say(&[])),
+        None => say(&[]),
+    }
+}
+
+/// Answers a start of which this process could not take all descriptors.
+fn refuse(cut: &Parcel, why: &str) {
+    if let (Ok(Order::Start(_)), Some(corridor)) =
+        (Order::read(&cut.bytes), cut.descriptors.first())
+    {
+        tell(corridor, &Report::not_started(&format!("the fork server: {why}")), None);
+    }
 }
 
 /// Sends on a socket that has room, to somebody who may be gone.

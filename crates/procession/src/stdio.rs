@@ -95,6 +95,9 @@ pub(crate) struct Drain {
 impl Drain {
     /// How much of the end of the output is kept: 8 KiB, a screen of text and then some.
     const TAIL: usize = 8 << 10;
+    /// How much is read at once: as much as a pipe holds (`/proc/sys/fs/pipe-max-size`). Somebody
+    /// who writes as fast as we read must not keep us from looking at the clock.
+    const AT_ONCE: usize = 1 << 20;
 
     /// Takes over the reading end of a pipe.
     pub(crate) fn of(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
@@ -108,13 +111,17 @@ impl Drain {
         self.pipe.as_ref().map(|pipe| (pipe.as_fd(), Interest::Readable))
     }
 
-    /// Reads what is there; never waits.
+    /// Reads what is there, at most what a pipe holds; never waits.
     pub(crate) fn read(&mut self) {
         let mut buffer = [0; 4 << 10];
-        while let Some(pipe) = &mut self.pipe {
+        let mut left = Self::AT_ONCE;
+        while let Some(pipe) = self.pipe.as_mut().filter(|_| left > 0) {
             match pipe.read(&mut buffer) {
                 Ok(0) => self.pipe = None,
-                Ok(length) => self.keep(&buffer[..length]),
+                Ok(length) => {
+                    self.keep(&buffer[..length]);
+                    left = left.saturating_sub(length);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_unreadable) => self.pipe = None,
@@ -156,5 +163,13 @@ mod tests {
         assert_eq!(drain.tail().len(), Drain::TAIL);
         assert!(drain.tail().ends_with(b"0099"));
         assert!(drain.interest().is_none());
+    }
+
+    #[test]
+    fn a_drain_comes_back_from_one_who_writes_as_fast_as_it_reads() {
+        let mut drain = Drain::of(File::open("/dev/zero").expect("a source")).expect("a drain");
+        drain.read();
+        assert_eq!(drain.tail().len(), Drain::TAIL);
+        assert!(drain.interest().is_some(), "there is more");
     }
 }

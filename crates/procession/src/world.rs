@@ -84,8 +84,7 @@ impl Present {
             return Ok(());
         }
         let threads = || io::Error::other("constructors of the program have started threads");
-        inherit::set_environment(self.proof().ok_or_else(threads)?, environment.to_vec());
-        Ok(())
+        inherit::set_environment(self.proof().ok_or_else(threads)?, environment.to_vec())
     }
 }
 

@@ -14,6 +14,9 @@ pub enum Foreign {
     Loader,
     /// We are in a library that the program loaded by itself later: a plugin, an extension.
     Plugin,
+    /// The kernel would start it again as a privileged program (`AT_SECURE`), which takes no orders
+    /// from its environment.
+    Privileged,
 }
 
 impl std::fmt::Display for Foreign {
@@ -27,6 +30,11 @@ impl std::fmt::Display for Foreign {
                 "this code is a library that the program loaded at run time (a plugin, an \
                  extension module), and the program started again would not load it"
             }
+            Self::Privileged => {
+                "this program has more rights than its real user or group (it is set-user-id, has \
+                 file capabilities, or has changed its effective user only), and would have them \
+                 anew when started again: become one user wholly before the first start"
+            }
         })
     }
 }
@@ -38,6 +46,9 @@ impl std::error::Error for Foreign {}
 /// # Errors
 /// [`Foreign`]: why it would not.
 pub fn check_host(constructor: Constructor) -> Result<(), Foreign> {
+    if is_privileged() {
+        return Err(Foreign::Privileged);
+    }
     let modules = modules();
     let Some(program) = modules.first() else { return Err(Foreign::Plugin) };
     // SAFETY: `getauxval` reads the vector that the kernel gave this process.
@@ -56,6 +67,14 @@ pub fn check_host(constructor: Constructor) -> Result<(), Foreign> {
     let (own_name, _) = dynamic::names(ours);
     let needed = needed_from_start(program, &modules);
     if needed.contains(&own_name) { Ok(()) } else { Err(Foreign::Plugin) }
+}
+
+/// Whether this program was started as a privileged one, or would be now.
+fn is_privileged() -> bool {
+    let user = rustix::process::getuid() != rustix::process::geteuid();
+    let group = rustix::process::getgid() != rustix::process::getegid();
+    // SAFETY: `getauxval` reads the vector that the kernel gave this process.
+    user || group || unsafe { libc::getauxval(libc::AT_SECURE) } != 0
 }
 
 /// The names of all libraries that the program needs at its start, directly or by others.

@@ -83,6 +83,11 @@ impl Nursery {
     /// Ends the spares; none are made from now on.
     pub(super) fn close(&mut self) {
         self.refill_at = None;
+        self.discard();
+    }
+
+    /// Ends the spares: what the terminal has sent them was meant for those who lived then.
+    pub(super) fn discard(&mut self) {
         for spare in self.spares.drain(..) {
             // It has run nothing, and has nothing to do before it ends.
             let _ = life::signal_child(spare.pid, signal::SIGKILL);

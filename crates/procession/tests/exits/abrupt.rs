@@ -16,7 +16,7 @@ fn daemons_end_and_the_worker_finishes(program: &mut Program, parent_alive: bool
     assert_eq!(workers, 1, "the worker goes on");
     program.end_input();
     program.wait_for(&format!("finished, parent alive: {parent_alive}"), 1);
-    wait_until_gone_but(program, &["sleep"]);
+    wait_until_gone_but(program, &["sh", "sleep"]);
     assert_eq!(program.count("asked"), 0, "nobody was left to ask");
 }
 
@@ -59,6 +59,8 @@ fn when_main_leaves_by_underscore_exit_its_daemons_are_killed_and_the_others_fin
 fn when_main_becomes_another_program_its_daemons_are_killed_and_the_others_finish() {
     let mut program = family("exec");
     program.signal(Signal::USR1);
+    // Until then, it may still be seen by its old name.
+    program.wait_for("became another", 1);
     daemons_end_and_the_worker_finishes(&mut program, true);
     program.signal(Signal::KILL);
     assert_eq!(program.wait().signal(), Some(9));

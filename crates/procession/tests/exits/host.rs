@@ -88,7 +88,10 @@ fn leave_now(way: &str) {
         "panic" => panic!("as the case says"),
         "abort" => abort(),
         "_exit" => procession_sys::exit::now(4),
-        "exec" => panic!("{}", Command::new("sleep").arg("infinity").exec()),
+        "exec" => {
+            let another = "echo became another; exec sleep infinity";
+            panic!("{}", Command::new("sh").args(["-c", another]).exec())
+        }
         way => panic!("no such way to leave: {way}"),
     }
 }

@@ -1,11 +1,13 @@
 //! How a process ends that gives no value: each row of the table, end to end.
 
 use crate::support::{
-    METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay,
+    METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay, tell,
+    wait_to_be_told,
 };
-use procession::{Ending, Failure, JoinError, Process, StartMethod, Stdio, Value, current};
+use procession::{Ending, Failure, Fd, JoinError, Process, StartMethod, Stdio, Value, current};
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::os::unix::net::UnixStream;
 
 /// The error of a process that is started by `method`.
 fn ending<R: Value + Send>(method: StartMethod, plan: Process<R>) -> JoinError {
@@ -320,5 +322,44 @@ fn an_error_says_which_process_it_was_and_only_its_own_kind() {
             error.core_dumped(),
         ];
         assert_eq!(others, [false; 6], "{method}");
+    }
+}
+
+#[test]
+fn an_empty_packet_in_the_corridor_costs_no_ending() {
+    let work = || {
+        for number in 3..10 {
+            // Only a socket takes it.
+            let _ = hostile::send_bytes(number, b"");
+        }
+        7
+    };
+    for method in METHODS {
+        let child = Process::new(work, ()).start_method(method).start().expect("a child");
+        let error = join(child).expect_err("the empty packet is its answer");
+        assert!(error.is_undecodable(), "{method}: {error}");
+    }
+}
+
+#[test]
+fn a_process_that_tells_of_its_own_end_is_waited_for_all_the_same() {
+    let work = |mut line: Fd<UnixStream>| {
+        // A parcel inside its packet, the kind of an exit, a status.
+        let forged = [0, b'x', 0, 0, 0, 0];
+        for number in 3..10 {
+            let _ = hostile::send_bytes(number, &forged);
+        }
+        tell(&mut line);
+        wait_to_be_told(&mut line);
+    };
+    for method in METHODS {
+        let (mut events, line) = line();
+        let child = Process::new(work, (line,)).start_method(method).start();
+        let mut child = child.expect("a child");
+        events.wait("the forgery");
+        assert!(child.is_alive(), "{method}");
+        events.tell();
+        let error = join(child).expect_err("a garbled answer");
+        assert!(error.is_undecodable(), "{method}: {error}");
     }
 }

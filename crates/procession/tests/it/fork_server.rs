@@ -268,3 +268,92 @@ fn the_caller_keeps_its_signal_mask() {
         }
     });
 }
+
+fn park_for_ever() {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_server_without_room_for_descriptors_refuses_the_start_and_keeps_its_daemons() {
+    const DAEMONS: usize = 42;
+    alone(|| {
+        // Both limits, so that the server cannot raise its own.
+        let few = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, few).expect("a lower limit");
+        for _ in 0..DAEMONS {
+            // Each costs the server a descriptor, and this process none.
+            Process::new(park_for_ever, ()).daemon(true).start().expect("a daemon").detach();
+        }
+        let file = || Fd(std::fs::File::open("/dev/null").expect("a file"));
+        let files: Vec<Fd<std::fs::File>> = (0..17).map(|_| file()).collect();
+        let count = |files: Vec<Fd<std::fs::File>>| files.len();
+        let plan = Process::new(count, (files,));
+        let error = plan.start().expect_err("there is no room").to_string();
+        assert!(error.contains("too many open files"), "{error}");
+        assert_eq!(active_children().len(), DAEMONS, "{error}");
+    });
+}
+
+#[test]
+fn a_stopped_server_holds_up_no_call_with_a_deadline() {
+    alone(|| {
+        let (mut events, line) = line();
+        let mut child = Process::new(stay, (line,)).start().expect("a child");
+        events.wait("a child");
+        let server = server_of(&child);
+        hostile::send(server, 19).expect("SIGSTOP");
+        child.kill().expect("SIGKILL");
+        gone(child.id(), "the child");
+        let (child, alive, joined) = within("calls that need not wait", move || {
+            let alive = child.is_alive();
+            let joined = child.try_join().is_ok_and(|value| value.is_none());
+            (child, alive, joined)
+        });
+        assert!(!alive && joined);
+        hostile::send(server, 18).expect("SIGCONT");
+        assert_eq!(
+            within("its end", move || child.join()).expect_err("no value").signal(),
+            Some(9)
+        );
+    });
+}
+
+#[test]
+fn what_is_sent_to_all_of_a_programs_processes_leaves_the_server_alone() {
+    alone(|| {
+        let (mut events, line) = line();
+        let child = Process::new(stay_until_told, (line,)).start().expect("a child");
+        events.wait("a child");
+        let server = server_of(&child);
+        // As `kill -- -GROUP`, `timeout` and service managers send to each process.
+        for signal in [1, 2, 3, 10, 12, 15] {
+            hostile::send(server, signal).expect("a signal");
+        }
+        events.tell();
+        let id = child.id();
+        assert_eq!(join(child).expect("a value"), id);
+        let there = Process::new(std::os::unix::process::parent_id, ()).start().expect("a child");
+        assert_eq!(join(there).expect("a value"), server, "another server");
+    });
+}
+
+#[test]
+fn a_program_that_adopts_the_children_of_a_killed_server_reaps_them() {
+    alone(|| {
+        // As the first process of a container does.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("adopting");
+        for method in METHODS {
+            let (mut events, line) = line();
+            let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+            events.wait("a child");
+            let (id, server) = (child.id(), server_of(&child));
+            kill(server);
+            gone(server, "the server");
+            child.kill().expect("SIGKILL");
+            assert_eq!(join(child).expect_err("it was killed").signal(), Some(9), "{method}");
+            assert!(!children().contains(&id), "{method}: a zombie");
+        }
+    });
+}

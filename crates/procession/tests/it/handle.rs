@@ -321,3 +321,22 @@ fn a_wait_survives_the_handler_of_a_signal() {
         }
     });
 }
+
+#[test]
+fn an_interrupt_right_after_the_start_is_not_lost() {
+    for method in METHODS {
+        for round in 0..100 {
+            let child = Process::new(park_for_ever, ()).start_method(method).start();
+            let child = child.expect("a child");
+            child.interrupt().expect("SIGINT");
+            let error = join(child).expect_err("no value");
+            assert_eq!(error.signal(), Some(2), "{method}, round {round}");
+        }
+    }
+}
+
+fn park_for_ever() {
+    loop {
+        std::thread::park();
+    }
+}

@@ -203,3 +203,43 @@ fn a_child_has_the_standard_streams_its_corridor_and_nothing_else() {
         }
     });
 }
+
+#[test]
+fn a_variable_with_our_own_name_is_one_like_any_other() {
+    alone(|| {
+        only_once();
+        hostile::set_variable("PROCESSION_BOOT", "mine");
+        for method in METHODS {
+            assert_eq!(in_child(method, || Process::new(boot_variable, ())), "mine", "{method}");
+            let other = || Process::new(boot_variable, ()).env("PROCESSION_BOOT", "s,3,4,5");
+            assert_eq!(in_child(method, other), "s,3,4,5", "{method}");
+        }
+    });
+}
+
+/// Fails where a process that should wake as a server or child runs the program's `main` instead,
+/// and with it the calling test again.
+fn only_once() {
+    const INSIDE: &str = "PROCESSION_TEST_INSIDE";
+    assert!(std::env::var_os(INSIDE).is_none(), "a process of ours runs the program's main");
+    hostile::set_variable(INSIDE, "yes");
+}
+
+fn boot_variable() -> String {
+    std::env::var("PROCESSION_BOOT").unwrap_or_default()
+}
+
+#[test]
+fn a_program_that_would_start_again_as_a_privileged_one_is_refused() {
+    alone(|| {
+        // Only root can act as somebody else and stay who it is.
+        if rustix::process::geteuid().as_raw() != 0 {
+            return;
+        }
+        only_once();
+        let [real, other] = [0, 65_534].map(rustix::process::Uid::from_raw);
+        rustix::thread::set_thread_res_uid(real, other, real).expect("another effective user");
+        let error = Process::new(|| (), ()).start().expect_err("it is not started");
+        assert!(error.to_string().contains("its real user or group"), "{error}");
+    });
+}

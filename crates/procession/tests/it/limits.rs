@@ -137,3 +137,26 @@ fn a_child_shows_its_name_and_keeps_its_arguments() {
         }
     }
 }
+
+#[test]
+fn a_sent_sigabrt_ends_a_process_with_a_limit_on_memory() {
+    for method in METHODS {
+        let (mut events, line) = line();
+        let plan = Process::new(stay, (line,)).start_method(method);
+        let child = plan.limits(Limits::new().memory(1 << 40)).start().expect("a child");
+        events.wait("a child");
+        hostile::send(child.id(), 6).expect("SIGABRT");
+        assert_eq!(join(child).expect_err("no value").signal(), Some(6), "{method}");
+    }
+}
+
+#[test]
+fn a_value_larger_than_the_limit_on_files_is_no_broken_limit() {
+    for method in METHODS {
+        let plan = Process::new(|| vec![1_u8; 1 << 20], ()).start_method(method);
+        let child = plan.limits(Limits::new().file_size(1000)).start().expect("a child");
+        let error = join(child).expect_err("no value");
+        assert!(error.is_undecodable(), "{method}: {error}");
+        assert!(error.to_string().contains("1048580 bytes could not be sent"), "{error}");
+    }
+}

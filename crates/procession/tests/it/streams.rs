@@ -175,3 +175,16 @@ fn the_last_words_on_a_piped_stderr_are_part_of_the_error() {
         assert!(error.stderr().ends_with("complaint 999\n"), "{method}");
     }
 }
+
+#[test]
+fn stopping_ends_a_process_that_writes_without_end() {
+    let write = || {
+        hostile::ignore(15).expect("ignored");
+        let block = vec![b'x'; 1 << 20];
+        while io::stdout().write_all(&block).is_ok() {}
+    };
+    let child = Process::new(write, ()).stdout(Stdio::Piped).start().expect("a child");
+    let grace = std::time::Duration::from_millis(20);
+    let error = within("its end", move || child.stop(grace).expect_err("no value"));
+    assert!(matches!(error.signal(), Some(9 | 15)), "{error}");
+}
