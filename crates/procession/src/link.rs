@@ -16,6 +16,7 @@ use procession_sys::wait::{self, Interest};
 use procession_sys::{image, inherit, spawn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ const GOING: Duration = Duration::from_secs(1);
 
 static LINKS: Mutex<Links> = Mutex::new(Links { starting: None, servers: Vec::new() });
 static STARTED: Condvar = Condvar::new();
+/// The process whose exit handler has been called: a copy of it that a `fork` made is another.
+static ENDING: AtomicI32 = AtomicI32::new(0);
 
 struct Links {
     /// The process in which a thread is starting a server.
@@ -121,8 +124,12 @@ fn links() -> MutexGuard<'static, Links> {
 /// The server for a start now: the newest that acts as the user whom this process acts as.
 pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
     let own = Pid::own();
+    let ending = || LinkError::Server("the program is ending".to_owned());
     let mut links = links();
     loop {
+        if is_ending() {
+            return Err(ending());
+        }
         links.servers.retain(|server| server.owner == own);
         let identity = inherit::identity();
         let newest = links.servers.iter().rfind(|server| server.identity == identity);
@@ -141,8 +148,18 @@ pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
     links.starting = None;
     STARTED.notify_all();
     let server = Arc::new(started?);
+    if is_ending() {
+        // Nobody would tell it, nor wait for its children.
+        return Err(ending());
+    }
     links.servers.push(Arc::clone(&server));
     Ok(server)
+}
+
+/// Whether the exit handler has told the servers that there were: another would have nobody to end
+/// its daemons in order.
+fn is_ending() -> bool {
+    ENDING.load(Ordering::Relaxed) == Pid::own().as_raw()
 }
 
 /// The servers of this process that may have children.
@@ -205,6 +222,7 @@ fn greeting(server: &Server) -> io::Result<Option<[u8; image::ModuleId::SIZE]>> 
 /// For an exit handler, which uses no thread-local, and takes the lock only if nobody holds it:
 /// another thread may have been stopped for ever in the middle of its look.
 pub(crate) fn begin_closing() -> Vec<Arc<Server>> {
+    ENDING.store(Pid::own().as_raw(), Ordering::Relaxed);
     let own = |links: &mut Links| {
         links.servers.iter().filter(|server| server.is_own()).map(Arc::clone).collect()
     };
