@@ -61,7 +61,7 @@ pub fn compare(title: &str, rounds: usize, mut contestants: Vec<Contestant<'_>>)
     for contestant in &contestants {
         let ratio = contestant.best().as_secs_f64() / yardstick.as_secs_f64();
         let (best, least) = (micros(contestant.best()), micros(contestant.least));
-        println!("| {} | {best:.1} | {least:.1} | {ratio:.2} |", contestant.name);
+        println!("| {} | {best:.1} | {least:.1} | {ratio:.3} |", contestant.name);
     }
 }
 
