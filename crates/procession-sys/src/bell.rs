@@ -8,6 +8,7 @@
 //! twice as long to wake somebody.
 
 use crate::descriptor;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -66,6 +67,21 @@ impl Bell {
     pub fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
         pipe_end(&descriptor, rustix::fs::OFlags::RDONLY)?;
         Ok(Self(descriptor))
+    }
+
+    /// Whether nobody is left who could ring. It leaves the ringing as it is.
+    ///
+    /// # Errors
+    /// As `poll(2)`: `ENOMEM`.
+    pub fn is_deserted(&self) -> io::Result<bool> {
+        let mut polled = [PollFd::new(&self.0, PollFlags::empty())];
+        loop {
+            match poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+                Ok(_) => return Ok(polled[0].revents().contains(PollFlags::HUP)),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Stops the ringing; whether anybody is left who could ring.
@@ -170,7 +186,9 @@ mod tests {
     #[test]
     fn a_bell_that_nobody_can_ring_any_more_is_ready_for_ever() {
         let (ringer, bell) = bell().expect("a bell");
+        assert!(ringer.ring().expect("ring") && !bell.is_deserted().expect("poll"));
         drop(ringer);
+        assert!(bell.is_deserted().expect("poll"));
         assert!(is_ready(&bell) && !bell.silence().expect("silence") && is_ready(&bell));
     }
 

@@ -7,6 +7,7 @@ use rustix::time::ClockId;
 use std::time::Duration;
 
 /// The processor that the calling thread runs on, by number.
+#[inline]
 pub fn current() -> u32 {
     // SAFETY: `sched_getcpu` has no precondition.
     let cpu = unsafe { libc::sched_getcpu() };
@@ -15,6 +16,7 @@ pub fn current() -> u32 {
 }
 
 /// Time since some moment before the start, as of the last timer tick: 1 to 10 ms old at most.
+#[inline]
 pub fn coarse_time() -> Duration {
     let time = rustix::time::clock_gettime(ClockId::MonotonicCoarse);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();

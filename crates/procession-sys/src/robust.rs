@@ -72,6 +72,7 @@ pub struct Guard<'a> {
 
 impl<'a> Lock<'a> {
     /// The lock of these two words, both 0 at first.
+    #[inline]
     pub fn new(word: &'a AtomicU32, waiting: &'a AtomicU32) -> Self {
         Self { word, waiting }
     }
@@ -81,6 +82,7 @@ impl<'a> Lock<'a> {
     /// # Errors
     /// `TimedOut`; `Deadlock` where this thread holds such a lock already; `Unsupported` where the
     /// C library has not registered with the kernel.
+    #[inline]
     pub fn lock(self, deadline: Option<Instant>) -> io::Result<Guard<'a>> {
         let Registered { id, pending, offset } = registered()?;
         if pending.load(Ordering::Relaxed) != 0 {
@@ -129,6 +131,7 @@ impl<'a> Lock<'a> {
         }
     }
 
+    #[inline]
     fn unlock(self) {
         self.word.swap(0, Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) != 0 {
@@ -145,6 +148,7 @@ impl Guard<'_> {
 }
 
 impl Drop for Guard<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.lock.unlock();
         compiler_fence(Ordering::SeqCst);
@@ -170,6 +174,7 @@ struct Head {
     list_op_pending: AtomicUsize,
 }
 
+#[inline]
 fn registered() -> io::Result<Registered> {
     thread_local! {
         static KNOWN: Cell<Option<(Mark, Registered)>> = const { Cell::new(None) };

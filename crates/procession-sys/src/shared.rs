@@ -76,23 +76,27 @@ impl Shared {
 
     /// How many bytes of it this process sees.
     #[expect(clippy::len_without_is_empty, reason = "it has at least one byte")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.length
     }
 
     /// Every byte.
+    #[inline]
     pub fn bytes(&self) -> &[AtomicU8] {
         // SAFETY: a live mapping of `length` bytes as long as `self`; any byte is a value.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast(), self.length) }
     }
 
     /// The memory as words of four bytes; the rest of an uneven length is left out.
+    #[inline]
     pub fn half_words(&self) -> &[AtomicU32] {
         // SAFETY: as `bytes`; a mapping begins at a page, so it is aligned for any atomic.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast(), self.length / 4) }
     }
 
     /// The memory as words of eight bytes; the rest of an uneven length is left out.
+    #[inline]
     pub fn words(&self) -> &[AtomicU64] {
         // SAFETY: as `half_words`.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast(), self.length / WORD) }

@@ -43,6 +43,7 @@ pub struct Mark(u32);
 ///
 /// It is kept in a page that the kernel wipes in a child (`MADV_WIPEONFORK`), so reading it costs
 /// no system call.
+#[inline]
 pub fn mark() -> Option<Mark> {
     static PAGE: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
     static FORKS: AtomicU32 = AtomicU32::new(0);

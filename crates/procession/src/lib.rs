@@ -29,6 +29,7 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+pub mod channel;
 mod child;
 mod corridor;
 mod current;
@@ -49,6 +50,7 @@ mod stdio;
 mod value;
 mod world;
 
+pub use channel::{Duplex, Receiver, Sender, bounded, channel, duplex};
 pub use child::Child;
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
