@@ -1,60 +1,70 @@
-//! Measuring: rounds, medians, processors.
+//! Measuring: contestants take turns for several rounds, and the best median of each is printed
+//! beside its yardstick's.
 //!
-//! In: work that says how long it took. Out: the median of some rounds. What always holds: what is
-//! compared was measured in one run, each on the same processors.
+//! In: closures that time themselves. Out: a table. What always holds: all numbers of a table come
+//! from one run, in which the contestants took turns, so that a machine that slows down slows all.
 
-use procession::{Process, Receiver, Sender};
-use procession_sys::inherit;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How many rounds a number is the median of.
-pub const ROUNDS: usize = 5;
-
-/// Where the two sides of a measurement run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Cpus {
-    /// Both on one processor.
-    One,
-    /// Each on its own.
-    Two,
+/// One thing to be measured.
+pub struct Contestant<'a> {
+    name: &'static str,
+    repetitions: usize,
+    once: Box<dyn FnMut() -> Duration + 'a>,
+    medians: Vec<Duration>,
+    least: Duration,
 }
 
-impl Cpus {
-    /// Binds the side that the benchmark's own process plays.
-    pub fn bind_here(self) {
-        bind(0);
+impl<'a> Contestant<'a> {
+    /// `once` does it once and says how long it took; it is called `repetitions` times a round.
+    pub fn new(
+        name: &'static str,
+        repetitions: usize,
+        once: impl FnMut() -> Duration + 'a,
+    ) -> Self {
+        let least = Duration::MAX;
+        Self { name, repetitions, once: Box::new(once), medians: Vec::new(), least }
     }
 
-    /// Binds the other side.
-    pub fn bind_there(self) {
-        bind(match self {
-            Self::One => 0,
-            Self::Two => 1,
-        });
+    /// As [`Contestant::new`], timing all of `once`.
+    pub fn timed(name: &'static str, repetitions: usize, mut once: impl FnMut() + 'a) -> Self {
+        Self::new(name, repetitions, move || {
+            let start = Instant::now();
+            once();
+            start.elapsed()
+        })
+    }
+
+    fn round(&mut self) {
+        let mut times: Vec<Duration> = (0..self.repetitions).map(|_| (self.once)()).collect();
+        times.sort_unstable();
+        self.least = self.least.min(times[0]);
+        self.medians.push(times[times.len() / 2]);
+    }
+
+    fn best(&self) -> Duration {
+        self.medians.iter().min().copied().unwrap_or_default()
     }
 }
 
-/// Binds to the processor of this place among those that the benchmark was started with.
-fn bind(place: usize) {
-    let all = inherit::affinity().unwrap_or_default();
-    let wanted = [0, 1].get(place).copied().unwrap_or_default();
-    let _ = all;
-    inherit::set_affinity(&[wanted]).expect("two processors, 0 and 1");
+/// Lets all take turns and prints the table. The first is the yardstick.
+pub fn compare(title: &str, rounds: usize, mut contestants: Vec<Contestant<'_>>) {
+    for _round in 0..rounds {
+        for contestant in &mut contestants {
+            contestant.round();
+        }
+    }
+    println!("\n### {title}\n");
+    println!("| | best median of {rounds} rounds, µs | least, µs | ratio to the first |");
+    println!("|---|---:|---:|---:|");
+    let yardstick = contestants.first().map_or(Duration::ZERO, Contestant::best);
+    for contestant in &contestants {
+        let ratio = contestant.best().as_secs_f64() / yardstick.as_secs_f64();
+        let (best, least) = (micros(contestant.best()), micros(contestant.least));
+        println!("| {} | {best:.1} | {least:.1} | {ratio:.2} |", contestant.name);
+    }
 }
 
-/// The median of [`ROUNDS`] rounds.
-pub fn median(mut round: impl FnMut() -> Duration) -> Duration {
-    let mut rounds: Vec<Duration> = (0..ROUNDS).map(|_| round()).collect();
-    rounds.sort_unstable();
-    rounds[ROUNDS / 2]
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
-
-/// What two processes say to each other around a measurement.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Gate {
-    ready: Sender<()>,
-    go: Receiver<()>,
-}
-
-#[doc(hidden)]
-pub fn unused(_: &Gate, _: Process<()>) {}

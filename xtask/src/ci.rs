@@ -14,8 +14,10 @@ use crate::{machine, test, tidy};
 pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
     machine::make_ready(root)?;
     Line::of("cargo fmt --all --check").run(root)?;
-    Line::of("cargo clippy --workspace --all-targets -- -D warnings").run(root)?;
-    Line::of("cargo doc --no-deps --workspace").env("RUSTDOCFLAGS", "-Dwarnings").run(root)?;
+    Line::of("cargo clippy --workspace --all-targets --all-features -- -D warnings").run(root)?;
+    Line::of("cargo doc --no-deps --workspace --all-features")
+        .env("RUSTDOCFLAGS", "-Dwarnings")
+        .run(root)?;
     println!("==> cargo xtask tidy");
     tidy::run(root)?;
     test::run(root)

@@ -33,6 +33,7 @@ pub(crate) const STOREYS: &[Storey] = &[
         package: "procession",
         floor: 3,
         modules: &[
+            "asynchronous",
             "child",
             "corridor",
             "current",
@@ -40,6 +41,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "entry",
             "family",
             "launch",
+            "limits",
             "link",
             "panic_hook",
             "plan",
@@ -47,6 +49,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "scope",
             "server",
             "stdio",
+            "wait_any",
             "world",
         ],
     },

@@ -11,7 +11,7 @@
 //! not there.
 
 use crate::descriptor;
-use crate::image;
+use crate::image::{self, dynamic};
 use crate::life::Pid;
 use crate::signal;
 use std::ffi::{CString, c_char, c_int};
@@ -112,11 +112,6 @@ pub fn keep(constructor: &'static Constructor) {
     std::hint::black_box(constructor);
 }
 
-/// Whether the program itself holds this constructor, so that starting it again wakes us.
-pub fn wakes(constructor: Constructor) -> bool {
-    image::in_main_module((constructor as *const ()).addr())
-}
-
 /// The constructor's body: returns in an ordinary start, and never otherwise.
 #[doc(hidden)]
 pub fn enter(
@@ -154,10 +149,10 @@ fn run_later_constructors(
     let place = (own as *const ()).addr();
     let modules = image::modules();
     let Some(ours) = modules.iter().position(|module| module.contains(place, 1)) else { return };
-    let array = constructors(&modules[ours]);
+    let array = dynamic::constructors(&modules[ours]);
     let passed = array.iter().position(|&one| one == place).map_or(array.len(), |at| at + 1);
     let later = array[passed..].to_vec();
-    let programs = if ours == 0 { Vec::new() } else { constructors(&modules[0]) };
+    let programs = if ours == 0 { Vec::new() } else { dynamic::constructors(&modules[0]) };
     for address in later.into_iter().chain(programs) {
         let pointer = std::ptr::with_exposed_provenance::<()>(address);
         // SAFETY: the loader's own array holds functions of this type, and each of these would
@@ -165,34 +160,4 @@ fn run_later_constructors(
         let constructor: Constructor = unsafe { std::mem::transmute(pointer) };
         constructor(count, arguments, environment);
     }
-}
-
-/// The entries of a module's `DT_INIT_ARRAY` that name a function.
-fn constructors(module: &image::Module) -> Vec<usize> {
-    const DT_NULL: usize = 0;
-    const DT_INIT_ARRAY: usize = 25;
-    const DT_INIT_ARRAYSZ: usize = 27;
-    let Some(mut at) = module.dynamic else { return Vec::new() };
-    let (mut array, mut size) = (0, 0);
-    loop {
-        if !module.contains(at, size_of::<[usize; 2]>()) {
-            return Vec::new();
-        }
-        // SAFETY: inside a readable segment of a loaded module; the table is aligned by ELF.
-        let [tag, value] = unsafe { std::ptr::with_exposed_provenance::<[usize; 2]>(at).read() };
-        match tag {
-            DT_NULL => break,
-            DT_INIT_ARRAY => array = module.base.wrapping_add(value),
-            DT_INIT_ARRAYSZ => size = value,
-            _ => {}
-        }
-        at += size_of::<[usize; 2]>();
-    }
-    if size == 0 || !module.contains(array, size) {
-        return Vec::new();
-    }
-    let first = std::ptr::with_exposed_provenance::<usize>(array);
-    // SAFETY: `size` bytes from `array` lie in one readable segment, relocated before this runs.
-    let entries = unsafe { std::slice::from_raw_parts(first, size / size_of::<usize>()) };
-    entries.iter().copied().filter(|&entry| entry != 0 && entry != usize::MAX).collect()
 }

@@ -1,7 +1,8 @@
 //! Closing all but some, moving to 0-2, keeping over an exec.
 //!
 //! In: descriptors. Out: a process with just those. What always holds: a descriptor made by this
-//! crate is close-on-exec until it is handed over by name.
+//! crate is close-on-exec until it is handed over by name, and never takes the number of a standard
+//! stream that the program has closed.
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
@@ -63,6 +64,17 @@ pub(crate) fn adopt(number: RawFd) -> Option<OwnedFd> {
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// The same open file under a number that is no standard stream's.
+///
+/// # Errors
+/// As `fcntl(2)`: `EMFILE`.
+pub fn above_standard(descriptor: OwnedFd) -> io::Result<OwnedFd> {
+    if descriptor.as_raw_fd() > libc::STDERR_FILENO {
+        return Ok(descriptor);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(&descriptor, libc::STDERR_FILENO + 1)?)
+}
+
 /// One of the three standard streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standard {
@@ -112,7 +124,7 @@ pub fn duplicate_standard(stream: Standard) -> Option<OwnedFd> {
 /// # Errors
 /// As `open(2)`.
 pub fn dev_null() -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+    above_standard(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 /// A pipe: (reading end, writing end), both close-on-exec.
@@ -120,7 +132,8 @@ pub fn dev_null() -> io::Result<OwnedFd> {
 /// # Errors
 /// As `pipe2(2)`: `EMFILE`, `ENFILE`.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    Ok((above_standard(reader)?, above_standard(writer)?))
 }
 
 /// Keeps a descriptor open over the next exec.

@@ -11,9 +11,12 @@ use module::with_modules;
 use std::hint::black_box;
 use std::io;
 
+pub(crate) mod dynamic;
+mod host;
 mod module;
 
-pub(crate) use module::{Module, in_main_module, modules};
+pub use host::{Foreign, check_host};
+pub(crate) use module::{Module, modules};
 pub use module::{ModuleId, main_module};
 
 /// What an entry does: it reads its arguments from a parcel and answers with one.

@@ -3,6 +3,7 @@
 //! In: nothing (reading one's own) or a value (taking it over). Out: the same of this process.
 //! What always holds: reading changes nothing, and what is applied is applied whole or an error.
 
+use crate::descriptor::above_standard;
 use crate::thread::SingleThreaded;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
@@ -11,12 +12,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
+/// How a directory is opened that is only gone through.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// The working directory, as a descriptor that works even where its path is gone.
 ///
 /// # Errors
 /// As `open(2)`.
 pub fn directory() -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    above_standard(rustix::fs::open(".", DIRECTORY, Mode::empty())?)
 }
 
 /// Makes `directory` the working directory.
@@ -35,7 +39,9 @@ pub fn enter(directory: &OwnedFd) -> io::Result<()> {
 pub fn umask() -> io::Result<u32> {
     // The line is the second, so the first page of the file has it.
     let mut start = [0; 512];
-    let length = File::open("/proc/self/status")?.read(&mut start)?;
+    let mut file = File::open("/proc/self/status")
+        .map_err(|error| io::Error::new(error.kind(), format!("/proc/self/status: {error}")))?;
+    let length = file.read(&mut start)?;
     let text = String::from_utf8_lossy(&start[..length]);
     let line = text.lines().find_map(|line| line.strip_prefix("Umask:"));
     line.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok())
@@ -51,14 +57,14 @@ pub fn set_umask(mask: u32) {
 const RESOURCES: [Resource; 16] = [
     Resource::Cpu,
     Resource::Fsize,
+    Resource::As,
+    Resource::Core,
+    Resource::Nofile,
     Resource::Data,
     Resource::Stack,
-    Resource::Core,
     Resource::Rss,
     Resource::Nproc,
-    Resource::Nofile,
     Resource::Memlock,
-    Resource::As,
     Resource::Locks,
     Resource::Sigpending,
     Resource::Msgqueue,
@@ -66,6 +72,17 @@ const RESOURCES: [Resource; 16] = [
     Resource::Rtprio,
     Resource::Rttime,
 ];
+
+/// Where in [`limits`] the processor time stands, in seconds.
+pub const CPU_TIME: usize = 0;
+/// Where in [`limits`] the size of a file stands, in bytes.
+pub const FILE_SIZE: usize = 1;
+/// Where in [`limits`] the address space stands, in bytes.
+pub const MEMORY: usize = 2;
+/// Where in [`limits`] the size of a core dump stands, in bytes.
+pub const CORE_SIZE: usize = 3;
+/// Where in [`limits`] the number of open files stands.
+pub const OPEN_FILES: usize = 4;
 
 unsafe extern "C" {
     /// The C library's environment, `environ(7)`.
@@ -180,6 +197,5 @@ pub fn identity() -> (u32, u32) {
 /// # Errors
 /// As `openat(2)`: `ENOENT`, `ENOTDIR`, `EACCES`.
 pub fn open_directory(from: &OwnedFd, path: &std::path::Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(from.as_fd(), path, flags, Mode::empty())?)
+    above_standard(rustix::fs::openat(from.as_fd(), path, DIRECTORY, Mode::empty())?)
 }

@@ -22,12 +22,15 @@
 //! | [`descriptor`] | closing all but some, moving to 0-2 |
 //! | [`life`] | pidfds: is it alive, signal it, reap it |
 //! | [`signal`] | masks, dispositions, a descriptor for SIGCHLD |
+//! | [`abort`] | reporting an abort for want of memory from its signal handler |
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
+//! | [`title`] | the command line that others see |
 //! | [`exit`] | one function called when the process ends |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
 pub mod bell;
+pub mod abort;
 pub mod boot;
 pub mod cpu;
 pub mod descriptor;
@@ -45,4 +48,5 @@ pub mod shared;
 pub mod signal;
 pub mod spawn;
 pub mod thread;
+pub mod title;
 pub mod wait;

@@ -4,10 +4,11 @@
 //! goes through a pidfd, or to a child that its own parent has not reaped; never to a bare number
 //! that may have been recycled.
 
+use crate::descriptor::above_standard;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::num::NonZeroI32;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -46,7 +47,7 @@ impl Pid {
 /// # Errors
 /// `ENOSYS` or `EPERM` where the kernel or a sandbox lacks it, `ESRCH` where the process is gone.
 pub fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
-    Ok(rustix::process::pidfd_open(pid.to_kernel()?, PidfdFlags::empty())?)
+    above_standard(rustix::process::pidfd_open(pid.to_kernel()?, PidfdFlags::empty())?)
 }
 
 /// Sends signal number `signal` through a pidfd; a process that has ended is no error.
@@ -97,6 +98,42 @@ pub fn reap(pidfd: &OwnedFd) {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     // Reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing is left to do here.
     let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), exited);
+}
+
+/// What the kernel tells of a process behind a pidfd (`PIDFD_GET_INFO`, Linux 6.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// How it ended. Known once its parent, whoever that is, has reaped it (Linux 6.15).
+    Exit(ExitStatus),
+    /// Nothing yet.
+    NotYet,
+    /// Nothing ever: the kernel is too old.
+    Never,
+}
+
+/// Asks the kernel how the process behind `pidfd` ended, whoever's child it was.
+pub fn exit_status(pidfd: BorrowedFd<'_>) -> Told {
+    /// The kernel's `struct pidfd_info`, in its first size.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        mask: u64,
+        cgroup: u64,
+        ids: [u32; 11],
+        exit_code: i32,
+    }
+    const EXIT: u64 = 1 << 3;
+    /// `_IOWR(0xFF, 11, struct pidfd_info)`.
+    const GET_INFO: u64 = (3 << 30) | ((size_of::<Info>() as u64) << 16) | (0xff << 8) | 0x0b;
+    let mut info = Info { mask: EXIT, ..Info::default() };
+    // SAFETY: the kernel writes at most the size that the request's number names into `info`.
+    let asked = unsafe { libc::ioctl(pidfd.as_raw_fd(), GET_INFO as _, &raw mut info) };
+    match asked {
+        0 if info.mask & EXIT != 0 => Told::Exit(ExitStatus::from_raw(info.exit_code)),
+        0 => Told::NotYet,
+        // A process reaped before the kernel kept exits has nothing to tell any more.
+        _ => Told::Never,
+    }
 }
 
 /// Has the kernel send this process SIGKILL when the thread that started it ends.

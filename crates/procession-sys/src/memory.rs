@@ -4,6 +4,7 @@
 //! What always holds: a [`Sealed`] can neither be written nor resized by anybody (the kernel's
 //! seals were checked), so its slice cannot change or fault under its reader.
 
+use crate::descriptor::above_standard;
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::fs::File;
@@ -114,10 +115,11 @@ pub(crate) fn seal(memory: impl AsFd) -> io::Result<()> {
 /// New anonymous memory that allows sealing, not executable where the kernel knows the flag (6.3).
 pub(crate) fn anonymous() -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    match rustix::fs::memfd_create("procession", flags | MemfdFlags::NOEXEC_SEAL) {
-        Err(rustix::io::Errno::INVAL) => Ok(rustix::fs::memfd_create("procession", flags)?),
-        made => Ok(made?),
-    }
+    let made = match rustix::fs::memfd_create("procession", flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(rustix::io::Errno::INVAL) => rustix::fs::memfd_create("procession", flags),
+        made => made,
+    };
+    above_standard(made?)
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ static LENGTH: AtomicUsize = AtomicUsize::new(0);
 static TOP: AtomicUsize = AtomicUsize::new(0);
 
 /// Installs the handler for the calling (the main) thread, which says `packet` once it has been
-/// told where ([`report_to`]). It has its own stack, as std's.
+/// told where ([`report_to`]). It has its own stack, as std's. Processes forked from this one
+/// inherit all of it.
 ///
 /// # Errors
 /// `InvalidInput` for a packet above 8 bytes; as `sigaltstack(2)` and `sigaction(2)`.
@@ -50,10 +51,11 @@ pub fn report_to(socket: BorrowedFd<'static>) {
     SOCKET.store(socket.as_raw_fd(), Ordering::Release);
 }
 
-/// A stack for handlers, kept for the life of the process.
+/// A stack for handlers, kept for the life of the process and of those forked from it. It is
+/// not touched before a handler runs, so it costs no memory.
 fn own_stack() -> io::Result<()> {
     let size = libc::SIGSTKSZ.max(64 << 10);
-    let memory = vec![0_u8; size].leak();
+    let memory = Box::leak(Box::<[u8]>::new_uninit_slice(size));
     let stack =
         libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
     // SAFETY: the memory is leaked, so it outlives every handler that runs on it.
@@ -77,14 +79,21 @@ fn install(signal: i32) -> io::Result<()> {
 
 extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel hands a SA_SIGINFO handler valid pointers to both.
-    let (fault, stack) = unsafe { ((*info).si_addr().addr(), stack_pointer(context)) };
+    let (code, fault, stack) =
+        unsafe { ((*info).si_code, (*info).si_addr().addr(), stack_pointer(context)) };
     let top = TOP.load(Ordering::Relaxed);
-    if fault < top && fault.abs_diff(stack) <= NEAR && stack < top {
+    let sent = code <= 0;
+    if !sent && fault < top && fault.abs_diff(stack) <= NEAR && stack < top {
         report();
     }
     // Back to the default action: the same access faults again at once and ends the process.
     // SAFETY: `signal` is allowed in a handler.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
+    if sent {
+        // Somebody's `kill` does not come again by itself; blocked here, it waits for our return.
+        // SAFETY: `raise` is allowed in a handler.
+        unsafe { libc::raise(signal) };
+    }
 }
 
 fn report() {

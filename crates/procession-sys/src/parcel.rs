@@ -8,6 +8,7 @@
 //! On the wire a packet is one byte, [`INLINE`] followed by the parcel's bytes or [`SPILLED`] with
 //! the sealed memory as the first descriptor, and the parcel's descriptors as `SCM_RIGHTS`.
 
+use crate::descriptor::above_standard;
 use crate::memory::Sealed;
 use rustix::io::Errno;
 use rustix::net::{
@@ -107,7 +108,8 @@ impl Deref for Bytes {
 /// As `socketpair(2)`: `EMFILE`, `ENFILE`, `ENOMEM`.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
-    Ok(rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None)?)
+    let (one, other) = rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None)?;
+    Ok((above_standard(one)?, above_standard(other)?))
 }
 
 /// Whether a call may wait for the other side.
@@ -224,7 +226,8 @@ pub fn receive(socket: BorrowedFd<'_>, waiting: Waiting) -> io::Result<Option<Pa
             _ => None,
         })
         .flatten()
-        .collect();
+        .map(above_standard)
+        .collect::<io::Result<_>>()?;
     if received.flags.intersects(ReturnFlags::CTRUNC | ReturnFlags::TRUNC) {
         return Err(invalid("a parcel lost descriptors: too many open files in this process"));
     }

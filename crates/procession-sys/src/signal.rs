@@ -31,12 +31,17 @@ pub fn default_terminal() {
 }
 
 /// What std gives every Rust program, and nothing else: all defaults, SIGPIPE ignored, none
-/// blocked. Terminal signals stay as they are.
+/// blocked.
 pub fn as_std_leaves_them() {
-    for signal in (1..=LAST).filter(|signal| !TERMINAL.contains(signal)) {
+    for signal in 1..=LAST {
         set(signal, libc::SIG_DFL);
     }
     set(SIGPIPE, libc::SIG_IGN);
+    block_none();
+}
+
+/// The calling thread blocks no signal from now on.
+pub fn block_none() {
     set_mask(&[]);
 }
 

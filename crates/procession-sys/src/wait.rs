@@ -16,6 +16,8 @@ pub enum Interest {
     Readable,
     /// Room to write, or the other side is gone.
     Writable,
+    /// Nothing but the end: the other side is gone, or the process behind a pidfd is reaped.
+    HangUp,
 }
 
 /// Waits until at least one of `descriptors` is ready or `deadline` has passed.
@@ -35,6 +37,7 @@ pub fn ready(
             let events = match interest {
                 Interest::Readable => PollFlags::IN,
                 Interest::Writable => PollFlags::OUT,
+                Interest::HangUp => PollFlags::empty(),
             };
             PollFd::from_borrowed_fd(descriptor, events)
         })

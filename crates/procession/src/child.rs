@@ -248,6 +248,26 @@ impl<R> Child<R> {
     }
 }
 
+/// Joins all `children`, in their order; every one is waited for, also when others fail.
+///
+/// ```
+/// use procession::{Process, join_all};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let square = |n: u64| n * n;
+/// let children: Vec<_> =
+///     (1..=3).map(|n| Process::new(square, (n,)).start()).collect::<Result<_, _>>()?;
+/// let squares: Vec<u64> = join_all(children).into_iter().collect::<Result<_, _>>()?;
+/// assert_eq!(squares, [1, 4, 9]);
+/// # Ok(())
+/// # }
+/// ```
+pub fn join_all<R: Value>(
+    children: impl IntoIterator<Item = Child<R>>,
+) -> Vec<Result<R, JoinError>> {
+    children.into_iter().map(Child::join).collect()
+}
+
 /// The descriptor is ready to read exactly when [`Child::join`] would not wait. (Before Linux 5.3,
 /// which has no pidfds, already when [`Child::value`] would not.)
 impl<R> AsFd for Child<R> {

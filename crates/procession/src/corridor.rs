@@ -8,7 +8,7 @@ use crate::ending::{Ending, Exit, verdict};
 use crate::frame::{Answer, Order, Report, Returned};
 use crate::link::Server;
 use crate::stdio::Drain;
-use procession_sys::life;
+use procession_sys::life::{self, Told};
 use procession_sys::parcel::{self, Waiting};
 use procession_sys::wait::{self, Interest};
 use std::io;
@@ -16,7 +16,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long the new parent of an orphaned process may take to reap it. Some inits look once a
+/// second.
+const NEW_PARENT: Duration = Duration::from_secs(5);
 
 /// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +114,7 @@ impl Corridor {
         loop {
             self.read_reports();
             if self.is_lost() {
-                self.exit = Some(Exit::Lost);
+                self.exit = Some(self.ask_kernel());
             }
             let answered = until == Until::Answer && self.answer.is_some();
             if answered || self.exit.is_some() {
@@ -182,6 +186,21 @@ impl Corridor {
     fn is_lost(&self) -> bool {
         let untold = self.exit.is_none() && (self.hung_up || self.serverless);
         untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
+    }
+
+    /// Without a server, the process's new parent (init, usually) reaps it, and a new kernel keeps
+    /// the status for whoever holds a pidfd.
+    fn ask_kernel(&self) -> Exit {
+        let Some(pidfd) = &self.pidfd else { return Exit::Lost };
+        if life::exit_status(pidfd.as_fd()) == Told::NotYet {
+            let reaped = [(pidfd.as_fd(), Interest::HangUp)];
+            // A new parent that does not reap, or a failing wait, leaves the status lost.
+            let _ = wait::ready(&reaped, Some(Instant::now() + NEW_PARENT));
+        }
+        match life::exit_status(pidfd.as_fd()) {
+            Told::Exit(status) => Exit::Reaped(status),
+            Told::NotYet | Told::Never => Exit::Lost,
+        }
     }
 
     /// The verdict on what has come so far; it takes the answer along.

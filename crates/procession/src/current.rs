@@ -101,7 +101,7 @@ pub struct Parent(&'static Own);
 
 impl Parent {
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub fn name(self) -> &'static str {
         &self.0.parent.1
     }
 

@@ -36,6 +36,10 @@ pub enum Ending {
     },
     /// The stack of its main thread overflowed.
     StackOverflow,
+    /// It aborted because memory could not be allocated: the last error of the thread that
+    /// aborted was `ENOMEM`. Told apart under a limit on memory
+    /// ([`Limits::memory`](crate::Limits::memory)); else it is a kill by SIGABRT.
+    OutOfMemory,
     /// Its function was not called: the child says why. Another build of the program, arguments
     /// that cannot be read, a directory that cannot be entered.
     Refused(String),
@@ -58,6 +62,7 @@ pub(crate) fn verdict(
         (Some(Answer::Refused(why)), _) => Ending::Refused(why),
         (Some(Answer::Unencodable(why) | Answer::Garbled(why)), _) => Ending::Undecodable(why),
         (Some(Answer::StackOverflow), _) => Ending::StackOverflow,
+        (Some(Answer::OutOfMemory), _) => Ending::OutOfMemory,
         (None, Some(Exit::Lost)) => Ending::Lost,
         (None, Some(Exit::Reaped(status))) => match (status.code(), status.signal()) {
             (_, Some(signal)) => Ending::Killed { signal, core_dumped: status.core_dumped() },
@@ -75,9 +80,11 @@ impl fmt::Display for Ending {
             Self::Exited(code) => write!(f, "exited with code {code} before it gave a value"),
             Self::Killed { signal, core_dumped } => {
                 let core = if *core_dumped { ", core dumped" } else { "" };
-                write!(f, "was killed by signal {signal} ({}){core}", signal_name(*signal))
+                let (name, why) = (signal_name(*signal), reason(*signal));
+                write!(f, "was killed by signal {signal} ({name}{why}){core}")
             }
             Self::StackOverflow => f.write_str("overflowed the stack of its main thread"),
+            Self::OutOfMemory => f.write_str("aborted because memory could not be allocated"),
             Self::Refused(why) => write!(f, "did not call its function: {why}"),
             Self::Undecodable(why) => write!(f, "gave a value that cannot be read: {why}"),
             Self::Lost => f.write_str("is gone, and how it ended is lost with its fork server"),
@@ -123,6 +130,16 @@ fn signal_name(signal: i32) -> &'static str {
         "SIGSYS",
     ];
     usize::try_from(signal).ok().and_then(|at| NAMES.get(at).copied()).unwrap_or("real-time")
+}
+
+/// What a signal means that the kernel sends for one reason only.
+fn reason(signal: i32) -> &'static str {
+    match signal_name(signal) {
+        "SIGXCPU" => ": its limit on processor time",
+        "SIGXFSZ" => ": its limit on the size of a file",
+        "SIGSYS" => ": a system call that its sandbox forbids",
+        _ => "",
+    }
 }
 
 /// A process gave no value: which one, and how it ended.
@@ -211,6 +228,11 @@ impl JoinError {
         matches!(self.ending(), Ending::StackOverflow)
     }
 
+    /// Whether it aborted for want of memory under a limit.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self.ending(), Ending::OutOfMemory)
+    }
+
     /// Whether its function was never called.
     pub fn is_refused(&self) -> bool {
         matches!(self.ending(), Ending::Refused(_))
@@ -239,7 +261,8 @@ impl fmt::Display for JoinError {
         let Details { name, id, ending, stderr } = &*self.0;
         write!(f, "process `{name}` (pid {id}) {ending}")?;
         let lines: Vec<&str> = stderr.lines().collect();
-        if lines.is_empty() {
+        // What a panic printed is what the ending says already.
+        if lines.is_empty() || self.is_panic() {
             return Ok(());
         }
         f.write_str("; its last words on standard error:")?;

@@ -15,7 +15,7 @@ use procession_sys::exit::now;
 use procession_sys::image::{Entry, Key};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::{inherit, overflow, signal};
+use procession_sys::{abort, inherit, overflow, signal};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,46 +26,35 @@ const PANICKED: i32 = 101;
 /// The exit code of a child that did not call its function (`EX_OSERR` of sysexits.h).
 const REFUSED: i32 = 71;
 
+/// Makes this process, and those forked from it, ready to run functions of the program: once in a
+/// server, and in a child that was executed afresh.
+pub(crate) fn prepare() -> io::Result<Present> {
+    panic_hook::install();
+    overflow::watch(&[parcel::INLINE, Answer::stack_overflow()])?;
+    Present::read()
+}
+
 /// Lives the life of a child: waits for its start, runs it, answers, exits.
 ///
-/// What does not depend on the start is done before it comes, since a spare child has time then.
-/// `present` is what this process has as it is born, where its maker knows.
-pub(crate) fn live(boot: Boot, present: Option<&Present>) -> ! {
+/// `present` is what [`prepare`] gave in this process or in the one that it was forked from.
+pub(crate) fn live(boot: Boot, present: &Present) -> ! {
     if life::die_with_parent().is_err() || Pid::parent() != Some(boot.starter) {
         now(REFUSED);
     }
-    let own;
-    let present = match present {
-        Some(present) => present,
-        None => match Present::read() {
-            Ok(read) => {
-                own = read;
-                &own
-            }
-            Err(_no_proc) => now(REFUSED),
-        },
-    };
-    if be_born(&boot).is_err() {
-        now(REFUSED);
-    }
-    // A server that has no start for us any more closes the socket.
-    let Ok(Some(start)) = parcel::receive(boot.socket.as_fd(), Waiting::Allowed) else { now(0) };
-    drop(boot.socket);
-    signal::default_terminal();
-    exit(run(start, boot.guarded, present))
-}
-
-/// Becomes a process that may run a function of the program.
-fn be_born(boot: &Boot) -> io::Result<()> {
     let kept: Vec<_> = [Some(&boot.socket), boot.guarded.as_ref()]
         .into_iter()
         .flatten()
         .map(AsFd::as_fd)
         .collect();
-    descriptor::close_all_but(&kept)?;
-    signal::as_std_leaves_them();
-    panic_hook::install();
-    overflow::watch(&[parcel::INLINE, Answer::stack_overflow()])
+    if descriptor::close_all_but(&kept).is_err() {
+        now(REFUSED);
+    }
+    signal::block_none();
+    // A server that has no start for us any more closes the socket.
+    let Ok(Some(start)) = parcel::receive(boot.socket.as_fd(), Waiting::Allowed) else { now(0) };
+    drop(boot.socket);
+    signal::default_terminal();
+    exit(run(start, boot.guarded, present))
 }
 
 /// Runs a start and answers; gives the exit code.
@@ -81,7 +70,8 @@ fn run(start: Parcel, parent: Option<OwnedFd>, present: &Present) -> i32 {
     panic_hook::answer_on(corridor);
     overflow::report_to(corridor);
     let prepared = match Order::read(&bytes) {
-        Ok(Order::Start(start)) => prepare(&start, descriptors, parent, present)
+        Ok(Order::Start(start)) => become_child(&start, descriptors, parent, present)
+            .and_then(|calls| report_want_of_memory(&start, corridor).map(|()| calls))
             .map(|calls| (calls, bytes.len() - start.arguments.len())),
         Ok(_) => Err("its start is another order".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -105,7 +95,7 @@ struct Calls {
 }
 
 /// Becomes what the start says.
-fn prepare(
+fn become_child(
     start: &Start<'_>,
     descriptors: Vec<OwnedFd>,
     parent_pidfd: Option<OwnedFd>,
@@ -119,7 +109,7 @@ fn prepare(
     present
         .take_over(&head.world, start.environment)
         .map_err(|error| format!("what it takes over from its parent: {error}"))?;
-    inherit::set_thread_name(head.name);
+    present.show(head.name);
     let parent_id = u32::try_from(head.parent.0).unwrap_or_default();
     current::set(Own {
         name: head.name.to_owned(),
@@ -134,6 +124,15 @@ fn prepare(
     };
     let setup = head.setup().transpose().map(find).transpose()?;
     Ok(Calls { setup, function: find(head.function())? })
+}
+
+/// A child with a limit on its memory tells when that is why it aborts.
+fn report_want_of_memory(start: &Start<'_>, corridor: BorrowedFd<'static>) -> Result<(), String> {
+    if !start.head.world.reports_want_of_memory {
+        return Ok(());
+    }
+    abort::report_to(corridor, [parcel::INLINE, Answer::out_of_memory()])
+        .map_err(|error| format!("its report of a failed allocation: {error}"))
 }
 
 /// Takes the working directory and the standard streams.

@@ -7,6 +7,7 @@
 use crate::corridor::Corridor;
 use crate::current::{self, current};
 use crate::frame::{Head, Report, StartMethod};
+use crate::limits::Limits;
 use crate::link::{self, LinkError};
 use crate::parcel::EncodeError;
 use crate::stdio::{Stdio, Stream};
@@ -37,6 +38,9 @@ pub(crate) struct Plan {
     pub(crate) method: StartMethod,
     pub(crate) environment: Environment,
     pub(crate) directory: Option<PathBuf>,
+    pub(crate) limits: Limits,
+    pub(crate) nice: Option<i32>,
+    pub(crate) affinity: Option<Vec<u16>>,
     /// Standard input, output, error.
     pub(crate) stdio: [Stdio; 3],
 }
@@ -58,6 +62,11 @@ pub(crate) fn launch(plan: Plan) -> Result<Launched, StartError> {
         move |source: io::Error| StartError { name, cause: Cause::System { doing, source } }
     };
     let parent = current();
+    let mut world = world::capture().map_err(failed("reading what the child takes over"))?;
+    plan.limits.lay_over(&mut world.limits);
+    world.reports_want_of_memory = plan.limits.has_memory();
+    world.nice = plan.nice.unwrap_or(world.nice);
+    world.affinity = plan.affinity.unwrap_or(world.affinity);
     let (function, setup) = (plan.function.to_bytes(), plan.setup.map(Key::to_bytes));
     let head = Head {
         serial,
@@ -68,7 +77,7 @@ pub(crate) fn launch(plan: Plan) -> Result<Launched, StartError> {
         parent: (i32::try_from(parent.id()).unwrap_or_default(), parent.name()),
         function_key: &function,
         setup_key: setup.as_ref().map(|key| &key[..]),
-        world: world::capture().map_err(failed("reading what the child takes over"))?,
+        world,
     };
     let environment = plan.environment.to_block().map_err(failed("reading its environment"))?;
     let head = head.to_frame(&environment).map_err(io::Error::other).map_err(failed("planning"))?;
@@ -181,6 +190,11 @@ impl StartError {
     /// For a process that was started, could not be watched, and was ended again.
     pub(crate) fn unwatched(name: &str, source: io::Error) -> Self {
         Self::new(Some(name), Cause::System { doing: "watching it", source })
+    }
+
+    /// The name of the process that was to be.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether an argument could not be encoded.

@@ -29,6 +29,8 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 pub mod channel;
 mod child;
 mod corridor;
@@ -40,6 +42,7 @@ mod fd;
 mod frame;
 mod function;
 mod launch;
+mod limits;
 mod link;
 mod panic_hook;
 mod parcel;
@@ -48,10 +51,11 @@ mod scope;
 mod server;
 mod stdio;
 mod value;
+mod wait_any;
 mod world;
 
 pub use channel::{Duplex, Receiver, Sender, bounded, channel, duplex};
-pub use child::Child;
+pub use child::{Child, join_all};
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
 pub use family::active_children;
@@ -59,11 +63,22 @@ pub use fd::Fd;
 pub use frame::{Panic, StartMethod};
 pub use function::{Arguments, Function};
 pub use launch::StartError;
+pub use limits::Limits;
 pub use parcel::{DecodeError, EncodeError};
 pub use process::{Process, Run};
 pub use scope::{Scope, scope};
 pub use stdio::Stdio;
 pub use value::{Failure, Value};
+pub use wait_any::wait_any;
 
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
+
+// The documents' own programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-python.md")]
+struct FromPython;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -6,6 +6,7 @@
 //! the process ends in an orderly way, it waits for its non-daemons.
 
 use crate::frame::{Hello, Order};
+use crate::server::CONSTRUCTOR;
 use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::life::{self, Pid};
@@ -58,6 +59,13 @@ impl Server {
     /// Ready to read when the server is gone; without pidfds also when it says something.
     pub(crate) fn end(&self) -> BorrowedFd<'_> {
         self.pidfd.as_ref().unwrap_or(&self.control).as_fd()
+    }
+
+    fn wait_and_reap(&self) {
+        if let Some(pidfd) = &self.pidfd {
+            let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
+            life::reap(pidfd);
+        }
     }
 
     fn is_own(&self) -> bool {
@@ -115,7 +123,8 @@ pub(crate) fn forget(gone: &Arc<Server>) {
 
 fn start() -> Result<Server, LinkError> {
     let system = |doing| move |source| LinkError::System { doing, source };
-    boot::keep(&crate::server::CONSTRUCTOR);
+    boot::keep(&CONSTRUCTOR);
+    image::check_host(CONSTRUCTOR).map_err(|foreign| LinkError::Server(foreign.to_string()))?;
     exit::at_exit(wait_for_others).map_err(system("registering the exit handler"))?;
     let module = image::main_module().ok_or_else(|| {
         LinkError::Server("this program's file cannot be read: is /proc mounted?".to_owned())
@@ -134,9 +143,7 @@ fn start() -> Result<Server, LinkError> {
         Ok(Some(found)) if found == module.to_bytes() => Ok(server),
         Ok(Some(_)) => Err(LinkError::Server("it runs another build of this program".to_owned())),
         Ok(None) => Err(LinkError::Server(
-            "this program, started again, does not wake as one of procession's: it was started \
-             through a loader or an interpreter"
-                .to_owned(),
+            "this program, started again, ended or was silent instead of greeting".to_owned(),
         )),
         Err(source) => Err(LinkError::System { doing: "waiting for the fork server", source }),
     }
@@ -155,7 +162,7 @@ fn greeting(server: &Server) -> io::Result<Option<[u8; image::ModuleId::SIZE]>> 
     let Some(parcel) = parcel::receive(server.control(), Waiting::Never)? else { return Ok(None) };
     match Hello::read(&parcel) {
         Ok(Hello::Ready(module)) => Ok(Some(module)),
-        Ok(Hello::Done) | Err(_) => Ok(None),
+        Ok(Hello::Done { .. }) | Err(_) => Ok(None),
     }
 }
 
@@ -186,8 +193,11 @@ fn wait_for_others() {
     }
     for server in servers {
         while let Ok(Some(parcel)) = parcel::receive(server.control(), Waiting::Allowed) {
-            if matches!(Hello::read(&parcel), Ok(Hello::Done)) {
-                break;
+            match Hello::read(&parcel) {
+                // With the server reaped nothing of us is left, not even for init.
+                Ok(Hello::Done { leaving: true }) => server.wait_and_reap(),
+                Ok(Hello::Done { leaving: false }) => break,
+                _ => {}
             }
         }
     }

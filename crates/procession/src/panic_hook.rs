@@ -1,15 +1,17 @@
 //! What a panic said, kept until the child answers.
 //!
 //! In: the panics of a child's threads. Out: the [`Panic`] of the thread that runs the function.
-//! What always holds: the hook is installed in children only and passes on to the one before it,
-//! so that a panic is printed as in any Rust program. In a program that aborts on panic there is
-//! no way back from the hook, so the hook itself sends the answer.
+//! What always holds: the hook is installed in children only; it prints a panic as std does, with
+//! the process's name. In a program that aborts on panic there is no way back from the hook, so
+//! the hook itself sends the answer.
 
+use crate::current::current;
 use crate::frame::{Answer, Panic};
 use procession_sys::parcel::{self, Waiting};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
+use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
@@ -24,15 +26,14 @@ static CORRIDOR: OnceLock<BorrowedFd<'static>> = OnceLock::new();
 /// Installs the hook, for a function that will run on the calling thread.
 pub(crate) fn install() {
     let function = thread::current().id();
-    let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let panic = describe(info, function);
         if let (true, Some(&corridor)) = (cfg!(panic = "abort"), CORRIDOR.get()) {
             // Nobody left to receive it is nobody to tell.
             let _ = parcel::forward(corridor, &Answer::panicked(&panic), Waiting::Allowed);
         }
+        print(&panic);
         LAST.with(|last| *last.borrow_mut() = Some(panic));
-        before(info);
     }));
 }
 
@@ -61,6 +62,18 @@ fn describe(info: &PanicHookInfo<'_>, function: ThreadId) -> Panic {
         thread: name.map(str::to_owned),
         backtrace: captured.then(|| backtrace.to_string()),
     }
+}
+
+/// One write, so that the words of processes that panic together do not mix.
+fn print(panic: &Panic) {
+    let name = current().name;
+    let mut text = format!("process `{name}` {panic}\n");
+    if let Some(backtrace) = panic.backtrace() {
+        text.push_str("stack backtrace:\n");
+        text.push_str(backtrace);
+    }
+    // A standard error that is closed or full of nobody's reading is no reason to fail.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

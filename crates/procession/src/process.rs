@@ -7,6 +7,7 @@ use crate::child::Child;
 use crate::frame::StartMethod;
 use crate::function::{self, Arguments, Function};
 use crate::launch::{self, Cause, Plan, StartError};
+use crate::limits::Limits;
 use crate::parcel::{self, EncodeError};
 use crate::stdio::Stdio;
 use crate::value::Value;
@@ -86,6 +87,9 @@ pub struct Process<R> {
     method: StartMethod,
     environment: Environment,
     directory: Option<std::path::PathBuf>,
+    limits: Limits,
+    nice: Option<i32>,
+    affinity: Option<Vec<u16>>,
     stdio: [Stdio; 3],
     value: PhantomData<fn() -> R>,
 }
@@ -153,6 +157,9 @@ impl Process<()> {
             method: StartMethod::default(),
             environment: Environment::default(),
             directory: None,
+            limits: Limits::default(),
+            nice: None,
+            affinity: None,
             stdio: [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit],
             value: PhantomData,
         }
@@ -235,6 +242,25 @@ impl<R: Value> Process<R> {
         self
     }
 
+    /// What the child may use. Default: as this process.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The child's niceness, -20 (much processor time) to 19 (little). Default: this thread's.
+    /// Less than this process's own needs a privilege.
+    pub fn nice(mut self, nice: i32) -> Self {
+        self.nice = Some(nice);
+        self
+    }
+
+    /// The processors that the child may run on, by number. Default: those of this thread.
+    pub fn affinity(mut self, cpus: impl IntoIterator<Item = u16>) -> Self {
+        self.affinity = Some(cpus.into_iter().collect());
+        self
+    }
+
     /// The child's standard input.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.stdio[0] = stdin.into();
@@ -279,6 +305,9 @@ impl<R: Value> Process<R> {
             method: self.method,
             environment: self.environment,
             directory: self.directory,
+            limits: self.limits,
+            nice: self.nice,
+            affinity: self.affinity,
             stdio: self.stdio,
         })
         .map(Child::new)

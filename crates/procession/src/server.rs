@@ -14,7 +14,6 @@ mod nursery;
 
 use crate::entry;
 use crate::frame::{Answer, Hello, Order, Report, Start};
-use crate::world::Present;
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::life::{self, Pid};
@@ -37,7 +36,11 @@ const DAEMON_GRACE: Duration = Duration::from_secs(1);
 /// Wakes in a process that the boot constructor found to be one of ours.
 fn wake(boot: Boot) -> ! {
     match boot.role {
-        Role::Child => entry::live(boot, None),
+        Role::Child => match entry::prepare() {
+            Ok(present) => entry::live(boot, &present),
+            // Whoever asked for the child hears of its end.
+            Err(_no_proc) => exit(1),
+        },
         Role::Server => {
             let served = Server::open(boot).and_then(|mut server| server.serve());
             exit(i32::from(served.is_err()))
@@ -54,7 +57,7 @@ enum Phase {
     Closing(Instant),
     /// It waits no more: it has been told that nobody is left to wait for.
     Closed,
-    /// It is gone.
+    /// It is gone, or needs no server any more.
     Orphaned,
 }
 
@@ -103,7 +106,7 @@ impl Server {
             control: boot.socket,
             main: boot.guarded,
             children,
-            nursery: Nursery::new(Present::read()?),
+            nursery: Nursery::new(entry::prepare()?),
             wards: BTreeMap::new(),
             unsent: Vec::new(),
             phase: Phase::Serving,
@@ -111,7 +114,7 @@ impl Server {
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        while self.phase != Phase::Orphaned || !self.wards.is_empty() {
+        while self.phase != Phase::Orphaned || !self.is_childless() {
             let Ready { children, control, main, timed_out } = self.wait()?;
             if children {
                 self.children.clear();
@@ -127,6 +130,10 @@ impl Server {
             self.close_when_alone();
         }
         Ok(())
+    }
+
+    fn is_childless(&self) -> bool {
+        self.wards.is_empty() && self.nursery.is_empty()
     }
 
     fn wait(&self) -> io::Result<Ready> {
@@ -281,9 +288,12 @@ impl Server {
     /// Tells the program that nobody is left to wait for.
     fn close_when_alone(&mut self) {
         let waited_for = |ward: &Ward| ward.daemon || !ward.detached;
-        if matches!(self.phase, Phase::Closing(_)) && !self.wards.values().any(waited_for) {
-            let _ = parcel::send(self.control.as_fd(), &[&Hello::done()], &[], Waiting::Never);
-            self.phase = Phase::Closed;
+        let waiting = matches!(self.phase, Phase::Closing(_));
+        if waiting && self.nursery.is_empty() && !self.wards.values().any(waited_for) {
+            let leaving = self.wards.is_empty();
+            let done = Hello::done(leaving);
+            let _ = parcel::send(self.control.as_fd(), &[&done], &[], Waiting::Never);
+            self.phase = if leaving { Phase::Orphaned } else { Phase::Closed };
         }
     }
 

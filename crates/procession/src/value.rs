@@ -65,14 +65,9 @@ impl Failure {
         Self { message: message.into(), causes: Vec::new() }
     }
 
-    /// What caused it, the nearest cause first.
-    pub fn causes(&self) -> impl Iterator<Item = &str> {
-        self.causes.iter().map(String::as_str)
-    }
-}
-
-impl<E: Error> From<E> for Failure {
-    fn from(error: E) -> Self {
+    /// A failure of what is an error only behind a reference, as in a `Box<dyn Error>`, which `?`
+    /// cannot turn into one: `result.map_err(|error| Failure::of(&*error))`.
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
         let mut failure = Self::new(error.to_string());
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -80,6 +75,17 @@ impl<E: Error> From<E> for Failure {
             cause = error.source();
         }
         failure
+    }
+
+    /// What caused it, the nearest cause first.
+    pub fn causes(&self) -> impl Iterator<Item = &str> {
+        self.causes.iter().map(String::as_str)
+    }
+}
+
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::of(&error)
     }
 }
 

@@ -7,10 +7,12 @@
 use crate::frame::World;
 use procession_sys::inherit;
 use procession_sys::thread::SingleThreaded;
+use procession_sys::title::Layout;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 /// Reads what a child is to take over.
 pub(crate) fn capture() -> io::Result<World> {
@@ -19,6 +21,7 @@ pub(crate) fn capture() -> io::Result<World> {
         limits: inherit::limits(),
         nice: inherit::nice()?,
         affinity: inherit::affinity()?,
+        reports_want_of_memory: false,
     })
 }
 
@@ -30,12 +33,27 @@ pub(crate) struct Present {
     environment: Vec<u8>,
     /// None where constructors of the program have started threads.
     proof: Option<SingleThreaded>,
+    /// None where the kernel does not tell.
+    layout: Option<Layout>,
 }
 
 impl Present {
     pub(crate) fn read() -> io::Result<Self> {
         let environment = Environment::default().to_block()?;
-        Ok(Self { world: capture()?, environment, proof: SingleThreaded::prove().ok() })
+        let (proof, layout) = (SingleThreaded::prove().ok(), Layout::read().ok());
+        Ok(Self { world: capture()?, environment, proof, layout })
+    }
+
+    /// Shows `name` behind the program's own in `ps`: all of it as the command line, 15 bytes as
+    /// the name of the process.
+    pub(crate) fn show(&self, name: &str) {
+        inherit::set_thread_name(name);
+        let program = std::env::args_os().next().unwrap_or_default();
+        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
+        if let Some(layout) = &self.layout {
+            // A kernel without the call shows the parent's command line, as after any fork.
+            let _ = layout.show(&format!("{program}: {name}"));
+        }
     }
 
     /// Whether this process has one thread.

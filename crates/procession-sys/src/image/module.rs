@@ -4,10 +4,11 @@
 //! identity. What always holds: the program itself is the first; a module's identity is the same
 //! in every process that runs the same build of it.
 
-use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::ffi::{CStr, OsStr, OsString, c_int, c_void};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// What tells one build of a module from every other.
@@ -51,15 +52,14 @@ pub fn main_module() -> Option<ModuleId> {
     with_modules(|modules| modules.first()?.id)
 }
 
-/// Whether the code at `address` belongs to the program itself and not to a library.
-pub(crate) fn in_main_module(address: usize) -> bool {
-    with_modules(|modules| modules.first().is_some_and(|main| main.contains(address, 1)))
-}
-
 /// One loaded ELF module.
 pub(crate) struct Module {
     pub(crate) base: usize,
     pub(crate) dynamic: Option<usize>,
+    /// The last part of the path it was loaded from; empty for the program itself.
+    pub(super) file_name: OsString,
+    /// Whether it asks for a loader, as a program linked to libraries does.
+    pub(super) interpreted: bool,
     segments: Vec<Range<usize>>,
     pub(super) id: Option<ModuleId>,
 }
@@ -155,7 +155,9 @@ unsafe extern "C" fn visit(
         .and_then(ModuleId::from_build_id)
         .or_else(|| ModuleId::from_file(name));
     let dynamic = of(libc::PT_DYNAMIC).map(place).map(|range| range.start).next();
-    modules.push(Module { base, dynamic, segments, id });
+    let interpreted = of(libc::PT_INTERP).next().is_some();
+    let file_name = Path::new(name).file_name().unwrap_or_default().to_owned();
+    modules.push(Module { base, dynamic, file_name, interpreted, segments, id });
     0
 }
 

@@ -51,12 +51,13 @@ fn a_value_that_arrived_is_delivered_however_the_process_left() {
 #[test]
 fn any_other_answer_decides_however_the_process_left() {
     let text = || "why".to_owned();
-    let cells: [(Wording, Ending); 5] = [
+    let cells: [(Wording, Ending); 6] = [
         (|_| Answer::Panicked(panic()), Ending::Panicked(panic())),
         (Answer::Refused, Ending::Refused(text())),
         (Answer::Unencodable, Ending::Undecodable(text())),
         (Answer::Garbled, Ending::Undecodable(text())),
         (|_| Answer::StackOverflow, Ending::StackOverflow),
+        (|_| Answer::OutOfMemory, Ending::OutOfMemory),
     ];
     for (answer, expected) in cells {
         for exit in exits() {
@@ -77,6 +78,7 @@ fn each_ending_reads_as_a_sentence_about_its_process() {
             "was killed by signal 11 (SIGSEGV), core dumped",
         ),
         (Ending::Killed { signal: 40, core_dumped: false }, "was killed by signal 40 (real-time)"),
+        (Ending::OutOfMemory, "aborted because memory could not be allocated"),
         (Ending::StackOverflow, "overflowed the stack of its main thread"),
         (Ending::Refused("no".into()), "did not call its function: no"),
         (Ending::Undecodable("no".into()), "gave a value that cannot be read: no"),

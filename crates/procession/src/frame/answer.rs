@@ -15,6 +15,7 @@ pub(super) const PANICKED: u8 = b'p';
 pub(super) const REFUSED: u8 = b'r';
 pub(super) const UNENCODABLE: u8 = b'u';
 pub(super) const STACK_OVERFLOW: u8 = b'o';
+pub(super) const OUT_OF_MEMORY: u8 = b'm';
 
 /// How a function ended, as its process tells.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum Answer {
     Unencodable(String),
     /// The main thread's stack ended.
     StackOverflow,
+    /// An allocation failed under a limit on memory.
+    OutOfMemory,
     /// The process wrote bytes that are no frame into its corridor.
     Garbled(String),
 }
@@ -71,6 +74,11 @@ impl Answer {
         STACK_OVERFLOW
     }
 
+    /// The frame of an abort for want of memory, short enough for a signal handler.
+    pub(crate) const fn out_of_memory() -> u8 {
+        OUT_OF_MEMORY
+    }
+
     pub(super) fn read(kind: u8, parcel: Parcel) -> Result<Self, FrameError> {
         let words = |parcel: &Parcel| String::from_utf8_lossy(&parcel.bytes[1..]).into_owned();
         match kind {
@@ -81,6 +89,7 @@ impl Answer {
             REFUSED => Ok(Self::Refused(words(&parcel))),
             UNENCODABLE => Ok(Self::Unencodable(words(&parcel))),
             STACK_OVERFLOW => Ok(Self::StackOverflow),
+            OUT_OF_MEMORY => Ok(Self::OutOfMemory),
             _ => Err(FrameError(format!("no frame begins with {kind:#04x}"))),
         }
     }

@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub(crate) limits: Vec<(Option<u64>, Option<u64>)>,
     pub(crate) nice: i32,
     pub(crate) affinity: Vec<u16>,
+    /// Whether an abort for want of memory is told apart.
+    pub(crate) reports_want_of_memory: bool,
 }
 
 impl Head<'_> {

@@ -58,7 +58,10 @@ pub(crate) enum Hello {
     /// It is there and runs this build.
     Ready([u8; ModuleId::SIZE]),
     /// Nobody is left for whom the program would have to wait before it ends.
-    Done,
+    Done {
+        /// Whether the server ends too: it has no child left at all.
+        leaving: bool,
+    },
 }
 
 impl Hello {
@@ -66,8 +69,8 @@ impl Hello {
         [&[HELLO], &module.to_bytes()[..]].concat()
     }
 
-    pub(crate) const fn done() -> [u8; 1] {
-        [DONE]
+    pub(crate) fn done(leaving: bool) -> [u8; 2] {
+        [DONE, u8::from(leaving)]
     }
 
     pub(crate) fn read(parcel: &Parcel) -> Result<Self, FrameError> {
@@ -76,7 +79,7 @@ impl Hello {
                 Ok(module) => Ok(Self::Ready(module)),
                 Err(_) => Err(FrameError("a greeting of another length".into())),
             },
-            Some((&DONE, [])) => Ok(Self::Done),
+            Some((&DONE, [leaving])) => Ok(Self::Done { leaving: *leaving != 0 }),
             _ => Err(FrameError("no word of a server".into())),
         }
     }

@@ -10,8 +10,7 @@ use crate::world::Present;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel;
-use procession_sys::spawn;
+use procession_sys::{parcel, signal, spawn};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -35,12 +34,14 @@ pub(super) struct Nursery {
     /// constructors of the program have started some, every child is spawned.
     present: Present,
     spares: Vec<Newborn>,
+    /// Spares that were killed and are not reaped yet.
+    leaving: Vec<Pid>,
     refill_at: Option<Instant>,
 }
 
 impl Nursery {
     pub(super) fn new(present: Present) -> Self {
-        Self { present, spares: Vec::new(), refill_at: None }
+        Self { present, spares: Vec::new(), leaving: Vec::new(), refill_at: None }
     }
 
     /// A child: a spare one, or one made now.
@@ -76,12 +77,22 @@ impl Nursery {
     /// A child that has ended: if it was a spare, it is one no more.
     pub(super) fn forget(&mut self, child: Pid) {
         self.spares.retain(|spare| spare.pid != child);
+        self.leaving.retain(|&spare| spare != child);
     }
 
     /// Ends the spares; none are made from now on.
     pub(super) fn close(&mut self) {
         self.refill_at = None;
-        self.spares.clear();
+        for spare in self.spares.drain(..) {
+            // It has run nothing, and has nothing to do before it ends.
+            let _ = life::signal_child(spare.pid, signal::SIGKILL);
+            self.leaving.push(spare.pid);
+        }
+    }
+
+    /// Whether no spare is left to be reaped.
+    pub(super) fn is_empty(&self) -> bool {
+        self.spares.is_empty() && self.leaving.is_empty()
     }
 }
 
@@ -95,7 +106,7 @@ fn forked(present: &Present, main: Option<&OwnedFd>) -> io::Result<Newborn> {
         Fork::Child => {
             // What else this process's memory owns is never dropped: `live` does not return.
             let guarded = main.and_then(|main| main.try_clone().ok());
-            entry::live(Boot { role: Role::Child, socket, guarded, starter }, Some(present))
+            entry::live(Boot { role: Role::Child, socket, guarded, starter }, present)
         }
     }
 }

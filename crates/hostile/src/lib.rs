@@ -1,0 +1,72 @@
+//! What a careless or hostile program does to its own process.
+//!
+//! For tests only, which do it in a process of its own. In: a descriptor, a signal. Out: harm that
+//! safe Rust has no words for. What always holds: nothing here harms another process.
+
+use std::io;
+
+/// Closes a descriptor by its number, whoever owns it in this process.
+///
+/// # Errors
+/// As `close(2)`: `EBADF` where it is not open.
+pub fn close(number: i32) -> io::Result<()> {
+    // SAFETY: sound towards the kernel. Whoever owns the number here finds it gone, or somebody
+    // else's: that is what the caller, which exists for nothing else, wants to see survived.
+    check(unsafe { libc::close(number) })
+}
+
+/// Reads from the null page.
+pub fn segfault() -> ! {
+    // SAFETY: none; the access is meant to fault, and is volatile so that it is made.
+    unsafe { std::ptr::without_provenance::<u8>(8).read_volatile() };
+    unreachable!("the null page can be read")
+}
+
+/// Ignores a signal from now on.
+///
+/// # Errors
+/// As `sigaction(2)`: `EINVAL` for SIGKILL, SIGSTOP and numbers that are no signal.
+pub fn ignore(signal: i32) -> io::Result<()> {
+    act(signal, libc::SIG_IGN)
+}
+
+/// Catches a signal from now on and does nothing about it; calls that it interrupts end early.
+///
+/// # Errors
+/// As [`ignore`].
+pub fn catch(signal: i32) -> io::Result<()> {
+    extern "C" fn nothing(_signal: i32) {}
+    act(signal, nothing as *const () as libc::sighandler_t)
+}
+
+/// Blocks a signal in the calling thread.
+///
+/// # Errors
+/// As `sigaddset(3)`: `EINVAL` for a number that is no signal.
+pub fn block(signal: i32) -> io::Result<()> {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` initialises the set before it is used.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        check(libc::sigaddset(set.as_mut_ptr(), signal))?;
+        check(libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()))
+    }
+}
+
+/// Sets a variable in this process's environment, for a test with one thread.
+pub fn set_variable(name: &str, value: &str) {
+    // SAFETY: the caller's process runs one test on one thread, which is here.
+    unsafe { std::env::set_var(name, value) };
+}
+
+fn act(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
+    // SAFETY: all zeros is a valid `sigaction`: no flags, so no restart, and an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    // SAFETY: the handler does nothing, which is signal-safe.
+    check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) })
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,62 @@
+//! Main ends without a word: daemons are killed at once, the others finish their work.
+
+use super::{assert_nobody_is_left, family, wait_until_gone_but};
+use crate::program::Program;
+use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt;
+
+/// Daemons of a main process that is gone end; a worker goes on, with the server that guards it.
+fn daemons_end_and_the_worker_finishes(program: &mut Program, parent_alive: bool) {
+    wait_until_gone_but(program, &["worker", "forkserver", "sleep"]);
+    let workers = program.observed.alive().iter().filter(|one| one.name == "worker").count();
+    assert_eq!(workers, 1, "the worker goes on");
+    program.end_input();
+    program.wait_for(&format!("finished, parent alive: {parent_alive}"), 1);
+    wait_until_gone_but(program, &["sleep"]);
+    assert_eq!(program.count("asked"), 0, "nobody was left to ask");
+}
+
+fn killed_by(signal: Signal) {
+    let mut program = family("return");
+    program.signal(signal);
+    assert_eq!(program.wait().signal(), Some(signal.as_raw()));
+    daemons_end_and_the_worker_finishes(&mut program, false);
+}
+
+#[test]
+fn when_main_is_killed_its_daemons_are_killed_and_the_others_finish() {
+    killed_by(Signal::KILL);
+}
+
+#[test]
+fn sigint_sigterm_and_sighup_to_main_alone_count_as_a_kill() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        killed_by(signal);
+    }
+}
+
+#[test]
+fn when_main_aborts_its_daemons_are_killed_and_the_others_finish() {
+    let mut program = family("abort");
+    program.signal(Signal::USR1);
+    assert_eq!(program.wait().signal(), Some(Signal::ABORT.as_raw()));
+    daemons_end_and_the_worker_finishes(&mut program, false);
+}
+
+#[test]
+fn when_main_leaves_by_underscore_exit_its_daemons_are_killed_and_the_others_finish() {
+    let mut program = family("_exit");
+    program.signal(Signal::USR1);
+    assert_eq!(program.wait().code(), Some(4));
+    daemons_end_and_the_worker_finishes(&mut program, false);
+}
+
+#[test]
+fn when_main_becomes_another_program_its_daemons_are_killed_and_the_others_finish() {
+    let mut program = family("exec");
+    program.signal(Signal::USR1);
+    daemons_end_and_the_worker_finishes(&mut program, true);
+    program.signal(Signal::KILL);
+    assert_eq!(program.wait().signal(), Some(9));
+    assert_nobody_is_left(&program);
+}

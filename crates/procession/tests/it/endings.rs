@@ -1,0 +1,314 @@
+//! How a process ends that gives no value: each row of the table, end to end.
+
+use crate::support::{METHODS, alone, join, kill, line, server_of, stay};
+use procession::{Ending, Failure, JoinError, Process, StartMethod, Stdio, Value, current};
+use rustix::process::{Resource, Rlimit};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The error of a process that is started by `method`.
+fn ending<R: Value + Send>(method: StartMethod, plan: Process<R>) -> JoinError {
+    let plan = plan.start_method(method).stderr(Stdio::Null);
+    match join(plan.start().expect("a child")) {
+        Ok(_) => panic!("{method}: it gave a value"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_panic_is_told_with_its_message_and_place() {
+    for method in METHODS {
+        let line = line!() + 1;
+        let fail = |number: u32| assert!(number > 7, "the number was {number}");
+        let error = ending(method, Process::new(fail, (3,)).name("checker"));
+        assert!(error.is_panic());
+        let panic = error.panic().expect("a panic");
+        assert_eq!(panic.message(), "the number was 3");
+        assert_eq!(panic.file(), Some(file!()));
+        assert_eq!(panic.line(), Some(line));
+        assert_eq!(panic.column(), Some(34));
+        assert_eq!(panic.thread(), Some("main"));
+        let expected = format!(
+            "process `checker` (pid {}) panicked at {}:{line}:34: the number was 3",
+            error.id(),
+            file!()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_panic_has_a_backtrace_where_the_childs_environment_asks_for_one() {
+    fn where_it_happened() {
+        panic!("here")
+    }
+    for method in METHODS {
+        let plan = || Process::new(where_it_happened, ()).env_remove("RUST_LIB_BACKTRACE");
+        let with = ending(method, plan().env("RUST_BACKTRACE", "1"));
+        let trace = with.panic().and_then(procession::Panic::backtrace).expect("a backtrace");
+        assert!(trace.contains("where_it_happened"), "{method}: {trace}");
+        let without = ending(method, plan().env_remove("RUST_BACKTRACE"));
+        assert_eq!(without.panic().expect("a panic").backtrace(), None, "{method}");
+    }
+}
+
+#[test]
+fn a_panic_is_also_printed_as_in_any_rust_program() {
+    for method in METHODS {
+        let fail = || panic!("for all to read");
+        let plan: Process<()> = Process::new(fail, ()).start_method(method).stderr(Stdio::Piped);
+        let error = join(plan.start().expect("a child")).expect_err("it panicked");
+        assert!(error.stderr().contains("for all to read"), "{method}: {}", error.stderr());
+        assert!(error.to_string().contains("last words on standard error:"), "{error}");
+    }
+}
+
+#[test]
+fn a_panic_with_a_payload_that_is_no_text_is_a_panic() {
+    for method in METHODS {
+        let plan: Process<()> = Process::new(|| std::panic::panic_any(17_u8), ());
+        let error = ending(method, plan);
+        let panic = error.panic().expect("a panic");
+        assert_eq!(panic.message(), "a value that is no text");
+        assert_eq!(panic.file(), Some(file!()), "{method}");
+    }
+}
+
+#[test]
+fn a_resumed_panic_is_a_panic_without_a_place() {
+    for method in METHODS {
+        let plan: Process<()> =
+            Process::new(|| std::panic::resume_unwind(Box::new("carried over")), ());
+        let error = ending(method, plan);
+        let panic = error.panic().expect("a panic");
+        assert_eq!(panic.message(), "carried over");
+        assert_eq!((panic.file(), panic.line(), panic.column()), (None, None, None), "{method}");
+    }
+}
+
+#[test]
+fn a_panic_of_another_thread_that_is_carried_over_is_told() {
+    let fail = || {
+        let thread = std::thread::Builder::new().name("helper".to_owned());
+        let thread = thread.spawn(|| assert!(current().id() == 0, "in a thread"));
+        if let Err(payload) = thread.expect("a thread").join() {
+            std::panic::resume_unwind(payload);
+        }
+    };
+    for method in METHODS {
+        let error = ending(method, Process::new(fail, ()));
+        assert_eq!(error.panic().expect("a panic").message(), "in a thread", "{method}");
+    }
+}
+
+#[test]
+fn a_panic_that_was_caught_is_no_ending() {
+    let recover = || std::panic::catch_unwind(|| panic!("caught")).is_err();
+    for method in METHODS {
+        let plan = Process::new(recover, ()).start_method(method).stderr(Stdio::Null);
+        assert!(join(plan.start().expect("a child")).expect("a value"), "{method}");
+    }
+}
+
+#[test]
+fn a_panic_in_setup_is_told_and_the_function_is_not_called() {
+    for method in METHODS {
+        let plan = Process::new(|| std::process::exit(1), ()).setup(|| panic!("not today"));
+        let plan: Process<()> = plan;
+        let error = ending(method, plan);
+        assert_eq!(error.panic().expect("a panic").message(), "not today", "{method}");
+    }
+}
+
+#[test]
+fn an_exit_before_the_value_is_an_error_whatever_its_code() {
+    for method in METHODS {
+        for code in [0, 3, 255] {
+            let plan: Process<()> = Process::new(|code: i32| std::process::exit(code), (code,));
+            let error = ending(method, plan);
+            assert_eq!(error.ending(), &Ending::Exited(code), "{method}");
+            assert_eq!(error.exit_code(), Some(code));
+        }
+    }
+}
+
+#[test]
+fn a_signal_is_told_by_its_number() {
+    use rustix::process::Signal;
+    let raise = |number: i32| {
+        let signal = Signal::from_named_raw(number).expect("a signal");
+        rustix::process::kill_process(rustix::process::getpid(), signal).expect("a signal");
+        loop {
+            std::thread::park();
+        }
+    };
+    let no_core = || {
+        let none = Rlimit { current: Some(0), maximum: Some(0) };
+        rustix::process::setrlimit(Resource::Core, none).expect("a limit");
+    };
+    for method in METHODS {
+        for signal in [Signal::KILL, Signal::SEGV, Signal::BUS, Signal::USR1, Signal::ALARM] {
+            let plan: Process<()> = Process::new(raise, (signal.as_raw(),)).setup(no_core);
+            let error = ending(method, plan);
+            let expected = Ending::Killed { signal: signal.as_raw(), core_dumped: false };
+            assert_eq!(error.ending(), &expected, "{method}");
+        }
+        let error = ending::<()>(method, Process::new(|| std::process::abort(), ()));
+        assert_eq!(error.signal(), Some(6), "{method}");
+        let error = ending::<()>(method, Process::new(|| hostile::segfault(), ()));
+        assert_eq!(error.signal(), Some(11), "{method}");
+        assert!(error.to_string().contains("SIGSEGV"), "{error}");
+    }
+}
+
+/// Uses the stack until there is none.
+fn descend(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    if depth == u64::MAX { 0 } else { descend(depth + 1) + frame[63] }
+}
+
+#[test]
+fn a_stack_overflow_of_the_main_thread_is_told_as_one() {
+    for method in METHODS {
+        let error = ending(method, Process::new(descend, (0,)));
+        assert!(error.is_stack_overflow(), "{method}: {error}");
+    }
+}
+
+#[test]
+fn a_stack_overflow_of_another_thread_is_a_segmentation_fault() {
+    let overflow = || std::thread::spawn(|| descend(0)).join().unwrap_or(0);
+    for method in METHODS {
+        let error = ending(method, Process::new(overflow, ()));
+        assert_eq!(error.signal(), Some(11), "{method}: {error}");
+    }
+}
+
+#[test]
+fn an_allocation_that_fails_is_an_abort() {
+    let exhaust = || {
+        let limit = Rlimit { current: Some(256 << 20), maximum: Some(256 << 20) };
+        rustix::process::setrlimit(Resource::As, limit).expect("a limit");
+        vec![1_u8; 1 << 30].len()
+    };
+    for method in METHODS {
+        let plan = Process::new(exhaust, ()).start_method(method).stderr(Stdio::Piped);
+        let error = join(plan.start().expect("a child")).expect_err("no memory");
+        assert_eq!(error.signal(), Some(6), "{method}: {error}");
+        assert!(error.stderr().contains("memory allocation"), "{}", error.stderr());
+    }
+}
+
+#[test]
+fn a_limit_of_the_kernel_is_told_by_its_signal() {
+    let too_long = || {
+        let limit = Rlimit { current: Some(1), maximum: Some(1 << 10) };
+        rustix::process::setrlimit(Resource::Cpu, limit).expect("a limit");
+        loop {
+            std::hint::spin_loop();
+        }
+    };
+    let too_large = || {
+        let limit = Rlimit { current: Some(1), maximum: Some(1) };
+        rustix::process::setrlimit(Resource::Fsize, limit).expect("a limit");
+        let memory = rustix::fs::memfd_create("large", rustix::fs::MemfdFlags::CLOEXEC);
+        rustix::fs::ftruncate(memory.expect("memory"), 4096).map_or(0, |()| 1)
+    };
+    let plan: Process<()> = Process::new(too_long, ());
+    assert_eq!(ending(StartMethod::ForkServer, plan).signal(), Some(24), "SIGXCPU");
+    for method in METHODS {
+        let error = ending(method, Process::new(too_large, ()));
+        assert_eq!(error.signal(), Some(25), "{method}: SIGXFSZ: {error}");
+    }
+}
+
+/// Written without trouble, and never read.
+#[derive(Debug, PartialEq, Serialize)]
+struct Unreadable;
+
+impl<'de> Deserialize<'de> for Unreadable {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("nobody may read it"))
+    }
+}
+
+/// Read without trouble, and never written.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("nobody may write it"))
+    }
+}
+
+#[test]
+fn arguments_that_cannot_be_read_refuse_the_call() {
+    for method in METHODS {
+        let called = |_: Unreadable| std::process::exit(1);
+        let plan: Process<()> = Process::new(called, (Unreadable,));
+        let error = ending(method, plan);
+        assert!(error.is_refused(), "{method}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("did not call its function: its arguments"), "{text}");
+        assert!(text.contains("Unreadable"), "{text}");
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_written_or_read_is_undecodable() {
+    for method in METHODS {
+        let error = ending(method, Process::new(|| Unwritable, ()));
+        assert!(error.is_undecodable(), "{method}: {error}");
+        assert!(error.to_string().contains("Unwritable"), "{error}");
+        let error = ending(method, Process::new(|| Unreadable, ()));
+        assert!(error.is_undecodable(), "{method}: {error}");
+        assert!(error.to_string().contains("Unreadable"), "{error}");
+    }
+}
+
+#[test]
+fn an_ending_is_lost_with_its_fork_server() {
+    alone(|| {
+        for method in METHODS {
+            let (mut events, line) = line();
+            let plan = Process::new(stay, (line,)).start_method(method);
+            let child = plan.start().expect("a child");
+            events.wait("a process");
+            kill(server_of(&child));
+            child.kill().expect("SIGKILL");
+            let error = join(child).expect_err("nobody knows");
+            assert!(error.is_lost(), "{method}: {error}");
+            assert!(error.to_string().contains("lost with its fork server"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_functions_own_failure_is_a_value_and_keeps_its_causes() {
+    fn read(path: &str) -> Result<String, Failure> {
+        Ok(std::fs::read_to_string(path)?)
+    }
+    for method in METHODS {
+        let child = Process::new(read, ("/no/such/file",)).start_method(method).start();
+        let failure = join(child.expect("a child")).expect("a value").expect_err("no file");
+        assert!(failure.to_string().contains("No such file"), "{method}: {failure}");
+    }
+}
+
+#[test]
+fn an_error_says_which_process_it_was_and_only_its_own_kind() {
+    for method in METHODS {
+        let error = ending::<()>(method, Process::new(|| std::process::exit(2), ()).name("short"));
+        assert_eq!(error.name(), "short");
+        assert_eq!((error.exit_code(), error.signal()), (Some(2), None));
+        let others = [
+            error.is_panic(),
+            error.is_stack_overflow(),
+            error.is_refused(),
+            error.is_undecodable(),
+            error.is_lost(),
+            error.core_dumped(),
+        ];
+        assert_eq!(others, [false; 6], "{method}");
+    }
+}

@@ -1,0 +1,267 @@
+//! The fork server, seen from the program that it serves: what it leaves alone, and its death.
+
+use crate::support::{
+    Line, METHODS, alone, gone, join, kill, line, own_status, server_of, status, stay,
+    stay_until_told, tell, within,
+};
+use procession::{Fd, Process, active_children};
+use rustix::process::WaitOptions;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[test]
+fn after_the_server_is_killed_the_next_start_has_a_new_one() {
+    alone(|| {
+        for method in METHODS {
+            let (mut events, line) = line();
+            let plan = Process::new(stay_until_told, (line,)).start_method(method);
+            let older = plan.start().expect("a child");
+            events.wait("the older child");
+            let old = server_of(&older);
+            kill(old);
+            gone(old, "the fork server");
+
+            let child = Process::new(|| 5, ()).start_method(method).start().expect("a child");
+            assert_eq!(join(child).expect("a value"), 5, "{method}");
+
+            // The older child completes, and its value arrives though its reaper is gone.
+            events.tell();
+            let id = older.id();
+            assert_eq!(join(older).expect("its value"), id, "{method}");
+        }
+    });
+}
+
+#[test]
+fn daemons_end_with_a_killed_server_and_others_do_not() {
+    alone(|| {
+        for method in METHODS {
+            let (mut daemon_events, daemon_line) = line();
+            let plan = Process::new(stay, (daemon_line,)).daemon(true).start_method(method);
+            let daemon = plan.start().expect("a daemon");
+            daemon_events.wait("the daemon");
+            let (mut events, other_line) = line();
+            let plan = Process::new(stay_until_told, (other_line,)).start_method(method);
+            let mut other = plan.start().expect("a child");
+            events.wait("the other");
+
+            kill(server_of(&daemon));
+            daemon_events.wait_for_end("the daemon");
+            assert!(join(daemon).expect_err("nobody knows").is_lost(), "{method}");
+
+            assert!(other.is_alive(), "{method}: a child that is no daemon died too");
+            assert!(active_children().is_empty(), "nobody can speak for it any more");
+            events.tell();
+            let id = other.id();
+            assert_eq!(join(other).expect("its value"), id, "{method}");
+        }
+    });
+}
+
+#[test]
+fn starting_goes_on_while_servers_are_being_killed() {
+    alone(|| {
+        for method in METHODS {
+            for round in 0..10 {
+                let (mut events, line) = line();
+                let child = Process::new(stay, (line,)).start_method(method).start();
+                let child = child.expect("a child");
+                events.wait("a child");
+                kill(server_of(&child));
+                // No wait for the server's end: the next start meets it dying.
+                let next = Process::new(|n: i32| n, (round,)).start_method(method).start();
+                assert_eq!(join(next.expect("a start")).expect("a value"), round, "{method}");
+                child.kill().expect("SIGKILL");
+                assert!(join(child).expect_err("nobody knows").is_lost());
+            }
+        }
+    });
+}
+
+/// The children of this process, as the kernel lists them.
+fn children() -> Vec<u32> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
+    let lists =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let lists: Vec<String> = lists.collect();
+    lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
+}
+
+#[test]
+fn the_server_is_the_only_child_that_the_program_ever_has() {
+    alone(|| {
+        assert_eq!(children(), []);
+        let mut server = None;
+        for method in METHODS {
+            let (mut events, line) = line();
+            let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+            events.wait("a child");
+            let found = server_of(&child);
+            assert_eq!(children(), [found], "{method}");
+            assert_eq!(*server.get_or_insert(found), found, "{method}: another server");
+            child.kill().expect("SIGKILL");
+            join(child).expect_err("it was killed");
+            assert_eq!(children(), [found], "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_killed_server_leaves_no_zombie_once_its_children_are_joined() {
+    alone(|| {
+        for method in METHODS {
+            let (mut events, line) = line();
+            let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+            events.wait("a child");
+            let server = server_of(&child);
+            kill(server);
+            gone(server, "the server");
+            let next = Process::new(|| (), ()).start_method(method).start().expect("a child");
+            join(next).expect("it ends");
+            child.kill().expect("SIGKILL");
+            join(child).expect_err("nobody knows");
+            assert!(!children().contains(&server), "{method}: {}", status(server, "State"));
+        }
+    });
+}
+
+#[test]
+fn a_program_that_ignores_sigchld_still_gets_every_ending() {
+    alone(|| {
+        hostile::ignore(17).expect("SIGCHLD ignored");
+        for method in METHODS {
+            let plan: Process<()> = Process::new(|| std::process::exit(7), ()).start_method(method);
+            let error = join(plan.start().expect("a child")).expect_err("it exited");
+            assert_eq!(error.exit_code(), Some(7), "{method}");
+            let child = Process::new(|| 7, ()).start_method(method).start().expect("a child");
+            assert_eq!(join(child).expect("a value"), 7, "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_program_that_reaps_whatever_it_can_breaks_nothing() {
+    alone(|| {
+        let reaped = std::sync::Arc::new(AtomicUsize::new(0));
+        let counter = std::sync::Arc::clone(&reaped);
+        std::thread::spawn(move || {
+            loop {
+                match rustix::process::wait(WaitOptions::empty()) {
+                    Ok(_) => {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    }
+                    // No child to wait for yet.
+                    Err(_) => std::thread::yield_now(),
+                }
+            }
+        });
+        for method in METHODS {
+            for code in 1..10 {
+                let exit = |code: i32| std::process::exit(code);
+                let plan: Process<()> = Process::new(exit, (code,)).start_method(method);
+                let error = join(plan.start().expect("a child")).expect_err("it exited");
+                assert_eq!(error.exit_code(), Some(code), "{method}");
+            }
+            assert_eq!(reaped.load(Ordering::SeqCst), 0, "{method}: a child was stolen");
+        }
+        let (mut events, line) = line();
+        let child = Process::new(stay, (line,)).start().expect("a child");
+        events.wait("a child");
+        kill(server_of(&child));
+        within("the server to be reaped by the program", move || {
+            while reaped.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+        });
+        child.kill().expect("SIGKILL");
+        assert!(join(child).expect_err("nobody knows").is_lost());
+        let next = Process::new(|| 3, ()).start().expect("a child");
+        assert_eq!(join(next).expect("a value"), 3);
+    });
+}
+
+#[test]
+fn the_program_gets_no_signal_handler_and_no_panic_hook() {
+    static HOOKED: AtomicUsize = AtomicUsize::new(0);
+    alone(|| {
+        let signals = || ["SigBlk", "SigIgn", "SigCgt"].map(own_status);
+        let own_panic = || {
+            let _ = std::panic::catch_unwind(|| panic!("for the hook"));
+            HOOKED.load(Ordering::SeqCst)
+        };
+        std::panic::set_hook(Box::new(|_| {
+            HOOKED.fetch_add(1, Ordering::SeqCst);
+        }));
+        let before = signals();
+        assert_eq!(own_panic(), 1);
+        for method in METHODS {
+            let child = Process::new(|| 1, ()).start_method(method).start().expect("a child");
+            assert_eq!(join(child).expect("a value"), 1);
+            let plan: Process<()> = Process::new(|| panic!("there"), ()).start_method(method);
+            let plan = plan.stderr(procession::Stdio::Null);
+            join(plan.start().expect("a child")).expect_err("it panicked");
+        }
+        assert_eq!(signals(), before, "blocked, ignored and caught signals");
+        assert_eq!(own_panic(), 2, "the program's own hook is in place");
+        drop(std::panic::take_hook());
+    });
+}
+
+/// How often the threads of a process have been taken off a processor, hence woken.
+fn switches(id: u32) -> u64 {
+    ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"]
+        .map(|field| status(id, field).parse::<u64>().expect("a number"))
+        .iter()
+        .sum()
+}
+
+#[test]
+fn a_server_with_nothing_to_do_does_nothing() {
+    let echo = |mut line: Fd<UnixStream>| {
+        let mut byte = [0];
+        while line.read(&mut byte).expect("the line") == 1 {
+            tell(&mut line);
+        }
+    };
+    alone(|| {
+        let (mut events, line) = line();
+        let child = Process::new(echo, (line,)).start().expect("a child");
+        let server = server_of(&child);
+        // Its last work is to make spare children, of which the kernel's list tells.
+        let list = format!("/proc/{server}/task/{server}/children");
+        within("spare children", move || {
+            while std::fs::read_to_string(&list).expect("a list").split_whitespace().count() < 5 {
+                std::thread::yield_now();
+            }
+        });
+        let mut before = switches(server);
+        let talk = |events: &mut Line| {
+            for _ in 0..2_000 {
+                events.tell();
+                events.wait("an echo");
+            }
+        };
+        // The last spare may still have been on its way when it was counted.
+        talk(&mut events);
+        before = before.max(switches(server));
+        talk(&mut events);
+        assert_eq!(switches(server), before, "the server woke while nobody asked for anything");
+        drop(events);
+        join(child).expect("it ends");
+    });
+}
+
+#[test]
+fn the_caller_keeps_its_signal_mask() {
+    alone(|| {
+        hostile::block(10).expect("SIGUSR1 blocked");
+        let mask = || own_status("SigBlk");
+        let before = mask();
+        for method in METHODS {
+            let child = Process::new(|| 1, ()).start_method(method).start().expect("a child");
+            assert_eq!(join(child).expect("a value"), 1);
+            assert_eq!(mask(), before, "{method}");
+        }
+    });
+}

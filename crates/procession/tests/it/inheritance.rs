@@ -1,0 +1,205 @@
+//! What a child takes over from its parent as the parent is now, and what it does not.
+//!
+//! Each test changes its whole process after the fork server has started, so each runs alone.
+
+use crate::support::{METHODS, alone, join, own_status};
+use procession::{Process, StartMethod, Value};
+use rustix::process::{Resource, Rlimit};
+use std::fs::File;
+
+/// A child's answer.
+fn in_child<R: Value + Send>(method: StartMethod, look: fn() -> Process<R>) -> R {
+    join(look().start_method(method).start().expect("a child")).expect("an answer")
+}
+
+/// Has the fork server run before anything is changed.
+fn warm_up() {
+    for method in METHODS {
+        in_child(method, || Process::new(|| (), ()));
+    }
+}
+
+#[test]
+fn umask_is_the_parents_present_one() {
+    alone(|| {
+        warm_up();
+        for (method, mask) in METHODS.into_iter().zip([0o027, 0o071]) {
+            rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+            let shown = in_child(method, || Process::new(|| own_status("Umask"), ()));
+            assert_eq!(shown, format!("{mask:04o}"), "{method}");
+        }
+    });
+}
+
+#[test]
+fn limits_are_the_parents_present_ones() {
+    alone(|| {
+        warm_up();
+        let limits = || std::fs::read_to_string("/proc/self/limits").expect("the limits");
+        for (method, files) in METHODS.into_iter().zip([200, 100]) {
+            let hard = rustix::process::getrlimit(Resource::Nofile).maximum;
+            let files = Rlimit { current: Some(files), maximum: hard };
+            rustix::process::setrlimit(Resource::Nofile, files).expect("a limit");
+            let none = Rlimit { current: Some(0), maximum: Some(0) };
+            rustix::process::setrlimit(Resource::Core, none).expect("a limit");
+            let there = in_child(method, || {
+                Process::new(
+                    || std::fs::read_to_string("/proc/self/limits").unwrap_or_default(),
+                    (),
+                )
+            });
+            assert_eq!(there, limits(), "{method}");
+        }
+    });
+}
+
+#[test]
+fn niceness_is_the_parents_present_one() {
+    alone(|| {
+        warm_up();
+        let nice = || rustix::process::getpriority_process(None).expect("the niceness");
+        let own = nice();
+        for (method, more) in METHODS.into_iter().zip([1, 2]) {
+            rustix::process::setpriority_process(None, own + more).expect("nicer");
+            let there = in_child(method, || {
+                Process::new(|| rustix::process::getpriority_process(None).unwrap_or(-100), ())
+            });
+            assert_eq!(there, own + more, "{method}");
+        }
+    });
+}
+
+#[test]
+fn processors_are_the_parents_present_ones() {
+    alone(|| {
+        warm_up();
+        let allowed = || own_status("Cpus_allowed_list");
+        let own = rustix::thread::sched_getaffinity(None).expect("the processors");
+        let cpus = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| own.is_set(cpu));
+        for (method, cpu) in METHODS.into_iter().zip(cpus.cycle()) {
+            let mut one = rustix::thread::CpuSet::new();
+            one.set(cpu);
+            rustix::thread::sched_setaffinity(None, &one).expect("bound");
+            let there = in_child(method, || Process::new(|| own_status("Cpus_allowed_list"), ()));
+            assert_eq!((there, allowed()), (cpu.to_string(), cpu.to_string()), "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_child_acts_as_the_user_that_its_parent_is_now() {
+    alone(|| {
+        warm_up();
+        let user = || rustix::process::geteuid().as_raw();
+        // Only root can become somebody else; anybody else stays who they are.
+        let other = if user() == 0 { 65_534 } else { user() };
+        let other = rustix::process::Uid::from_raw(other);
+        rustix::thread::set_thread_res_uid(other, other, other).expect("another user");
+        for method in METHODS {
+            let there =
+                in_child(method, || Process::new(|| rustix::process::geteuid().as_raw(), ()));
+            assert_eq!(there, user(), "{method}");
+        }
+    });
+}
+
+#[test]
+fn command_line_arguments_are_the_parents() {
+    let own: Vec<String> = std::env::args().collect();
+    for method in METHODS {
+        let there = in_child(method, || Process::new(|| std::env::args().collect::<Vec<_>>(), ()));
+        assert_eq!(there, own, "{method}");
+    }
+}
+
+/// Which signals a process blocks, ignores and catches, as bits; real-time signals left out.
+fn signals() -> [u64; 3] {
+    ["SigBlk", "SigIgn", "SigCgt"].map(|field| {
+        let bits = u64::from_str_radix(&own_status(field), 16).expect("bits");
+        bits & 0x7fff_ffff
+    })
+}
+
+/// What std gives every Rust program: nothing blocked, SIGPIPE ignored, a handler for overflows.
+const AS_STD_GIVES_THEM: [u64; 3] = [0, bit(13), bit(7) | bit(11)];
+
+const fn bit(signal: u32) -> u64 {
+    1 << (signal - 1)
+}
+
+#[test]
+fn signals_are_as_in_every_rust_program() {
+    for method in METHODS {
+        let there = in_child(method, || Process::new(signals, ()));
+        assert_eq!(there, AS_STD_GIVES_THEM, "{method}: {there:x?}");
+    }
+}
+
+#[test]
+fn signals_that_the_parent_blocks_and_ignores_are_default_in_a_child() {
+    alone(|| {
+        // SIGHUP, SIGINT, SIGTERM, SIGCHLD, SIGUSR1: before the server starts, and after.
+        for signal in [1, 2, 15, 17, 10] {
+            hostile::ignore(signal).expect("ignored");
+            hostile::block(signal).expect("blocked");
+        }
+        for method in METHODS {
+            let there = in_child(method, || Process::new(signals, ()));
+            assert_eq!(there, AS_STD_GIVES_THEM, "{method}: {there:x?}");
+            hostile::ignore(12).expect("ignored");
+        }
+        let [blocked, ignored, _] = signals();
+        assert_eq!(blocked & (bit(15) | bit(17)), bit(15) | bit(17), "the parent is as it was");
+        assert_eq!(ignored & (bit(15) | bit(12)), bit(15) | bit(12), "the parent is as it was");
+    });
+}
+
+/// What the open descriptors of this process are, without the one that lists them.
+fn descriptors() -> Vec<(i32, String)> {
+    let listed = std::fs::read_dir("/proc/self/fd").expect("the descriptors");
+    let mut open: Vec<(i32, String)> = listed
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let what = std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            (!what.ends_with("/fd")).then_some((number, what))
+        })
+        .collect();
+    open.sort_unstable();
+    open
+}
+
+#[test]
+fn a_child_has_the_standard_streams_its_corridor_and_nothing_else() {
+    alone(|| {
+        let leak = |_| {
+            let file = File::open("/dev/zero").expect("a file");
+            // Kept over an exec, as careless programs leave their descriptors.
+            rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).expect("no flags");
+            file
+        };
+        let _before: Vec<File> = (0..50).map(leak).collect();
+        warm_up();
+        let _after: Vec<File> = (0..50).map(leak).collect();
+        for method in METHODS {
+            let siblings: Vec<_> = (0..10)
+                .map(|_| {
+                    let plan = Process::new(std::thread::park, ()).start_method(method);
+                    plan.start().expect("a sibling")
+                })
+                .collect();
+            let there = in_child(method, || Process::new(descriptors, ()));
+            let (standard, own): (Vec<_>, Vec<_>) =
+                there.iter().partition(|(number, _)| *number <= 2);
+            assert_eq!(standard.len(), 3, "{method}: {there:?}");
+            // Its corridor, and its parent's pidfd.
+            let is_ours = |what: &str| what.starts_with("socket:") || what.contains("pidfd");
+            assert!(own.iter().all(|(_, what)| is_ours(what)), "{method}: {there:?}");
+            assert!(own.len() <= 2, "{method}: {there:?}");
+            for sibling in siblings {
+                sibling.kill().expect("SIGKILL");
+                join(sibling).expect_err("it was killed");
+            }
+        }
+    });
+}

@@ -1,0 +1,14 @@
+//! What a process started by procession is and does, seen from its parent: one room per idea.
+
+mod endings;
+mod family;
+mod faults;
+mod fork_server;
+mod handle;
+mod inheritance;
+mod options;
+mod scope;
+mod size;
+mod start;
+mod streams;
+mod support;

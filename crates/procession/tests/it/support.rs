@@ -1,0 +1,220 @@
+//! What the tests have in common: deadlines, events between processes, a process of one's own.
+//!
+//! What always holds: a test waits for an event, never for time to pass; a wait that takes too
+//! long fails the test and says what it was for.
+
+use procession::{Child, Fd, JoinError, StartMethod, Value};
+use procession_sys::life::{self, Pid};
+use procession_sys::wait::{self, Interest};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long any wait of a test may take: thousands of times what it takes.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Every way to make a process.
+pub(crate) const METHODS: [StartMethod; 2] = [StartMethod::ForkServer, StartMethod::Spawn];
+
+/// Set in the process of its own that [`alone`] makes, to the name of its test.
+const ALONE: &str = "PROCESSION_TEST_ALONE";
+
+/// Does `work` on another thread; fails the test where it takes too long.
+pub(crate) fn within<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    within_or(what, work, || ())
+}
+
+/// As [`within`]; where it takes too long, `give_up` is called before the test fails.
+fn within_or<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+    give_up: impl FnOnce(),
+) -> T {
+    let (sender, receiver) = mpsc::channel();
+    let worker = thread::spawn(move || sender.send(work()));
+    match receiver.recv_timeout(DEADLINE) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => {
+            give_up();
+            panic!("waited {DEADLINE:?} for {what}")
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            resume_unwind(worker.join().expect_err("a thread that sent nothing has panicked"))
+        }
+    }
+}
+
+/// Joins a child; one that does not end is killed, so that it does not hold up the program's end.
+pub(crate) fn join<R: Value + Send>(child: Child<R>) -> Result<R, JoinError> {
+    let (what, pidfd) = (format!("the end of {child:?}"), child.as_fd().try_clone_to_owned());
+    let give_up = || send_kill(pidfd.expect("a duplicate").as_fd());
+    within_or(&what, move || child.join(), give_up)
+}
+
+/// Waits until `descriptor` is ready to read.
+pub(crate) fn ready(descriptor: impl AsFd, what: &str) {
+    assert!(is_ready(&descriptor, DEADLINE), "waited {DEADLINE:?} for {what}");
+}
+
+/// Whether `descriptor` is ready to read before `timeout` has passed.
+pub(crate) fn is_ready(descriptor: impl AsFd, timeout: Duration) -> bool {
+    let deadline = Some(Instant::now() + timeout);
+    wait::ready(&[(descriptor.as_fd(), Interest::Readable)], deadline).expect("poll") == [true]
+}
+
+/// Waits until no process has this id any more, or one that has ended and waits to be reaped.
+pub(crate) fn gone(id: u32, what: &str) {
+    // A process that is gone has no pidfd.
+    if let Ok(pidfd) = life::pidfd(pid(id)) {
+        ready(pidfd, &format!("the end of {what} (pid {id})"));
+    }
+}
+
+/// This end of a line to another process, on which each says that it has come somewhere.
+pub(crate) struct Line(UnixStream);
+
+/// A line: one end stays, the other crosses.
+pub(crate) fn line() -> (Line, Fd<UnixStream>) {
+    let (here, there) = UnixStream::pair().expect("a pair of sockets");
+    here.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    (Line(here), Fd(there))
+}
+
+impl Line {
+    /// Waits until the other end says something.
+    pub(crate) fn wait(&mut self, what: &str) {
+        let mut byte = [0];
+        match self.0.read(&mut byte) {
+            Ok(1) => {}
+            Ok(_) => panic!("waited for {what}, and the line was closed"),
+            Err(error) => panic!("waited {DEADLINE:?} for {what}: {error}"),
+        }
+    }
+
+    /// Waits until nobody has the other end any more.
+    pub(crate) fn wait_for_end(&mut self, what: &str) {
+        let mut rest = Vec::new();
+        if let Err(error) = self.0.read_to_end(&mut rest) {
+            panic!("waited {DEADLINE:?} for the end of {what}: {error}");
+        }
+    }
+
+    /// Says something.
+    pub(crate) fn tell(&mut self) {
+        self.0.write_all(b"!").expect("the other end");
+    }
+}
+
+/// In a child: says that it is there.
+pub(crate) fn tell(line: &mut Fd<UnixStream>) {
+    line.write_all(b"!").expect("the other end");
+}
+
+/// In a child: waits until it is told something; an end is that, too.
+pub(crate) fn wait_to_be_told(line: &mut Fd<UnixStream>) {
+    let _ = line.read(&mut [0]).expect("the other end");
+}
+
+/// A child's function: says that it is there, and stays until the other end is closed.
+pub(crate) fn stay(mut line: Fd<UnixStream>) {
+    tell(&mut line);
+    let _ = line.read_to_end(&mut Vec::new());
+}
+
+/// A child's function: says that it is there, and stays until it is told; gives its process id.
+pub(crate) fn stay_until_told(mut line: Fd<UnixStream>) -> u32 {
+    tell(&mut line);
+    wait_to_be_told(&mut line);
+    std::process::id()
+}
+
+/// Runs the body of the calling test in a process of its own: this program again, with one thread
+/// and just this test. For tests that change what a whole process shares.
+///
+/// The body is a closure written in the test function, by whose path the test is found.
+pub(crate) fn alone<F: FnOnce()>(body: F) {
+    let path = std::any::type_name::<F>();
+    let name = path.split_once("::").map_or(path, |(_crate, name)| name);
+    let name = name.trim_end_matches("::{{closure}}");
+    if std::env::var_os(ALONE).is_some_and(|alone| alone == name) {
+        return body();
+    }
+    let host = Command::new(std::env::current_exe().expect("this program"))
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(ALONE, name)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("this program, started again");
+    let (what, id) = (format!("`{name}` in its own process"), host.id());
+    let wait = || host.wait_with_output().expect("its output");
+    let output = within_or(&what, wait, || kill(id));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let passed = output.status.success() && said.contains("1 passed");
+    assert!(passed, "`{name}` in its own process: {}\n{said}\n{complained}", output.status);
+}
+
+/// A new directory, removed when it is dropped.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).expect("a new directory");
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A test may have removed it itself.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A line of the calling thread's own status.
+pub(crate) fn own_status(field: &str) -> String {
+    status_at("/proc/thread-self/status", field)
+}
+
+/// A line of `/proc/PID/status`.
+pub(crate) fn status(id: u32, field: &str) -> String {
+    status_at(&format!("/proc/{id}/status"), field)
+}
+
+fn status_at(path: &str, field: &str) -> String {
+    let status = std::fs::read_to_string(path).expect("a status");
+    let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
+}
+
+/// The fork server that made this child.
+pub(crate) fn server_of<R>(child: &Child<R>) -> u32 {
+    status(child.id(), "PPid").parse().expect("a process id")
+}
+
+/// Kills a process that this test has made.
+pub(crate) fn kill(id: u32) {
+    let pidfd = life::pidfd(pid(id)).expect("it is alive");
+    send_kill(pidfd.as_fd());
+}
+
+fn send_kill(pidfd: BorrowedFd<'_>) {
+    life::send_signal(pidfd, procession_sys::signal::SIGKILL).expect("SIGKILL");
+}
+
+fn pid(id: u32) -> Pid {
+    i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id")
+}
