@@ -29,8 +29,8 @@
 //! | [`exit`] | one function called when the process ends |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
-pub mod bell;
 pub mod abort;
+pub mod bell;
 pub mod boot;
 pub mod cpu;
 pub mod descriptor;

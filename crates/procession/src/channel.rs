@@ -7,6 +7,7 @@
 //! How that is done, and why it suffices, is in README.md beside this room's files.
 
 mod annex;
+mod cursor;
 mod duplex;
 mod error;
 mod receiver;

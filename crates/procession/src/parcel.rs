@@ -98,7 +98,8 @@ pub(crate) fn write<T: Serialize>(
     head: Vec<u8>,
     value: &T,
 ) -> Result<(Vec<u8>, Vec<OwnedFd>), EncodeError> {
-    let (bytes, table) = with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
+    let (bytes, table) =
+        with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
     let bytes = bytes.map_err(|error| EncodeError {
         type_name: std::any::type_name::<T>(),
         reason: error.to_string(),

@@ -5,11 +5,14 @@
 //! since its sender died before it wrote the record, is thrown away by the next who takes.
 
 use procession_sys::memory::Sealed;
-use procession_sys::parcel::{self, Bytes, LARGEST_INLINE, Parcel, Peeked, Waiting};
+use procession_sys::parcel::{self, Bytes, Parcel, Peeked, Waiting};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const NUMBER: usize = size_of::<u64>();
+
+/// How many bytes travel in the parcel itself, so that several fit the socket's buffer: 1 KiB.
+const MOST_HERE: usize = 1 << 10;
 
 /// Behind the number: the bytes follow.
 const HERE: u8 = 0;
@@ -26,7 +29,7 @@ pub(super) struct Luggage<'a> {
 
 impl<'a> Luggage<'a> {
     pub(super) fn pack(bytes: &'a [u8], descriptors: &'a [OwnedFd]) -> io::Result<Self> {
-        if bytes.len() + NUMBER < LARGEST_INLINE {
+        if bytes.len() <= MOST_HERE {
             return Ok(Self { here: bytes, sealed: None, descriptors });
         }
         Ok(Self { here: &[], sealed: Some(Sealed::from_pieces(&[bytes])?), descriptors })

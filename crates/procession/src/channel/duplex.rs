@@ -44,11 +44,11 @@ pub struct Duplex<T, U> {
 /// As [`channel`](super::channel()).
 #[doc(alias = "Pipe")]
 pub fn duplex<T, U>() -> io::Result<(Duplex<T, U>, Duplex<U, T>)> {
-    let (to_there, from_here) = super::channel()?;
-    let (to_here, from_there) = super::channel()?;
+    let (outward, arriving) = super::channel()?;
+    let (homeward, returning) = super::channel()?;
     Ok((
-        Duplex { sender: to_there, receiver: from_there },
-        Duplex { sender: to_here, receiver: from_here },
+        Duplex { sender: outward, receiver: returning },
+        Duplex { sender: homeward, receiver: arriving },
     ))
 }
 

@@ -39,6 +39,11 @@ impl<T> Receiver<T> {
         Self { end: Arc::new(end), value: PhantomData }
     }
 
+    #[cfg(test)]
+    pub(super) fn end(&self) -> &Receiving {
+        &self.end
+    }
+
     /// How many messages are under way.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {

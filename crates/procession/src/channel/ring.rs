@@ -4,6 +4,7 @@
 //! beside them. What always holds: every length and position that is read here is checked against
 //! the memory before it is used, for any process that has the channel may have written it.
 
+use super::cursor::Cursor;
 use procession_sys::cpu;
 use procession_sys::robust::{Guard, Lock};
 use procession_sys::shared::Shared;
@@ -28,32 +29,13 @@ const RECORDS: usize = 5 * LINE;
 
 /// Room for records: 256 KiB, which stays in a processor's cache.
 const DEFAULT_WORDS: u32 = 1 << 15;
-/// The largest room that is believed: 1 GiB.
+/// The smallest room that is believed: a quarter of it is a record of an annexed message.
+const LEAST_WORDS: u32 = 8;
+/// The largest room that is believed: 1 GiB, half of what a cursor counts.
 const MOST_WORDS: u32 = 1 << 27;
-
-/// How far one side of the channel has come: messages, and words of their records, both counted
-/// from the channel's beginning and wrapping. It is one word in memory, so it changes at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cursor {
-    place: u32,
-    messages: u32,
-}
-
-impl Cursor {
-    fn from_word(word: u64) -> Self {
-        let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
-        Self { place: u32::from_le_bytes([a, b, c, d]), messages: u32::from_le_bytes([e, f, g, h]) }
-    }
-
-    fn to_word(self) -> u64 {
-        u64::from(self.messages) << 32 | u64::from(self.place)
-    }
-
-    /// One message of so many words further.
-    fn after(self, words: u32) -> Self {
-        Self { place: self.place.wrapping_add(words), messages: self.messages.wrapping_add(1) }
-    }
-}
+/// How many messages may be in the annex at once: so few that they always fit its socket's buffer,
+/// 208 KiB by default (`net.core.wmem_default`), of which each takes 3 at most.
+const MOST_ANNEXED: u8 = 32;
 
 /// What stands in the ring for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +116,10 @@ impl Ring {
             [magic, shape, ..] => [magic, shape].map(|word| word.load(Ordering::Acquire)),
             _ => return Err(invalid()),
         };
-        let Cursor { place: capacity, messages: limit } = Cursor::from_word(shape);
+        let (capacity, limit) = halves(shape);
         let sound = magic == MAGIC
             && capacity.is_power_of_two()
-            && (LINE as u32..=MOST_WORDS).contains(&capacity)
+            && (LEAST_WORDS..=MOST_WORDS).contains(&capacity)
             && limit > 0
             && memory.words().len() >= RECORDS + capacity as usize;
         if sound { Ok(Self { memory, capacity, limit }) } else { Err(invalid()) }
@@ -152,15 +134,21 @@ impl Ring {
         (self.limit < u32::MAX).then_some(self.limit)
     }
 
-    /// The longest message that is put into the ring itself: a quarter of it.
+    /// The longest message that is put into the ring itself.
     pub(super) fn longest(&self) -> usize {
-        (self.capacity as usize / 4 - 1) * size_of::<u64>()
+        (self.longest_record() as usize - 1) * size_of::<u64>()
+    }
+
+    /// A quarter of the ring. The channel is full when no such record fits any more: the same for
+    /// every sender, whatever it has to send (README.md needs that).
+    fn longest_record(&self) -> u32 {
+        self.capacity / 4
     }
 
     /// How many messages are under way.
     pub(super) fn len(&self) -> usize {
         let head = self.head();
-        let messages = self.tail().messages.wrapping_sub(head.messages);
+        let messages = self.tail().since(head).messages;
         messages.min(self.capacity) as usize
     }
 
@@ -220,25 +208,24 @@ impl Ring {
         self.head() == self.tail()
     }
 
-    /// Whether a record fits behind `tail`; if not, how far the receivers had come then. By the
+    /// Whether any record fits behind `tail`; if not, how far the receivers had come then. By the
     /// holder of the senders' lock.
-    pub(super) fn room(&self, tail: Cursor, record: &Record<'_>) -> io::Result<Result<(), Cursor>> {
+    pub(super) fn room(&self, tail: Cursor) -> io::Result<Result<(), Cursor>> {
         let seen = self.sending().seen;
-        let fits = |head: Cursor| {
-            let used = tail.place.wrapping_sub(head.place);
-            let free = self.capacity.checked_sub(used)?;
-            let messages = tail.messages.wrapping_sub(head.messages);
-            Some(record.words() <= free && messages < self.limit)
-        };
-        if fits(Cursor::from_word(seen.load(Ordering::Relaxed))) == Some(true) {
+        if self.fits(tail.since(Cursor::from_word(seen.load(Ordering::Relaxed)))) == Some(true) {
             return Ok(Ok(()));
         }
         let head = self.head();
         seen.store(head.to_word(), Ordering::Relaxed);
-        match fits(head).ok_or_else(corrupt)? {
-            true => Ok(Ok(())),
-            false => Ok(Err(head)),
-        }
+        let fits = self.fits(tail.since(head)).ok_or_else(corrupt)?;
+        Ok(if fits { Ok(()) } else { Err(head) })
+    }
+
+    /// Whether there is room beside what is under way; none where that makes no sense.
+    fn fits(&self, under_way: Cursor) -> Option<bool> {
+        let free = self.capacity.checked_sub(under_way.place)?;
+        let few = under_way.messages < self.limit && under_way.annexed < MOST_ANNEXED;
+        Some(few && free >= self.longest_record())
     }
 
     /// Writes a record that has room behind `tail`; gives the tail to publish.
@@ -257,11 +244,11 @@ impl Ring {
                 &number
             }
         };
-        let [near, far] = self.parts(tail.place.wrapping_add(1), bytes.len().div_ceil(8));
+        let [near, far] = self.parts(tail.place + 1, bytes.len().div_ceil(8));
         let (nearer, farther) = bytes.split_at(bytes.len().min(near.len() * 8));
         store(near, nearer);
         store(far, farther);
-        tail.after(record.words())
+        tail.after(record.words(), matches!(record, Record::Annexed(_)))
     }
 
     /// The record at `head`, its bytes in `buffer`, and the head behind it; none where there is
@@ -273,16 +260,16 @@ impl Ring {
     ) -> io::Result<Option<(Record<'b>, Cursor)>> {
         let seen = self.receiving().seen;
         let mut tail = Cursor::from_word(seen.load(Ordering::Relaxed));
-        if tail.place == head.place || tail.place.wrapping_sub(head.place) > self.capacity {
+        if !(1..=self.capacity).contains(&tail.since(head).place) {
             tail = self.tail();
             seen.store(tail.to_word(), Ordering::Relaxed);
         }
-        let used = tail.place.wrapping_sub(head.place);
+        let used = tail.since(head).place;
         if used == 0 {
             return Ok(None);
         }
         let first = self.parts(head.place, 1)[0][0].load(Ordering::Relaxed);
-        let Cursor { place: length, messages: kind } = Cursor::from_word(first);
+        let (length, kind) = halves(first);
         let words = (length as usize).div_ceil(8);
         if used > self.capacity || words + 1 > used as usize {
             return Err(corrupt());
@@ -290,19 +277,21 @@ impl Ring {
         if buffer.len() < words * 8 {
             buffer.resize(words * 8, 0);
         }
-        let [near, far] = self.parts(head.place.wrapping_add(1), words);
+        let [near, far] = self.parts(head.place + 1, words);
         let (nearer, farther) = buffer[..words * 8].split_at_mut(near.len() * 8);
         load(near, nearer);
         load(far, farther);
         let bytes = &buffer[..length as usize];
-        let record = match (kind, bytes) {
-            (WHOLE, bytes) => Record::Whole(bytes),
-            (ANNEXED, &[a, b, c, d, e, f, g, h]) => {
-                Record::Annexed(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        let record = match kind {
+            WHOLE => Record::Whole(bytes),
+            ANNEXED => {
+                let number = bytes.try_into().map_err(|_| corrupt())?;
+                Record::Annexed(u64::from_le_bytes(number))
             }
             _ => return Err(corrupt()),
         };
-        Ok(Some((record, head.after(u32::try_from(words + 1).unwrap_or(u32::MAX)))))
+        let behind = head.after(record.words(), kind == ANNEXED);
+        Ok(Some((record, behind)))
     }
 
     /// So many words from `place` on: those before the ring's end, those from its beginning on.
@@ -333,6 +322,12 @@ fn load(from: &[AtomicU64], bytes: &mut [u8]) {
     for (word, bytes) in from.iter().zip(bytes.chunks_exact_mut(8)) {
         bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
     }
+}
+
+/// A word as two numbers, the lower half first.
+fn halves(word: u64) -> (u32, u32) {
+    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    (half(word), half(word >> 32))
 }
 
 fn corrupt() -> io::Error {

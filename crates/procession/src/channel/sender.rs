@@ -37,6 +37,11 @@ impl<T> Sender<T> {
         Self { end: Arc::new(end), value: PhantomData }
     }
 
+    #[cfg(test)]
+    pub(super) fn end(&self) -> &Sending {
+        &self.end
+    }
+
     /// How many messages are under way.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {

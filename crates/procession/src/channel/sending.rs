@@ -5,7 +5,8 @@
 //! woken before it is (README.md has the steps and why they suffice).
 
 use super::annex::{self, Luggage};
-use super::ring::{Cursor, Record, Ring};
+use super::cursor::Cursor;
+use super::ring::{Record, Ring};
 use super::spin::Spin;
 use procession_sys::bell::{Bell, Ringer};
 use procession_sys::cpu;
@@ -130,7 +131,7 @@ impl Sending {
         if luggage.is_some() {
             record = Record::Annexed(side.annexed.load(Ordering::Relaxed).wrapping_add(1));
         }
-        if let Err(head) = self.ring.room(tail, &record)? {
+        if let Err(head) = self.ring.room(tail)? {
             return Ok(Attempt::Full(head));
         }
         let mut attempt = Attempt::Sent;
@@ -139,13 +140,10 @@ impl Sending {
             side.annexed.store(number, Ordering::Relaxed);
             match annex::put(self.annex.as_fd(), number, luggage) {
                 Ok(()) => {}
+                // Full of what the dead left behind: a record without a parcel has a receiver
+                // throw that away.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     attempt = Attempt::Full(head);
-                    if head != tail {
-                        return Ok(attempt);
-                    }
-                    // Only what the dead left behind fills the annex: a record without a parcel
-                    // has a receiver throw it away.
                 }
                 Err(error) => return Err(error.into()),
             }

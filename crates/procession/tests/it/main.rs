@@ -1,5 +1,6 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
+mod channel;
 mod endings;
 mod family;
 mod faults;
