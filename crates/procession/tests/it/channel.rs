@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
 #![expect(clippy::cast_possible_truncation, reason = "patterns of bytes")]
 
-use crate::support::{DEADLINE, METHODS, join, within};
+use crate::support::{DEADLINE, METHODS, join, rounds, within};
 use procession::channel::RecvError;
 use procession::{Child, Duplex, Process, Receiver, Sender, bounded, channel, duplex, wait_any};
 use std::collections::HashMap;
@@ -76,7 +76,9 @@ fn many_to_many_loses_nothing_doubles_nothing_and_keeps_each_producers_order() {
         .map(|_| Process::new(consume, (receiver.clone(),)).start().expect("a consumer"))
         .collect();
     drop((sender, receiver));
-    producers.into_iter().for_each(|producer| join(producer).expect("a producer"));
+    for producer in producers {
+        join(producer).expect("a producer");
+    }
     let mut seen: HashMap<u64, Vec<u64>> = HashMap::new();
     for consumer in consumers {
         let taken = join(consumer).expect("what it took");
@@ -242,11 +244,6 @@ fn one_wait_watches_channels_and_children() {
     join(child).expect("it ended");
 }
 
-/// How many rounds a campaign has; `PROCESSION_ROUNDS` sets it for a long run.
-fn rounds(default: u64) -> u64 {
-    std::env::var("PROCESSION_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 /// A message whose bytes follow from its head, so that a torn one shows.
 type Checked = (u64, u64, Vec<u8>);
 
@@ -320,7 +317,9 @@ fn whoever_is_killed_the_others_go_on() {
         let (who, number) = next(&reports).expect("a report").expect("progress after a death");
         seen.entry(who).or_default().push(number);
     }
-    producers.iter().for_each(|child| child.kill().expect("a signal"));
+    for child in &producers {
+        child.kill().expect("a signal");
+    }
     drop((sender, receiver, report));
     within("the consumers' end", move || {
         for report in &reports {
@@ -334,6 +333,10 @@ fn whoever_is_killed_the_others_go_on() {
             assert_eq!(numbers.len(), reported, "a message of {who} came twice");
         }
     });
-    producers.into_iter().for_each(|child| drop(join(child)));
-    consumers.into_iter().for_each(|child| join(child).expect("the channel ended"));
+    for child in producers {
+        join(child).expect_err("killed");
+    }
+    for child in consumers {
+        join(child).expect("the channel ended");
+    }
 }

@@ -7,6 +7,7 @@ mod faults;
 mod fork_server;
 mod handle;
 mod inheritance;
+mod memory;
 mod options;
 mod scope;
 mod size;
