@@ -26,6 +26,7 @@
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
 //! | [`title`] | the command line that others see |
+//! | [`stream`] | bytes over a connected socket, and bytes that nobody can guess |
 //! | [`exit`] | one function called when the process ends |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
@@ -47,6 +48,7 @@ pub mod robust;
 pub mod shared;
 pub mod signal;
 pub mod spawn;
+pub mod stream;
 pub mod thread;
 pub mod title;
 pub mod wait;

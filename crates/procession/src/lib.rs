@@ -33,6 +33,7 @@
 mod asynchronous;
 pub mod channel;
 mod child;
+pub mod connection;
 mod corridor;
 mod current;
 mod ending;
