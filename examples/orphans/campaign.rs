@@ -5,7 +5,7 @@
 //! after it was counted.
 
 use super::host::{LEAKER, LEAKERS, Tree, WORKER};
-use super::observer::Stat;
+use super::observer::{Member, Stat};
 use super::program::{PATIENCE, Program};
 use rustix::process::{Signal, WaitOptions, wait};
 use std::collections::BTreeSet;
@@ -101,14 +101,11 @@ pub(crate) fn round(campaign: Campaign, moments: &mut Moments, patience: Duratio
     // What may not survive, and then whoever has work to finish.
     let gone = program.observed.wait_until_gone(&[LEAKER, WORKER], killed + patience);
     let mut remains = Remains { gone_after: gone.at.map(|at| at - killed), ..Remains::default() };
+    remains.orphans.extend(gone.left.into_iter().map(put_down));
     let rest = program.observed.wait_until_gone(&[LEAKER], Instant::now() + patience);
-    for member in gone.left.into_iter().chain(rest.left) {
-        member.signal(Signal::KILL);
-        remains.orphans.push(member.name);
-    }
+    remains.orphans.extend(rest.left.into_iter().map(put_down));
     for leaker in program.observed.alive() {
-        leaker.signal(Signal::KILL);
-        assert!(leaker.wait_for_end(Instant::now() + PATIENCE), "a killed process ends");
+        put_down(leaker);
     }
     judge_workers(program.all_lines(), &mut remains);
     reap_orphans();
@@ -118,6 +115,13 @@ pub(crate) fn round(campaign: Campaign, moments: &mut Moments, patience: Duratio
         list.push(stat.name);
     }
     remains
+}
+
+/// Ends a process and gives its name.
+fn put_down(member: Member) -> String {
+    member.signal(Signal::KILL);
+    assert!(member.wait_for_end(Instant::now() + PATIENCE), "a killed process ends");
+    member.name
 }
 
 fn wait_for_moment(campaign: Campaign, program: &mut Program, moments: &mut Moments) {

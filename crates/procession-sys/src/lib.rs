@@ -28,6 +28,7 @@
 //! | [`title`] | the command line that others see |
 //! | [`stream`] | bytes over a connected socket, and bytes that nobody can guess |
 //! | [`exit`] | one function called when the process ends |
+//! | [`mod@fault`] | points at which a test has somebody killed; nothing otherwise |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
 pub mod abort;
@@ -36,6 +37,7 @@ pub mod boot;
 pub mod cpu;
 pub mod descriptor;
 pub mod exit;
+pub mod fault;
 pub mod fork;
 pub mod futex;
 pub mod image;

@@ -93,11 +93,18 @@ pub fn reap_any() -> Option<(Pid, ExitStatus)> {
     }
 }
 
-/// Reaps exactly the child behind `pidfd`, if it has ended and nobody else has reaped it.
-pub fn reap(pidfd: &OwnedFd) {
+/// Reaps exactly the child behind `pidfd`; gives its status, unless it has not ended, is nobody's
+/// child of this process, or was reaped by somebody else.
+pub fn reap(pidfd: &OwnedFd) -> Option<ExitStatus> {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    // Reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing is left to do here.
-    let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), exited);
+    // ECHILD, or a kernel before 5.4 (EINVAL): there is nothing to reap by this descriptor.
+    let status = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), exited).ok()??;
+    let raw = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => (code & 0xff) << 8,
+        (None, Some(signal)) if status.dumped() => signal | 0x80,
+        (None, signal) => signal?,
+    };
+    Some(ExitStatus::from_raw(raw))
 }
 
 /// What the kernel tells of a process behind a pidfd (`PIDFD_GET_INFO`, Linux 6.13).

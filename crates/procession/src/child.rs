@@ -6,6 +6,7 @@
 
 use crate::corridor::{Corridor, Until};
 use crate::ending::{Ending, JoinError};
+use crate::forked;
 use crate::frame::{Order, Returned};
 use crate::launch::Launched;
 use crate::stdio::Drain;
@@ -196,7 +197,7 @@ impl<R> Child<R> {
 
     /// Whether the process has not ended yet.
     pub fn is_alive(&mut self) -> bool {
-        !self.wait(Until::Exit, Some(Instant::now()))
+        !self.wait(Until::Exit, Some(Instant::now())) && !self.corridor.has_ended()
     }
 
     /// Sends SIGINT, as Ctrl-C does. A process that has ended is no error.
@@ -226,9 +227,10 @@ impl<R> Child<R> {
     /// Lets the process go: nobody waits for it, not even the end of the program. It is still
     /// reaped, and a daemon still ends with its parent.
     pub fn detach(self) {
-        let order = Order::detach(self.corridor.serial());
+        let serial = self.corridor.serial();
+        let Some(server) = self.corridor.server() else { return forked::detach(serial) };
         // A server that is gone waits for nobody.
-        let _ = parcel::send(self.corridor.server().control(), &[&order], &[], Waiting::Allowed);
+        let _ = parcel::send(server.control(), &[&Order::detach(serial)], &[], Waiting::Allowed);
     }
 
     fn wait(&mut self, until: Until, deadline: Option<Instant>) -> bool {

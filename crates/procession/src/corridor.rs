@@ -37,8 +37,10 @@ pub(crate) struct Corridor {
     id: u32,
     serial: u64,
     socket: OwnedFd,
-    pidfd: Option<OwnedFd>,
-    server: Arc<Server>,
+    /// Shared with whoever else must know its end.
+    pidfd: Option<Arc<OwnedFd>>,
+    /// None for a child that this process forked itself.
+    server: Option<Arc<Server>>,
     answer: Option<Answer>,
     exit: Option<Exit>,
     /// The socket has nothing more to say.
@@ -47,6 +49,8 @@ pub(crate) struct Corridor {
     ended: bool,
     /// The server has ended.
     serverless: bool,
+    /// Since when only the kernel can tell how the process ended.
+    lost_since: Option<Instant>,
 }
 
 impl Corridor {
@@ -55,8 +59,8 @@ impl Corridor {
         pid: i32,
         serial: u64,
         socket: OwnedFd,
-        pidfd: Option<OwnedFd>,
-        server: Arc<Server>,
+        pidfd: Option<Arc<OwnedFd>>,
+        server: Option<Arc<Server>>,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -64,12 +68,13 @@ impl Corridor {
             serial,
             socket,
             pidfd,
+            serverless: server.is_none(),
             server,
             answer: None,
             exit: None,
             hung_up: false,
             ended: false,
-            serverless: false,
+            lost_since: None,
         }
     }
 
@@ -85,14 +90,14 @@ impl Corridor {
         self.serial
     }
 
-    pub(crate) fn server(&self) -> &Server {
-        &self.server
+    pub(crate) fn server(&self) -> Option<&Server> {
+        self.server.as_deref()
     }
 
     /// Ready to read when the process has ended. Without pidfds (before Linux 5.3) the socket
     /// stands in, which is ready as soon as there is an answer.
     pub(crate) fn end(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_ref().unwrap_or(&self.socket).as_fd()
+        self.pidfd.as_deref().unwrap_or(&self.socket).as_fd()
     }
 
     /// Sends the process a signal; one that has ended is no error.
@@ -100,8 +105,9 @@ impl Corridor {
         if let Some(pidfd) = &self.pidfd {
             return life::send_signal(pidfd.as_fd(), number);
         }
+        let Some(server) = &self.server else { return Ok(()) };
         let order = Order::signal(self.serial, number);
-        parcel::send(self.server.control(), &[&order], &[], Waiting::Allowed)
+        parcel::send(server.control(), &[&order], &[], Waiting::Allowed)
     }
 
     /// Waits until `until` or the deadline; whether it came. Drains `outputs` meanwhile.
@@ -113,8 +119,8 @@ impl Corridor {
     ) -> io::Result<bool> {
         loop {
             self.read_reports();
-            if self.is_lost() {
-                self.exit = Some(self.ask_kernel());
+            if self.is_lost() && !self.ask_kernel(deadline) {
+                return Ok(false);
             }
             let answered = until == Until::Answer && self.answer.is_some();
             if answered || self.exit.is_some() {
@@ -135,7 +141,7 @@ impl Corridor {
         let watched = [
             (!self.hung_up).then(|| readable(self.socket.as_fd())),
             self.pidfd.as_ref().filter(|_| !self.ended).map(|pidfd| readable(pidfd.as_fd())),
-            (!self.serverless).then(|| readable(self.server.end())),
+            self.server.as_ref().filter(|_| !self.serverless).map(|server| readable(server.end())),
         ];
         let drained = outputs.iter().map(|output| output.interest());
         let slots: Vec<Option<(BorrowedFd<'_>, Interest)>> =
@@ -188,19 +194,44 @@ impl Corridor {
         untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
     }
 
-    /// Without a server, the process's new parent (init, usually) reaps it, and a new kernel keeps
-    /// the status for whoever holds a pidfd.
-    fn ask_kernel(&self) -> Exit {
-        let Some(pidfd) = &self.pidfd else { return Exit::Lost };
-        if life::exit_status(pidfd.as_fd()) == Told::NotYet {
-            let reaped = [(pidfd.as_fd(), Interest::HangUp)];
-            // A new parent that does not reap, or a failing wait, leaves the status lost.
-            let _ = wait::ready(&reaped, Some(Instant::now() + NEW_PARENT));
+    /// Learns without a server how the process ended; whether it is settled by the deadline.
+    ///
+    /// A child of our own is reaped here. Else its new parent (init, usually) reaps it, and a new
+    /// kernel keeps the status for whoever holds a pidfd.
+    fn ask_kernel(&mut self, deadline: Option<Instant>) -> bool {
+        self.exit = self.told();
+        if self.exit.is_some() {
+            return true;
+        }
+        let patience = *self.lost_since.get_or_insert_with(Instant::now) + NEW_PARENT;
+        if let Some(pidfd) = &self.pidfd {
+            let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+            // A failing wait, like a new parent that does not reap, leaves the status lost.
+            let _ = wait::ready(&[(pidfd.as_fd(), Interest::HangUp)], Some(until));
+            self.exit = self.told();
+        }
+        if Instant::now() >= patience {
+            self.exit.get_or_insert(Exit::Lost);
+        }
+        self.exit.is_some()
+    }
+
+    /// What the kernel tells now; none while it may tell later.
+    fn told(&self) -> Option<Exit> {
+        let Some(pidfd) = &self.pidfd else { return Some(Exit::Lost) };
+        if let Some(status) = life::reap(pidfd) {
+            return Some(Exit::Reaped(status));
         }
         match life::exit_status(pidfd.as_fd()) {
-            Told::Exit(status) => Exit::Reaped(status),
-            Told::NotYet | Told::Never => Exit::Lost,
+            Told::Exit(status) => Some(Exit::Reaped(status)),
+            Told::Never => Some(Exit::Lost),
+            Told::NotYet => None,
         }
+    }
+
+    /// Whether the process has ended, as far as was seen by the last wait.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended || self.exit.is_some()
     }
 
     /// The verdict on what has come so far; it takes the answer along.

@@ -1,16 +1,16 @@
 //! Who this process is, and whose child.
 //!
 //! In: what the parent sent at the start. Out: [`current`], [`parent`]. What always holds: it is
-//! set once, before any user code of a child, and never in a process that procession did not
+//! set before any user code of a child, and never in a process that procession did not
 //! start.
 
 use procession_sys::wait::{self, Interest};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-static OWN: OnceLock<Own> = OnceLock::new();
+static OWN: RwLock<Option<&'static Own>> = RwLock::new(None);
 
 /// What a child knows of itself and its parent.
 #[derive(Debug)]
@@ -23,14 +23,18 @@ pub(crate) struct Own {
     pub(crate) parent_pidfd: Option<OwnedFd>,
 }
 
-/// Says who this process is.
+/// Says who this process is: once in a process, but a fork of a child is a child anew.
 pub(crate) fn set(own: Own) {
-    let _ = OWN.set(own);
+    *OWN.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::leak(Box::new(own)));
+}
+
+fn own() -> Option<&'static Own> {
+    *OWN.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The numbers of the family tree down to this process.
 pub(crate) fn family() -> &'static [u64] {
-    OWN.get().map_or(&[], |own| &own.family)
+    own().map_or(&[], |own| &own.family)
 }
 
 /// A process of this program, in a few words.
@@ -74,7 +78,7 @@ impl ProcessInfo {
 #[doc(alias = "current_process")]
 pub fn current() -> ProcessInfo {
     let id = std::process::id();
-    match OWN.get() {
+    match own() {
         Some(own) => ProcessInfo { name: own.name.clone(), id, daemon: own.daemon },
         None => ProcessInfo { name: "main".to_owned(), id, daemon: false },
     }
@@ -92,7 +96,7 @@ pub fn current() -> ProcessInfo {
 /// ```
 #[doc(alias = "parent_process")]
 pub fn parent() -> Option<Parent> {
-    OWN.get().map(Parent)
+    own().map(Parent)
 }
 
 /// The process that started this one.

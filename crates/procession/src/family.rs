@@ -1,9 +1,10 @@
 //! Who of this process's children is alive.
 //!
 //! In: nothing. Out: one line each. What always holds: the fork server answers, who has reaped
-//! whoever is not on the list; nothing is kept here.
+//! whoever is not on the list; for this process's own forks, their pidfds answer.
 
 use crate::current::ProcessInfo;
+use crate::forked;
 use crate::frame::Order;
 use crate::link::{self, Server};
 use procession_sys::parcel::{self, Waiting};
@@ -28,7 +29,8 @@ use std::os::fd::AsFd;
 /// ```
 pub fn active_children() -> Vec<ProcessInfo> {
     // A server that is gone took its daemons along, and nobody can speak for the others.
-    link::alive().iter().filter_map(|server| ask(server)).flatten().collect()
+    let served = link::alive().into_iter().filter_map(|server| ask(&server)).flatten();
+    served.chain(forked::alive()).collect()
 }
 
 fn ask(server: &Server) -> Option<Vec<ProcessInfo>> {

@@ -4,46 +4,24 @@
 //! holds: the program has one fork server, made when it is first needed and made again when it is
 //! gone; a start that was not confirmed did not run, so asking again starts it at most once.
 
+use crate::closing;
 use crate::corridor::Corridor;
-use crate::current::{self, current};
+use crate::forking;
 use crate::frame::{Head, Report, StartMethod};
-use crate::limits::Limits;
 use crate::link::{self, LinkError};
 use crate::parcel::EncodeError;
-use crate::stdio::{Stdio, Stream};
-use crate::world::{self, Environment};
-use procession_sys::descriptor::Standard;
+use crate::settle::{Options, Settled, Unsettled, settle};
+use procession_sys::exit;
+use procession_sys::fault;
 use procession_sys::image::Key;
-use procession_sys::inherit;
 use procession_sys::parcel::{self, Parcel, Waiting};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 /// How often a start is tried when the server dies under it.
 const TRIES: usize = 3;
-
-static STARTS: AtomicU64 = AtomicU64::new(0);
-
-/// Everything about a process before it is one.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) function: Key,
-    pub(crate) setup: Option<Key>,
-    pub(crate) arguments: Parcel,
-    pub(crate) name: Option<String>,
-    pub(crate) daemon: Option<bool>,
-    pub(crate) method: StartMethod,
-    pub(crate) environment: Environment,
-    pub(crate) directory: Option<PathBuf>,
-    pub(crate) limits: Limits,
-    pub(crate) nice: Option<i32>,
-    pub(crate) affinity: Option<Vec<u16>>,
-    /// Standard input, output, error.
-    pub(crate) stdio: [Stdio; 3],
-}
 
 /// A running process, from the parent's side.
 pub(crate) struct Launched {
@@ -52,62 +30,66 @@ pub(crate) struct Launched {
     pub(crate) pipes: [Option<OwnedFd>; 3],
 }
 
-/// Starts a process.
-pub(crate) fn launch(plan: Plan) -> Result<Launched, StartError> {
-    let serial = STARTS.fetch_add(1, Ordering::Relaxed) + 1;
-    let family = [current::family(), &[serial]].concat();
-    let name = plan.name.unwrap_or_else(|| name_in(&family));
-    let failed = |doing: &'static str| {
-        let name = name.clone();
-        move |source: io::Error| StartError { name, cause: Cause::System { doing, source } }
+/// Starts a function of the program as a process.
+pub(crate) fn by_server(
+    options: Options,
+    function: io::Result<Key>,
+    arguments: Result<Parcel, EncodeError>,
+    method: StartMethod,
+) -> Result<Launched, StartError> {
+    let settled = settle(options)?;
+    let name = settled.name.clone();
+    send(settled, function, arguments, method).map_err(|cause| StartError { name, cause })
+}
+
+/// Starts a closure as a process, by forking this one.
+pub(crate) fn by_fork(
+    options: Options,
+    work: impl FnOnce() -> Parcel,
+) -> Result<Launched, StartError> {
+    let settled = settle(options)?;
+    let name = settled.name.clone();
+    let system = |doing, source| Cause::System { doing, source };
+    let fork = || {
+        exit::at_exit(closing::wait_for_others)
+            .map_err(|error| system("registering the exit handler", error))?;
+        forking::fork(settled, work).map_err(|error| system("forking this process", error))
     };
-    let parent = current();
-    let mut world = world::capture().map_err(failed("reading what the child takes over"))?;
-    plan.limits.lay_over(&mut world.limits);
-    world.reports_want_of_memory = plan.limits.has_memory();
-    world.nice = plan.nice.unwrap_or(world.nice);
-    world.affinity = plan.affinity.unwrap_or(world.affinity);
-    let (function, setup) = (plan.function.to_bytes(), plan.setup.map(Key::to_bytes));
+    let (corridor, pipes) = fork().map_err(|cause| StartError { name, cause })?;
+    Ok(Launched { corridor, pipes })
+}
+
+/// The start's frame, to the server.
+fn send(
+    settled: Settled,
+    function: io::Result<Key>,
+    arguments: Result<Parcel, EncodeError>,
+    method: StartMethod,
+) -> Result<Launched, Cause> {
+    let system = |doing| move |source| Cause::System { doing, source };
+    let function = function.map_err(system("identifying its function"))?.to_bytes();
+    let setup = settled.setup.map(Key::to_bytes);
+    let arguments = arguments.map_err(Cause::Encode)?;
+    let parent = &settled.parent;
     let head = Head {
-        serial,
-        name: &name,
-        family,
-        daemon: plan.daemon.unwrap_or(parent.is_daemon()),
-        method: plan.method,
+        serial: settled.serial,
+        name: &settled.name,
+        family: settled.family,
+        daemon: settled.daemon,
+        method,
         parent: (i32::try_from(parent.id()).unwrap_or_default(), parent.name()),
         function_key: &function,
         setup_key: setup.as_ref().map(|key| &key[..]),
-        world,
+        world: settled.worlds.1,
     };
-    let environment = plan.environment.to_block().map_err(failed("reading its environment"))?;
-    let head = head.to_frame(&environment).map_err(io::Error::other).map_err(failed("planning"))?;
-    let mut directory = inherit::directory().map_err(failed("opening the working directory"))?;
-    if let Some(path) = plan.directory {
-        directory = inherit::open_directory(&directory, &path)
-            .map_err(failed("opening its working directory"))?;
-    }
-    let streams = open_all(plan.stdio).map_err(failed("opening its standard streams"))?;
-    let mut descriptors: Vec<BorrowedFd<'_>> = vec![directory.as_fd()];
-    descriptors.extend(streams.iter().map(|stream| stream.child.as_fd()));
-    descriptors.extend(plan.arguments.descriptors.iter().map(AsFd::as_fd));
-    let pieces = [&head[..], &environment, &plan.arguments.bytes];
-    let corridor = ask(serial, &name, &pieces, &descriptors)
-        .map_err(|cause| StartError { name: name.clone(), cause })?;
-    Ok(Launched { corridor, pipes: streams.map(|stream| stream.parent) })
-}
-
-/// `Process-1` for the root's first child, `Process-1:2` for that one's second, as in Python.
-fn name_in(family: &[u64]) -> String {
-    let numbers: Vec<String> = family.iter().map(u64::to_string).collect();
-    format!("Process-{}", numbers.join(":"))
-}
-
-fn open_all([stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<[Stream; 3]> {
-    Ok([
-        stdin.open(Standard::Input)?,
-        stdout.open(Standard::Output)?,
-        stderr.open(Standard::Error)?,
-    ])
+    let head = head.to_frame(&settled.environment).map_err(io::Error::other);
+    let head = head.map_err(system("planning"))?;
+    let mut descriptors: Vec<BorrowedFd<'_>> = vec![settled.directory.as_fd()];
+    descriptors.extend(settled.streams.iter().map(|stream| stream.child.as_fd()));
+    descriptors.extend(arguments.descriptors.iter().map(AsFd::as_fd));
+    let pieces = [&head[..], &settled.environment, &arguments.bytes];
+    let corridor = ask(settled.serial, &settled.name, &pieces, &descriptors)?;
+    Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
 }
 
 /// Sends a start to the server until one confirms it.
@@ -118,6 +100,7 @@ fn ask(
     descriptors: &[BorrowedFd<'_>],
 ) -> Result<Corridor, Cause> {
     let system = |doing| move |source| Cause::System { doing, source };
+    exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
     for _try in 0..TRIES {
         let server = link::server()?;
         let (here, there) = parcel::pair().map_err(system("making its corridor"))?;
@@ -132,6 +115,7 @@ fn ask(
             sent => sent.map_err(system("sending its start to the fork server"))?,
         }
         drop(there);
+        fault!("launch.asked");
         let confirmed = parcel::receive(here.as_fd(), Waiting::Allowed);
         let Some(report) = confirmed.map_err(system("hearing from the fork server"))? else {
             // The corridor closed without `Started`: the server died before the child had it.
@@ -140,7 +124,8 @@ fn ask(
         };
         return match Report::read(report) {
             Ok(Report::Started { pid, pidfd }) => {
-                Ok(Corridor::new(name, pid, serial, here, pidfd, server))
+                let pidfd = pidfd.map(Arc::new);
+                Ok(Corridor::new(name, pid, serial, here, pidfd, Some(server)))
             }
             Ok(Report::NotStarted(why)) => Err(Cause::NotStarted(why)),
             Ok(_) => Err(Cause::Server("another word came before `Started`".to_owned())),
@@ -173,6 +158,13 @@ pub(crate) enum Cause {
     Server(String),
 }
 
+impl From<Unsettled> for StartError {
+    fn from(error: Unsettled) -> Self {
+        let Unsettled { name, doing, source } = error;
+        Self { name, cause: Cause::System { doing, source } }
+    }
+}
+
 impl From<LinkError> for Cause {
     fn from(error: LinkError) -> Self {
         match error {
@@ -183,13 +175,10 @@ impl From<LinkError> for Cause {
 }
 
 impl StartError {
-    pub(crate) fn new(name: Option<&str>, cause: Cause) -> Self {
-        Self { name: name.unwrap_or("unnamed").to_owned(), cause }
-    }
-
     /// For a process that was started, could not be watched, and was ended again.
     pub(crate) fn unwatched(name: &str, source: io::Error) -> Self {
-        Self::new(Some(name), Cause::System { doing: "watching it", source })
+        let cause = Cause::System { doing: "watching it", source };
+        Self { name: name.to_owned(), cause }
     }
 
     /// The name of the process that was to be.

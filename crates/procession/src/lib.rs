@@ -29,28 +29,40 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+mod assignment;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 pub mod channel;
 mod child;
+<<<<<<< HEAD
 pub mod connection;
+=======
+mod closing;
+>>>>>>> main
 mod corridor;
 mod current;
 mod ending;
 mod entry;
 mod family;
 mod fd;
+mod forked;
+mod forking;
 mod frame;
 mod function;
 mod launch;
 mod limits;
 mod link;
+<<<<<<< HEAD
 pub mod memory;
+=======
+mod look;
+>>>>>>> main
 mod panic_hook;
 mod parcel;
 mod process;
 mod scope;
 mod server;
+mod settle;
 mod stdio;
 mod value;
 mod wait_any;
@@ -68,7 +80,7 @@ pub use launch::StartError;
 pub use limits::Limits;
 pub use memory::{Shared, SharedMemory, SharedSlice};
 pub use parcel::{DecodeError, EncodeError};
-pub use process::{Process, Run};
+pub use process::{Closure, Named, Process, Run};
 pub use scope::{Scope, scope};
 pub use stdio::Stdio;
 pub use value::{Failure, Value};

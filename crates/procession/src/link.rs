@@ -6,16 +6,17 @@
 //! the process ends in an orderly way, it waits for its non-daemons.
 
 use crate::frame::{Hello, Order};
+use crate::look::look;
 use crate::server::CONSTRUCTOR;
 use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Waiting};
 use procession_sys::wait::{self, Interest};
-use procession_sys::{exit, image, inherit, spawn};
+use procession_sys::{image, inherit, spawn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a program started again may take to wake as a server: thousands of times what it
@@ -64,7 +65,7 @@ impl Server {
     fn wait_and_reap(&self) {
         if let Some(pidfd) = &self.pidfd {
             let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
-            life::reap(pidfd);
+            let _ = life::reap(pidfd);
         }
     }
 
@@ -125,7 +126,6 @@ fn start() -> Result<Server, LinkError> {
     let system = |doing| move |source| LinkError::System { doing, source };
     boot::keep(&CONSTRUCTOR);
     image::check_host(CONSTRUCTOR).map_err(|foreign| LinkError::Server(foreign.to_string()))?;
-    exit::at_exit(wait_for_others).map_err(system("registering the exit handler"))?;
     let module = image::main_module().ok_or_else(|| {
         LinkError::Server("this program's file cannot be read: is /proc mounted?".to_owned())
     })?;
@@ -166,36 +166,29 @@ fn greeting(server: &Server) -> io::Result<Option<[u8; image::ModuleId::SIZE]>> 
     }
 }
 
-/// The exit handler: daemons end, the others are waited for.
+/// Has the servers end their daemons.
 ///
-/// It uses no thread-local, and takes the lock only if nobody holds it: another thread may have
-/// been stopped for ever in the middle of its look.
-fn wait_for_others() {
-    const LOOKS: usize = 10_000;
-    let own = |links: &Links| {
+/// For an exit handler, which uses no thread-local, and takes the lock only if nobody holds it:
+/// another thread may have been stopped for ever in the middle of its look.
+pub(crate) fn begin_closing() -> Vec<Arc<Server>> {
+    let own = |links: &mut Links| {
         links.servers.iter().filter(|server| server.is_own()).map(Arc::clone).collect()
     };
-    let mut servers: Vec<Arc<Server>> = Vec::new();
-    for _look in 0..LOOKS {
-        match LINKS.try_lock() {
-            Ok(links) => servers = own(&links),
-            Err(TryLockError::Poisoned(links)) => servers = own(links.get_ref()),
-            Err(TryLockError::WouldBlock) => {
-                std::thread::yield_now();
-                continue;
-            }
-        }
-        break;
-    }
+    let servers: Vec<Arc<Server>> = look(&LINKS, own).unwrap_or_default();
     for server in &servers {
-        // Who is gone waits for nobody, as the wait below finds.
+        // Who is gone waits for nobody, as `wait_until_alone` finds.
         let _ = parcel::send(server.control(), &[&Order::exiting()], &[], Waiting::Allowed);
     }
-    for server in servers {
-        while let Ok(Some(parcel)) = parcel::receive(server.control(), Waiting::Allowed) {
+    servers
+}
+
+impl Server {
+    /// Waits, after [`begin_closing`], until nobody is left to wait for.
+    pub(crate) fn wait_until_alone(&self) {
+        while let Ok(Some(parcel)) = parcel::receive(self.control(), Waiting::Allowed) {
             match Hello::read(&parcel) {
                 // With the server reaped nothing of us is left, not even for init.
-                Ok(Hello::Done { leaving: true }) => server.wait_and_reap(),
+                Ok(Hello::Done { leaving: true }) => self.wait_and_reap(),
                 Ok(Hello::Done { leaving: false }) => break,
                 _ => {}
             }

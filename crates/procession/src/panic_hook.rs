@@ -14,21 +14,22 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::panic::PanicHookInfo;
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock};
 use std::thread::{self, ThreadId};
 
 thread_local! {
     static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
-static CORRIDOR: OnceLock<BorrowedFd<'static>> = OnceLock::new();
+static CORRIDOR: RwLock<Option<BorrowedFd<'static>>> = RwLock::new(None);
 
 /// Installs the hook, for a function that will run on the calling thread.
 pub(crate) fn install() {
     let function = thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
         let panic = describe(info, function);
-        if let (true, Some(&corridor)) = (cfg!(panic = "abort"), CORRIDOR.get()) {
+        let corridor = *CORRIDOR.read().unwrap_or_else(PoisonError::into_inner);
+        if let (true, Some(corridor)) = (cfg!(panic = "abort"), corridor) {
             // Nobody left to receive it is nobody to tell.
             let _ = parcel::forward(corridor, &Answer::panicked(&panic), Waiting::Allowed);
         }
@@ -39,7 +40,7 @@ pub(crate) fn install() {
 
 /// Where a program that aborts on panic sends its answer.
 pub(crate) fn answer_on(corridor: BorrowedFd<'static>) {
-    let _ = CORRIDOR.set(corridor);
+    *CORRIDOR.write().unwrap_or_else(PoisonError::into_inner) = Some(corridor);
 }
 
 /// The panic that ended the calling thread's function with this payload.

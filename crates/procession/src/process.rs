@@ -4,14 +4,14 @@
 //! [`Child`]. What always holds: nothing happens before `start`, and a plan is started once.
 
 use crate::child::Child;
-use crate::frame::StartMethod;
+use crate::frame::{Answer, StartMethod};
 use crate::function::{self, Arguments, Function};
-use crate::launch::{self, Cause, Plan, StartError};
+use crate::launch::{self, StartError};
 use crate::limits::Limits;
 use crate::parcel::{self, EncodeError};
+use crate::settle::Options;
 use crate::stdio::Stdio;
 use crate::value::Value;
-use crate::world::Environment;
 use procession_sys::image::Key;
 use procession_sys::parcel::Parcel;
 use std::ffi::OsStr;
@@ -78,20 +78,28 @@ use std::path::Path;
 /// The last is written so that it has a type: `fn serve() { loop { … } }`.
 #[derive(Debug)]
 #[must_use = "a plan does nothing until it is started"]
-pub struct Process<R> {
-    function: io::Result<Key>,
-    setup: Option<io::Result<Key>>,
-    arguments: Result<Parcel, EncodeError>,
-    name: Option<String>,
-    daemon: Option<bool>,
-    method: StartMethod,
-    environment: Environment,
-    directory: Option<std::path::PathBuf>,
-    limits: Limits,
-    nice: Option<i32>,
-    affinity: Option<Vec<u16>>,
-    stdio: [Stdio; 3],
+pub struct Process<R, W = Named> {
+    options: Options,
+    work: W,
     value: PhantomData<fn() -> R>,
+}
+
+/// The work of a plan that [`Process::new`] or [`Process::of`] made: a function of the program, and
+/// its arguments.
+#[derive(Debug)]
+pub struct Named {
+    function: io::Result<Key>,
+    arguments: Result<Parcel, EncodeError>,
+    method: StartMethod,
+}
+
+/// The work of a plan that [`Process::fork`] made: a closure and what it captured.
+pub struct Closure<F>(F);
+
+impl<F> fmt::Debug for Closure<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<F>())
+    }
 }
 
 /// Your own type as a process: its fields are the arguments, `run` is the function.
@@ -148,34 +156,55 @@ impl Process<()> {
         F: Function<A, Output: Value>,
         A: Arguments,
     {
-        Process {
+        let work = Named {
             function: function::key(function),
-            setup: None,
             arguments: parcel::encode(Vec::new(), &arguments),
-            name: None,
-            daemon: None,
             method: StartMethod::default(),
-            environment: Environment::default(),
-            directory: None,
-            limits: Limits::default(),
-            nice: None,
-            affinity: None,
-            stdio: [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit],
-            value: PhantomData,
-        }
+        };
+        Process { options: Options::default(), work, value: PhantomData }
     }
 
     /// A process that will call `value`'s [`Run::run`].
     pub fn of<T: Run>(value: T) -> Process<T::Output> {
         Process::new(T::run, (value,))
     }
+
+    /// A process that will call `closure`, which may capture anything, by forking this process.
+    ///
+    /// This is `fork(2)` without its question which side one is on, and with typed values and
+    /// endings. Only a process with one thread may do it: the child would lack the others and keep
+    /// their locks. Prefer [`Process::new`]; the fork keeps less:
+    ///
+    /// - P5: the child is this process's own. A `waitpid(-1)` of yours can take it away, and a
+    ///   dropped handle leaves a zombie until the next fork or the end of the program.
+    /// - P10: the child has all of this process's memory, descriptors, signal handlers and mask.
+    /// - Its start costs more the more memory this process uses.
+    ///
+    /// ```
+    /// # // A doctest runs in a thread of its own, where forking is refused.
+    /// use procession::Process;
+    ///
+    /// let table = vec![1_u64, 2, 3]; // never copied
+    /// match Process::fork(|| table.iter().sum::<u64>()).start() {
+    ///     Ok(child) => assert_eq!(child.join().unwrap(), 6),
+    ///     Err(refused) => assert!(refused.to_string().contains("threads")),
+    /// }
+    /// ```
+    #[doc(alias = "os.fork")]
+    pub fn fork<F, T>(closure: F) -> Process<T, Closure<F>>
+    where
+        F: FnOnce() -> T,
+        T: Value,
+    {
+        Process { options: Options::default(), work: Closure(closure), value: PhantomData }
+    }
 }
 
-impl<R: Value> Process<R> {
+impl<R: Value, W> Process<R, W> {
     /// The process's name, shown by `ps` (its first 15 bytes) and in errors. Default: its place in
     /// the family tree, `Process-1` for the first child, `Process-1:2` for that one's second.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+        self.options.name = Some(name.into());
         self
     }
 
@@ -185,15 +214,7 @@ impl<R: Value> Process<R> {
     /// When this process ends in an orderly way, a daemon gets SIGTERM, and SIGKILL a second later;
     /// when it is killed, the daemon is killed at once. Daemons may have children of their own.
     pub fn daemon(mut self, daemon: bool) -> Self {
-        self.daemon = Some(daemon);
-        self
-    }
-
-    /// How it is made. Default: [`StartMethod::ForkServer`].
-    #[doc(alias = "set_start_method")]
-    #[doc(alias = "get_context")]
-    pub fn start_method(mut self, method: StartMethod) -> Self {
-        self.method = method;
+        self.options.daemon = Some(daemon);
         self
     }
 
@@ -213,70 +234,80 @@ impl<R: Value> Process<R> {
     /// ```
     #[doc(alias = "initializer")]
     pub fn setup<S: Function<(), Output = ()>>(mut self, setup: S) -> Self {
-        self.setup = Some(function::key(setup));
+        self.options.setup = Some(function::key(setup));
         self
     }
 
     /// Sets an environment variable in the child, beside those of this process.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment.set(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.options.environment.set(name.as_ref().to_owned(), value.as_ref().to_owned());
         self
     }
 
     /// Leaves an environment variable out in the child.
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
-        self.environment.remove(name.as_ref().to_owned());
+        self.options.environment.remove(name.as_ref().to_owned());
         self
     }
 
     /// Leaves this process's whole environment out in the child.
     pub fn env_clear(mut self) -> Self {
-        self.environment.clear();
+        self.options.environment.clear();
         self
     }
 
     /// The child's working directory; a relative path starts from this process's. Default: this
     /// process's at the start.
     pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
-        self.directory = Some(directory.as_ref().to_owned());
+        self.options.directory = Some(directory.as_ref().to_owned());
         self
     }
 
     /// What the child may use. Default: as this process.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.options.limits = limits;
         self
     }
 
     /// The child's niceness, -20 (much processor time) to 19 (little). Default: this thread's.
     /// Less than this process's own needs a privilege.
     pub fn nice(mut self, nice: i32) -> Self {
-        self.nice = Some(nice);
+        self.options.nice = Some(nice);
         self
     }
 
     /// The processors that the child may run on, by number. Default: those of this thread.
     pub fn affinity(mut self, cpus: impl IntoIterator<Item = u16>) -> Self {
-        self.affinity = Some(cpus.into_iter().collect());
+        self.options.affinity = Some(cpus.into_iter().collect());
         self
     }
 
     /// The child's standard input.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
-        self.stdio[0] = stdin.into();
+        self.options.stdio[0] = stdin.into();
         self
     }
 
     /// The child's standard output.
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
-        self.stdio[1] = stdout.into();
+        self.options.stdio[1] = stdout.into();
         self
     }
 
     /// The child's standard error. Piped and left alone, its last lines become part of the error
     /// of a child that fails.
     pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
-        self.stdio[2] = stderr.into();
+        self.options.stdio[2] = stderr.into();
+        self
+    }
+}
+
+impl<R: Value> Process<R> {
+    /// How it is made. Default: [`StartMethod::ForkServer`].
+    #[doc(alias = "set_start_method")]
+    #[doc(alias = "get_context")]
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.work.method = method;
         self
     }
 
@@ -287,30 +318,20 @@ impl<R: Value> Process<R> {
     /// has no room for a process or its descriptors, or this program cannot be started again.
     /// Nothing of the function has run then.
     pub fn start(self) -> Result<Child<R>, StartError> {
-        let name = self.name.as_deref();
-        let found = |key: io::Result<Key>| {
-            let doing = "identifying its function";
-            key.map_err(|source| StartError::new(name, Cause::System { doing, source }))
-        };
-        let function = found(self.function)?;
-        let setup = self.setup.map(found).transpose()?;
-        let arguments =
-            self.arguments.map_err(|error| StartError::new(name, Cause::Encode(error)))?;
-        launch::launch(Plan {
-            function,
-            setup,
-            arguments,
-            name: self.name,
-            daemon: self.daemon,
-            method: self.method,
-            environment: self.environment,
-            directory: self.directory,
-            limits: self.limits,
-            nice: self.nice,
-            affinity: self.affinity,
-            stdio: self.stdio,
-        })
-        .map(Child::new)
+        let Named { function, arguments, method } = self.work;
+        launch::by_server(self.options, function, arguments, method).map(Child::new)
+    }
+}
+
+impl<R: Value, F: FnOnce() -> R> Process<R, Closure<F>> {
+    /// Forks this process. When this returns, the child exists and will call the closure.
+    ///
+    /// # Errors
+    /// [`StartError`]: this process has more than one thread, the kernel has no pidfds (before
+    /// Linux 5.3), or no room for a process. Nothing of the closure has run then.
+    pub fn start(self) -> Result<Child<R>, StartError> {
+        let Closure(closure) = self.work;
+        launch::by_fork(self.options, || Answer::returned(&closure())).map(Child::new)
     }
 }
 

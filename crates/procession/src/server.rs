@@ -16,6 +16,8 @@ use crate::entry;
 use crate::frame::{Answer, Hello, Order, Report, Start};
 use nursery::{Newborn, Nursery};
 use procession_sys::boot::{Boot, Role};
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::signal::{self, ChildSignal};
@@ -53,8 +55,8 @@ fn wake(boot: Boot) -> ! {
 enum Phase {
     /// It runs.
     Serving,
-    /// It waits for its processes before it ends; daemons alive at this time are killed.
-    Closing(Instant),
+    /// It waits for its processes before it ends; daemons alive at this time are killed, once.
+    Closing(Option<Instant>),
     /// It waits no more: it has been told that nobody is left to wait for.
     Closed,
     /// It is gone, or needs no server any more.
@@ -141,7 +143,8 @@ impl Server {
         let orphaned = self.phase == Phase::Orphaned;
         if !orphaned {
             waited.push((self.control.as_fd(), Interest::Readable));
-            waited.extend(self.main.iter().map(|main| (main.as_fd(), Interest::Readable)));
+            let main = self.main.iter().filter(|_| stands("main-pidfd"));
+            waited.extend(main.map(|main| (main.as_fd(), Interest::Readable)));
         }
         let watched = waited.len();
         waited.extend(self.unsent.iter().map(|(full, _)| (full.as_fd(), Interest::Writable)));
@@ -158,7 +161,7 @@ impl Server {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Serving => self.nursery.refill_at(),
-            Phase::Closing(deadline) if self.daemons().next().is_some() => Some(deadline),
+            Phase::Closing(deadline) if self.daemons().next().is_some() => deadline,
             Phase::Closing(_) | Phase::Closed | Phase::Orphaned => None,
         }
     }
@@ -166,7 +169,10 @@ impl Server {
     fn on_time(&mut self) {
         match self.phase {
             Phase::Serving => self.nursery.refill(self.main.as_ref()),
-            Phase::Closing(_) => self.signal_daemons(signal::SIGKILL),
+            Phase::Closing(_) => {
+                self.signal_daemons(signal::SIGKILL);
+                self.phase = Phase::Closing(None);
+            }
             Phase::Closed | Phase::Orphaned => {}
         }
     }
@@ -225,11 +231,14 @@ impl Server {
             Ok(made) => made,
             Err(error) => return tell(corridor, &Report::not_started(&error.to_string()), None),
         };
+        fault!("server.forked");
         tell(&corridor, &Report::started(pid.as_raw()), pidfd.as_ref());
+        fault!("server.confirmed");
         if let Err(error) = parcel::forward(inlet.as_fd(), order, Waiting::Allowed) {
             let why = format!("its start could not be handed over: {error}");
             tell(&corridor, &Answer::refused(&why).bytes, None);
         }
+        fault!("server.forwarded");
         let head = &start.head;
         let (serial, name, daemon) = (head.serial, head.name.to_owned(), head.daemon);
         self.wards.insert(pid, Ward { serial, name, daemon, detached: false, corridor });
@@ -282,7 +291,7 @@ impl Server {
         self.signal_daemons(signal::SIGTERM);
         // A stopped process gets its signal only when it goes on.
         self.signal_daemons(signal::SIGCONT);
-        self.phase = Phase::Closing(Instant::now() + DAEMON_GRACE);
+        self.phase = Phase::Closing(Some(Instant::now() + DAEMON_GRACE));
     }
 
     /// Tells the program that nobody is left to wait for.
@@ -300,7 +309,9 @@ impl Server {
     fn orphan(&mut self) {
         self.phase = Phase::Orphaned;
         self.nursery.close();
-        self.signal_daemons(signal::SIGKILL);
+        if stands("killing-daemons") {
+            self.signal_daemons(signal::SIGKILL);
+        }
     }
 }
 

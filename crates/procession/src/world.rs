@@ -56,6 +56,12 @@ impl Present {
         }
     }
 
+    /// What a process has that is about to fork itself.
+    pub(crate) fn of(world: World, proof: SingleThreaded) -> io::Result<Self> {
+        let environment = Environment::default().to_block()?;
+        Ok(Self { world, environment, proof: Some(proof), layout: Layout::read().ok() })
+    }
+
     /// Whether this process has one thread.
     pub(crate) fn proof(&self) -> Option<&SingleThreaded> {
         self.proof.as_ref()

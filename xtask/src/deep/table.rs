@@ -106,6 +106,23 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "faults",
+        about: "kill points between the steps of a start; each defence taken away once",
+        lines: |_| {
+            let tests = ["--test", "faults", "--test", "exits_host"];
+            let line = Line::of("cargo test --package procession").args(tests);
+            Ok(apart("faults", line.env("RUSTFLAGS", "--cfg procession_faults")))
+        },
+    },
+    Step {
+        name: "orphans",
+        about: "twelve thousand programs killed, and nobody left of them",
+        lines: |_| {
+            let line = Line::of("cargo run --package procession --release --example orphans --");
+            Ok(apart("release", line.args(["--rounds", "2000"])))
+        },
+    },
+    Step {
         name: "miri",
         about: "the pure modules, interpreted, every undefined operation found",
         lines: miri,

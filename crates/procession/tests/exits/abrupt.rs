@@ -7,7 +7,11 @@ use std::os::unix::process::ExitStatusExt;
 
 /// Daemons of a main process that is gone end; a worker goes on, with the server that guards it.
 fn daemons_end_and_the_worker_finishes(program: &mut Program, parent_alive: bool) {
-    wait_until_gone_but(program, &["worker", "forkserver", "sleep"]);
+    // A main that becomes another program keeps its process id, and changes its name.
+    let members = program.observed.alive();
+    let main = members.iter().find(|member| member.pid == program.pid());
+    let main = main.map_or("sleep", |main| main.name.as_str());
+    wait_until_gone_but(program, &["worker", "forkserver", "sleep", main]);
     let workers = program.observed.alive().iter().filter(|one| one.name == "worker").count();
     assert_eq!(workers, 1, "the worker goes on");
     program.end_input();

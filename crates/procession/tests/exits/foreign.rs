@@ -41,8 +41,10 @@ fn a_program_that_reaps_every_child_steals_nothing() {
 
 #[test]
 fn a_program_that_ignores_sigchld_has_every_value_and_exit_code() {
-    let mut program =
-        run(Command::new("env").arg("--ignore-signal=CHLD").arg(host_program()).arg("ignoring"));
+    let mut program = run(Command::new("env")
+        .arg("--ignore-signal=CHLD")
+        .arg(host_program())
+        .args(["--case", "ignoring"]));
     program.wait_for("ignores SIGCHLD: true", 1);
     program.wait_for("Ok(42), Err(Some(7))", 2);
     program.signal(Signal::USR1);
@@ -57,7 +59,7 @@ fn contained(way: &str) -> (Program, Member) {
     let mut program = run(Command::new("unshare")
         .args(["--pid", "--fork", "--mount-proc"])
         .arg(host_program())
-        .arg(way));
+        .args(["--case", way]));
     wait_for_family(&mut program);
     let outside = program.pid();
     let mut members = program.observed.alive();

@@ -1,4 +1,4 @@
-//! The programs whose end is tested, as one: the first argument says which. The kill campaigns of the
+//! The programs whose end is tested, as one: the words behind `--case` say which. The kill campaigns of the
 //! example `orphans` are among them.
 //!
 //! In: the name of a case. Out: lines on standard output, and its end. What always holds: whoever
@@ -23,12 +23,19 @@ mod orphans;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--case", case @ ..] => play(case),
+        ["--rounds" | "--host" | "--leak", ..] => return orphans::main(),
+        // Cargo and others run whatever was built as a test: this is none.
+        _ => {}
+    }
+    ExitCode::SUCCESS
+}
+
+fn play(case: &[&str]) {
     // A signal that is waited for must be blocked before anybody sends it.
     only(Signal::SIGUSR1).thread_block().expect("signals can be blocked");
-    match words.as_slice() {
-        // Cargo runs whatever it built as a test; this is none.
-        [] | ["--list", ..] => {}
-        [word, ..] if word.starts_with("--") => return orphans::main(),
+    match case {
         ["detached"] => start_detached(),
         ["in-flight"] => exit_while_starting(),
         ["branch", way] => branch(way),
@@ -36,13 +43,13 @@ fn main() -> ExitCode {
         ["terminal", path] => sit_at(path),
         ["reaping"] => reap_everything(),
         ["ignoring"] => ignore_children(),
+        ["one", method] => start_one(method),
         [way] => {
             start_family();
             leave(way);
         }
-        words => panic!("no such case: {words:?}"),
+        case => panic!("no such case: {case:?}"),
     }
-    ExitCode::SUCCESS
 }
 
 /// A daemon of each temper and a worker.
@@ -135,6 +142,18 @@ fn answer() -> u32 {
 
 fn only(signal: Signal) -> SigSet {
     SigSet::from_iter([signal])
+}
+
+/// One daemon, and whether its start was confirmed.
+fn start_one(method: &str) {
+    let methods = [StartMethod::ForkServer, StartMethod::Spawn];
+    let method = methods.into_iter().find(|one| one.to_string() == method).expect("a method");
+    let daemon = Process::new(be_idle, ()).name("victim").daemon(true).start_method(method);
+    match daemon.start() {
+        Ok(_child) => println!("started"),
+        Err(error) => println!("not started: {error}"),
+    }
+    leave("return");
 }
 
 fn start_detached() {

@@ -12,22 +12,23 @@ mod program;
 mod abrupt;
 mod campaign;
 mod foreign;
+mod host_program;
 mod nested;
 mod orderly;
 mod terminal;
 
+use host_program::host_program;
 use observer::Gone;
 use program::{PATIENCE, Program};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 /// The daemons of a family, as the host starts them.
 const DAEMONS: [&str; 5] = ["idle", "spawned", "stopped", "polite", "deaf"];
 
 /// Runs the host for a case.
 fn host(words: &[&str]) -> Program {
-    run(Command::new(host_program()).args(words))
+    run(Command::new(host_program()).arg("--case").args(words))
 }
 
 /// Runs a command whose input stays open.
@@ -61,30 +62,4 @@ fn assert_nobody_is_left(program: &Program) {
     left.retain(|member| member.name != "forkserver");
     assert!(left.is_empty(), "alive after main: {left:?}");
     wait_until_gone_but(program, &[]);
-}
-
-/// The program of `host.rs`, which cargo builds with the tests, beside this one.
-///
-/// # Panics
-/// Where it is not there, or older than its sources: then its answers would be of no use.
-fn host_program() -> PathBuf {
-    let test = std::env::current_exe().expect("/proc is mounted");
-    let beside = test.parent().expect("a program lies in a directory");
-    let is_host = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("exits_host-") && path.extension().is_none()
-    };
-    let files = std::fs::read_dir(beside).expect("it can be read").filter_map(Result::ok);
-    let newest = files.map(|file| file.path()).filter(is_host).max_by_key(|path| changed(path));
-    let program = newest.expect("exits_host is not built: cargo test -p procession --tests");
-    let sources = std::fs::read_to_string(program.with_extension("d")).expect("cargo writes it");
-    for source in sources.split_whitespace().filter(|word| !word.ends_with(':')) {
-        let newer = changed(Path::new(source)) > changed(&program);
-        assert!(!newer, "exits_host is older than {source}: cargo test -p procession --tests");
-    }
-    program
-}
-
-fn changed(file: &Path) -> Option<SystemTime> {
-    file.metadata().and_then(|metadata| metadata.modified()).ok()
 }

@@ -1,6 +1,8 @@
 //! How a process ends that gives no value: each row of the table, end to end.
 
-use crate::support::{METHODS, alone, join, kill, line, server_of, stay};
+use crate::support::{
+    METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay,
+};
 use procession::{Ending, Failure, JoinError, Process, StartMethod, Stdio, Value, current};
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -52,13 +54,15 @@ fn a_panic_has_a_backtrace_where_the_childs_environment_asks_for_one() {
 }
 
 #[test]
-fn a_panic_is_also_printed_as_in_any_rust_program() {
+fn a_panic_is_also_printed_with_the_name_of_its_process() {
     for method in METHODS {
         let fail = || panic!("for all to read");
         let plan: Process<()> = Process::new(fail, ()).start_method(method).stderr(Stdio::Piped);
-        let error = join(plan.start().expect("a child")).expect_err("it panicked");
-        assert!(error.stderr().contains("for all to read"), "{method}: {}", error.stderr());
-        assert!(error.to_string().contains("last words on standard error:"), "{error}");
+        let error = join(plan.name("loud").start().expect("a child")).expect_err("it panicked");
+        let printed = error.stderr();
+        assert!(printed.contains("process `loud` panicked at"), "{method}: {printed}");
+        assert!(printed.contains("for all to read"), "{method}: {printed}");
+        assert_eq!(error.to_string().matches("for all to read").count(), 1, "said once: {error}");
     }
 }
 
@@ -198,29 +202,6 @@ fn an_allocation_that_fails_is_an_abort() {
     }
 }
 
-#[test]
-fn a_limit_of_the_kernel_is_told_by_its_signal() {
-    let too_long = || {
-        let limit = Rlimit { current: Some(1), maximum: Some(1 << 10) };
-        rustix::process::setrlimit(Resource::Cpu, limit).expect("a limit");
-        loop {
-            std::hint::spin_loop();
-        }
-    };
-    let too_large = || {
-        let limit = Rlimit { current: Some(1), maximum: Some(1) };
-        rustix::process::setrlimit(Resource::Fsize, limit).expect("a limit");
-        let memory = rustix::fs::memfd_create("large", rustix::fs::MemfdFlags::CLOEXEC);
-        rustix::fs::ftruncate(memory.expect("memory"), 4096).map_or(0, |()| 1)
-    };
-    let plan: Process<()> = Process::new(too_long, ());
-    assert_eq!(ending(StartMethod::ForkServer, plan).signal(), Some(24), "SIGXCPU");
-    for method in METHODS {
-        let error = ending(method, Process::new(too_large, ()));
-        assert_eq!(error.signal(), Some(25), "{method}: SIGXFSZ: {error}");
-    }
-}
-
 /// Written without trouble, and never read.
 #[derive(Debug, PartialEq, Serialize)]
 struct Unreadable;
@@ -267,7 +248,7 @@ fn a_value_that_cannot_be_written_or_read_is_undecodable() {
 }
 
 #[test]
-fn an_ending_is_lost_with_its_fork_server() {
+fn an_ending_without_a_fork_server_is_the_kernels_to_tell_or_lost() {
     alone(|| {
         for method in METHODS {
             let (mut events, line) = line();
@@ -276,9 +257,38 @@ fn an_ending_is_lost_with_its_fork_server() {
             events.wait("a process");
             kill(server_of(&child));
             child.kill().expect("SIGKILL");
-            let error = join(child).expect_err("nobody knows");
-            assert!(error.is_lost(), "{method}: {error}");
-            assert!(error.to_string().contains("lost with its fork server"), "{error}");
+            let error = join(child).expect_err("it was killed");
+            assert_killed_without_server(&error);
+        }
+    });
+}
+
+/// Starts a process, kills its fork server, then it; whether its ending is lost, and the words.
+fn lose_one(method: StartMethod) -> (bool, String) {
+    let (mut events, line) = line();
+    let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+    events.wait("a process");
+    kill(server_of(&child));
+    child.kill().expect("SIGKILL");
+    let error = join(child).expect_err("it was killed");
+    (error.is_lost(), error.to_string())
+}
+
+#[test]
+fn an_ending_is_lost_where_nobody_reaps_after_the_fork_server_was_killed() {
+    alone(|| {
+        // The kernel tells how a process ended once it is reaped. Here, this program is the new
+        // parent of all below it that lose theirs, and reaps nobody.
+        let own = rustix::process::getpid();
+        rustix::process::set_child_subreaper(Some(own)).expect("a new parent");
+        let losing = METHODS.map(|method| {
+            let plan = Process::new(lose_one, (method,)).start_method(method);
+            plan.start().expect("a child")
+        });
+        for child in losing {
+            let (is_lost, words) = join(child).expect("an ending");
+            assert!(is_lost, "{words}");
+            assert!(words.contains("lost with its fork server"), "{words}");
         }
     });
 }

@@ -1,6 +1,6 @@
 //! Processes that die at the worst moment, and what their parent still knows.
 
-use crate::support::{METHODS, alone, join, line, tell, wait_to_be_told};
+use crate::support::{METHODS, alone, children, gone, join, kill, line, tell, wait_to_be_told};
 use procession::{Ending, Fd, Process, StartMethod, Stdio, active_children};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::thread::SingleThreaded;
@@ -264,15 +264,24 @@ fn a_foreign_fork_that_holds_everything_does_not_keep_its_parent_from_ending() {
     let fork_after_start = |mut line: Fd<UnixStream>, method: StartMethod| {
         let alone = SingleThreaded::prove().expect("one thread");
         // So that there is a fork server whose socket the fork holds.
-        let own = Process::new(|| 2, ()).start_method(method).start().expect("a child");
-        let value = own.join().expect("a value");
+        let start = || {
+            let plan = Process::new(|| 2, ()).start_method(method);
+            plan.start().expect("a child").join().expect("a value")
+        };
+        let value = start();
+        let server = children()[0];
         match fork(&alone).expect("a fork") {
             Fork::Child => {
                 tell(&mut line);
                 wait_to_be_told(&mut line);
                 exit::now(0);
             }
-            Fork::Parent(_) => value,
+            Fork::Parent(_) => {
+                // Nor from noticing that its server is gone, and making another.
+                kill(server);
+                gone(server, "the fork server");
+                value + start()
+            }
         }
     };
     for method in METHODS {
@@ -280,7 +289,7 @@ fn a_foreign_fork_that_holds_everything_does_not_keep_its_parent_from_ending() {
         let plan = Process::new(fork_after_start, (line, method)).start_method(method);
         let child = plan.start().expect("a child");
         events.wait("the foreign fork");
-        assert_eq!(join(child).expect("a value"), 2, "{method}");
+        assert_eq!(join(child).expect("values"), 4, "{method}");
         events.tell();
         events.wait_for_end("the foreign fork");
     }

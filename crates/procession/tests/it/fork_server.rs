@@ -1,8 +1,8 @@
 //! The fork server, seen from the program that it serves: what it leaves alone, and its death.
 
 use crate::support::{
-    Line, METHODS, alone, gone, join, kill, line, own_status, server_of, status, stay,
-    stay_until_told, tell, within,
+    Line, METHODS, alone, assert_killed_without_server, children, gone, join, kill, line,
+    own_status, server_of, status, stay, stay_until_told, tell, within,
 };
 use procession::{Fd, Process, active_children};
 use rustix::process::WaitOptions;
@@ -48,7 +48,7 @@ fn daemons_end_with_a_killed_server_and_others_do_not() {
 
             kill(server_of(&daemon));
             daemon_events.wait_for_end("the daemon");
-            assert!(join(daemon).expect_err("nobody knows").is_lost(), "{method}");
+            assert_killed_without_server(&join(daemon).expect_err("it was killed"));
 
             assert!(other.is_alive(), "{method}: a child that is no daemon died too");
             assert!(active_children().is_empty(), "nobody can speak for it any more");
@@ -60,8 +60,9 @@ fn daemons_end_with_a_killed_server_and_others_do_not() {
 }
 
 #[test]
-fn starting_goes_on_while_servers_are_being_killed() {
+fn a_start_happens_once_also_while_servers_are_being_killed() {
     alone(|| {
+        let mut orphans = Vec::new();
         for method in METHODS {
             for round in 0..10 {
                 let (mut events, line) = line();
@@ -70,22 +71,24 @@ fn starting_goes_on_while_servers_are_being_killed() {
                 events.wait("a child");
                 kill(server_of(&child));
                 // No wait for the server's end: the next start meets it dying.
-                let next = Process::new(|n: i32| n, (round,)).start_method(method).start();
+                let (mut own_events, own_line) = self::line();
+                let once = |mut line: Fd<UnixStream>, round: i32| {
+                    tell(&mut line);
+                    round
+                };
+                let next = Process::new(once, (own_line, round)).start_method(method).start();
                 assert_eq!(join(next.expect("a start")).expect("a value"), round, "{method}");
-                child.kill().expect("SIGKILL");
-                assert!(join(child).expect_err("nobody knows").is_lost());
+                assert_eq!(own_events.count_until_end("the next child"), 1, "{method}");
+                orphans.push((child, events));
             }
         }
+        for (child, _events) in &orphans {
+            child.kill().expect("SIGKILL");
+        }
+        for (child, _events) in orphans {
+            assert_killed_without_server(&join(child).expect_err("it was killed"));
+        }
     });
-}
-
-/// The children of this process, as the kernel lists them.
-fn children() -> Vec<u32> {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
-    let lists =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let lists: Vec<String> = lists.collect();
-    lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
 }
 
 #[test]
@@ -120,7 +123,7 @@ fn a_killed_server_leaves_no_zombie_once_its_children_are_joined() {
             let next = Process::new(|| (), ()).start_method(method).start().expect("a child");
             join(next).expect("it ends");
             child.kill().expect("SIGKILL");
-            join(child).expect_err("nobody knows");
+            join(child).expect_err("it was killed");
             assert!(!children().contains(&server), "{method}: {}", status(server, "State"));
         }
     });
@@ -175,7 +178,7 @@ fn a_program_that_reaps_whatever_it_can_breaks_nothing() {
             }
         });
         child.kill().expect("SIGKILL");
-        assert!(join(child).expect_err("nobody knows").is_lost());
+        assert_killed_without_server(&join(child).expect_err("it was killed"));
         let next = Process::new(|| 3, ()).start().expect("a child");
         assert_eq!(join(next).expect("a value"), 3);
     });

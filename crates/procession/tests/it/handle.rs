@@ -296,38 +296,6 @@ fn a_detached_process_is_not_waited_for_and_others_are() {
 }
 
 #[test]
-fn processes_and_pipes_are_waited_for_together() {
-    use rustix::event::{PollFd, PollFlags, poll};
-    for method in METHODS {
-        let (mut events, told) = line();
-        let talker = Process::new(stay_until_told, (told,)).start_method(method).start();
-        let (talker, (sleeper, _line)) = (talker.expect("a child"), sleeper(method));
-        events.wait("the talker");
-        let (mut here, there) = UnixStream::pair().expect("a pipe");
-        let which = || {
-            let mut polled = [
-                PollFd::new(&talker, PollFlags::IN),
-                PollFd::new(&sleeper, PollFlags::IN),
-                PollFd::new(&there, PollFlags::IN),
-            ];
-            let deadline = rustix::event::Timespec { tv_sec: 30, tv_nsec: 0 };
-            assert_ne!(poll(&mut polled, Some(&deadline)).expect("poll"), 0, "waited 30 s");
-            polled.map(|one| !one.revents().is_empty())
-        };
-        std::io::Write::write_all(&mut here, b"x").expect("the pipe");
-        assert_eq!(which(), [false, false, true], "{method}");
-        std::io::Read::read_exact(&mut &there, &mut [0]).expect("the pipe");
-        events.tell();
-        assert_eq!(which(), [true, false, false], "{method}");
-        sleeper.kill().expect("SIGKILL");
-        ready(&sleeper, "the sleeper's end");
-        assert_eq!(which(), [true, true, false], "{method}");
-        join(talker).expect("an id");
-        join(sleeper).expect_err("it was killed");
-    }
-}
-
-#[test]
 fn a_wait_survives_the_handler_of_a_signal() {
     alone(|| {
         hostile::catch(10).expect("a handler for SIGUSR1");

@@ -7,13 +7,17 @@ use std::sync::OnceLock;
 
 #[test]
 fn a_child_has_the_name_it_was_given() {
-    let names = || (current().name().to_owned(), own_status("Name"));
+    let names = || {
+        let line = std::fs::read_to_string("/proc/self/cmdline").expect("the command line");
+        (current().name().to_owned(), own_status("Name"), line)
+    };
     for method in METHODS {
         let plan = Process::new(names, ()).name("a name longer than fifteen").start_method(method);
         let child = plan.start().expect("a child");
         assert_eq!(child.name(), "a name longer than fifteen");
-        let (own, shown) = join(child).expect("names");
+        let (own, shown, line) = join(child).expect("names");
         assert_eq!(own, "a name longer than fifteen", "{method}");
+        assert!(line.contains(": a name longer than fifteen"), "{method}: ps shows {line}");
         assert_eq!(shown, "a name longer t", "{method}: the kernel keeps fifteen bytes");
     }
 }

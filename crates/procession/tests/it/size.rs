@@ -1,13 +1,12 @@
 //! Arguments and values of every size.
 
-use crate::support::{DEADLINE, METHODS, join, within};
+use crate::support::{DEADLINE, METHODS, join, within_minutes};
 use procession::{Process, StartMethod};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// Bytes that are written and read as one piece, and not as a list of numbers.
-#[derive(Clone, PartialEq)]
 struct Bytes(Vec<u8>);
 
 impl Serialize for Bytes {
@@ -34,32 +33,39 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// Bytes that differ from word to word, with their checksum.
-fn filled(length: usize, seed: u64) -> (Bytes, u64) {
-    let mut bytes = vec![0; length];
-    for (number, word) in (seed..).zip(bytes.chunks_exact_mut(8)) {
-        word.copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+const PAGE: usize = 4096;
+
+/// Pages of which each is another one, by its seed and number.
+fn pages(count: usize, seed: u64) -> Bytes {
+    let mut bytes = vec![0; count * PAGE];
+    let pattern = pattern();
+    for (number, page) in (seed..).zip(bytes.chunks_exact_mut(PAGE)) {
+        page.copy_from_slice(&pattern);
+        page[..8].copy_from_slice(&number.to_le_bytes());
     }
-    let sum = checksum(&bytes);
-    (Bytes(bytes), sum)
+    Bytes(bytes)
 }
 
-/// Depends on every word and on its place.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.chunks_exact(8).fold(0, |sum, word| {
-        let word = u64::from_le_bytes(word.try_into().expect("eight bytes"));
-        sum.rotate_left(1) ^ word
-    })
+/// Whether these are, in every byte, the pages made with `seed`.
+fn are_pages(bytes: &Bytes, count: usize, seed: u64) -> bool {
+    let pattern = pattern();
+    bytes.0.len() == count * PAGE
+        && (seed..)
+            .zip(bytes.0.chunks_exact(PAGE))
+            .all(|(number, page)| page[..8] == number.to_le_bytes() && page[8..] == pattern[8..])
+}
+
+fn pattern() -> Vec<u8> {
+    (0..PAGE).map(|at| (at * at % 251).to_le_bytes()[0]).collect()
 }
 
 /// Checks what it got, and answers with as much again.
-fn exchange(given: Bytes, sum: u64, seed: u64) -> Result<(Bytes, u64), String> {
-    let (length, found) = (given.0.len(), checksum(&given.0));
-    drop(given);
-    if found != sum {
-        return Err(format!("{length} bytes with the checksum {found:x} instead of {sum:x}"));
+fn exchange(given: Bytes, count: usize, seed: u64) -> Result<Bytes, String> {
+    if !are_pages(&given, count, seed) {
+        return Err(format!("{} bytes came that were not sent", given.0.len()));
     }
-    Ok(filled(length, seed))
+    drop(given);
+    Ok(pages(count, seed + 1))
 }
 
 #[test]
@@ -84,26 +90,49 @@ fn sizes_around_every_limit_arrive_whole_both_ways() {
 
 #[test]
 fn three_hundred_megabytes_go_out_and_come_back_at_once() {
-    const LENGTH: usize = 150 << 20;
+    const PAGES: usize = (150 << 20) / PAGE;
     let threads = [StartMethod::ForkServer, StartMethod::Spawn].map(|method| {
         let work = move || {
-            let (bytes, sum) = filled(LENGTH, 7);
-            let child = Process::new(exchange, (bytes, sum, 11)).start_method(method).start();
-            let (bytes, sum) = child.expect("a child").join().expect("a value").expect("a match");
-            (bytes.0.len(), checksum(&bytes.0) == sum)
+            let arguments = (pages(PAGES, 7), PAGES, 7);
+            let child = Process::new(exchange, arguments).start_method(method).start();
+            let value = child.expect("a child").join().expect("a value").expect("what was sent");
+            are_pages(&value, PAGES, 8)
         };
-        std::thread::spawn(move || within("150 MiB out and back", work))
+        std::thread::spawn(move || within_minutes("150 MiB out and back", work))
     });
     for thread in threads {
-        assert_eq!(thread.join().expect("an exchange"), (LENGTH, true));
+        assert!(thread.join().expect("an exchange"), "bytes came back that were not sent");
+    }
+}
+
+#[test]
+fn what_crosses_as_shared_memory_has_no_name() {
+    let look = |large: &'static str| {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("the mappings");
+        let files: Vec<String> = std::fs::read_dir("/proc/self/fd")
+            .expect("the descriptors")
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect();
+        (large.len(), maps, files)
+    };
+    let large = String::leak("z".repeat(1 << 20));
+    for method in METHODS {
+        let plan = Process::new(look, (&*large,)).start_method(method);
+        let (length, maps, files) = join(plan.start().expect("a child")).expect("its memory");
+        assert_eq!(length, 1 << 20);
+        assert!(maps.contains("/memfd:procession (deleted)"), "{method}: {maps}");
+        let named = |path: &str| path.contains("/dev/shm") || path.contains("/dev/mqueue");
+        assert!(!named(&maps) && !files.iter().any(|path| named(path)), "{method}: {maps}");
     }
 }
 
 #[test]
 fn values_that_nobody_reads_yet_hold_nobody_up() {
+    const COUNT: usize = (2 << 20) / PAGE;
     for method in METHODS {
         let start = |seed: u64| {
-            let plan = Process::new(filled, (2 << 20, seed)).start_method(method);
+            let plan = Process::new(pages, (COUNT, seed)).start_method(method);
             plan.start().expect("a child")
         };
         let mut children: Vec<_> = (0..20).map(start).collect();
@@ -113,7 +142,7 @@ fn values_that_nobody_reads_yet_hold_nobody_up() {
         }
         for (seed, child) in (0..).zip(&mut children) {
             let value = child.join_timeout(DEADLINE).expect("a value").expect("it has ended");
-            assert!(value == filled(2 << 20, seed), "{method}");
+            assert!(are_pages(&value, COUNT, seed), "{method}");
         }
     }
 }

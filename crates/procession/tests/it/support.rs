@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -35,22 +35,31 @@ pub(crate) fn within<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> T {
-    within_or(what, work, || ())
+    within_or(DEADLINE, what, work, || ())
+}
+
+/// As [`within`], for work that itself takes a while on a busy machine.
+pub(crate) fn within_minutes<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    within_or(4 * DEADLINE, what, work, || ())
 }
 
 /// As [`within`]; where it takes too long, `give_up` is called before the test fails.
 fn within_or<T: Send + 'static>(
+    deadline: Duration,
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
     give_up: impl FnOnce(),
 ) -> T {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::spawn(move || sender.send(work()));
-    match receiver.recv_timeout(DEADLINE) {
+    match receiver.recv_timeout(deadline) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
             give_up();
-            panic!("waited {DEADLINE:?} for {what}")
+            panic!("waited {deadline:?} for {what}")
         }
         Err(RecvTimeoutError::Disconnected) => {
             resume_unwind(worker.join().expect_err("a thread that sent nothing has panicked"))
@@ -62,7 +71,7 @@ fn within_or<T: Send + 'static>(
 pub(crate) fn join<R: Value + Send>(child: Child<R>) -> Result<R, JoinError> {
     let (what, pidfd) = (format!("the end of {child:?}"), child.as_fd().try_clone_to_owned());
     let give_up = || send_kill(pidfd.expect("a duplicate").as_fd());
-    within_or(&what, move || child.join(), give_up)
+    within_or(DEADLINE, &what, move || child.join(), give_up)
 }
 
 /// Waits until `descriptor` is ready to read.
@@ -107,9 +116,14 @@ impl Line {
 
     /// Waits until nobody has the other end any more.
     pub(crate) fn wait_for_end(&mut self, what: &str) {
-        let mut rest = Vec::new();
-        if let Err(error) = self.0.read_to_end(&mut rest) {
-            panic!("waited {DEADLINE:?} for the end of {what}: {error}");
+        self.count_until_end(what);
+    }
+
+    /// Waits until nobody has the other end any more; how often it has said something till then.
+    pub(crate) fn count_until_end(&mut self, what: &str) -> usize {
+        match self.0.read_to_end(&mut Vec::new()) {
+            Ok(count) => count,
+            Err(error) => panic!("waited {DEADLINE:?} for the end of {what}: {error}"),
         }
     }
 
@@ -147,14 +161,21 @@ pub(crate) fn stay_until_told(mut line: Fd<UnixStream>) -> u32 {
 ///
 /// The body is a closure written in the test function, by whose path the test is found.
 pub(crate) fn alone<F: FnOnce()>(body: F) {
+    alone_as(&std::env::current_exe().expect("this program"), &[], body);
+}
+
+/// As [`alone`], with a copy of this program, or with more arguments than it needs.
+pub(crate) fn alone_as<F: FnOnce()>(program: &Path, arguments: &[String], body: F) {
     let path = std::any::type_name::<F>();
     let name = path.split_once("::").map_or(path, |(_crate, name)| name);
     let name = name.trim_end_matches("::{{closure}}");
-    if std::env::var_os(ALONE).is_some_and(|alone| alone == name) {
+    if is_alone() {
+        assert_eq!(std::env::var(ALONE).as_deref(), Ok(name));
         return body();
     }
-    let host = Command::new(std::env::current_exe().expect("this program"))
+    let host = Command::new(program)
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .args(arguments)
         .env(ALONE, name)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -163,11 +184,16 @@ pub(crate) fn alone<F: FnOnce()>(body: F) {
         .expect("this program, started again");
     let (what, id) = (format!("`{name}` in its own process"), host.id());
     let wait = || host.wait_with_output().expect("its output");
-    let output = within_or(&what, wait, || kill(id));
+    let output = within_or(2 * DEADLINE, &what, wait, || kill(id));
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && said.contains("1 passed");
     assert!(passed, "`{name}` in its own process: {}\n{said}\n{complained}", output.status);
+}
+
+/// Whether this is the process that [`alone`] made.
+pub(crate) fn is_alone() -> bool {
+    std::env::var_os(ALONE).is_some()
 }
 
 /// A new directory, removed when it is dropped.
@@ -205,6 +231,15 @@ fn status_at(path: &str, field: &str) -> String {
     value.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
 }
 
+/// The children of this process, as the kernel lists them.
+pub(crate) fn children() -> Vec<u32> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
+    let lists =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let lists: Vec<String> = lists.collect();
+    lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|id| id.parse().ok()).collect()
+}
+
 /// The fork server that made this child.
 pub(crate) fn server_of<R>(child: &Child<R>) -> u32 {
     status(child.id(), "PPid").parse().expect("a process id")
@@ -222,4 +257,18 @@ fn send_kill(pidfd: BorrowedFd<'_>) {
 
 fn pid(id: u32) -> Pid {
     i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id")
+}
+
+/// The ending of a child that got SIGKILL when its fork server was gone already: Linux keeps the
+/// status of a process for whoever holds a pidfd of it from 6.15 on.
+pub(crate) fn assert_killed_without_server(error: &JoinError) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let mut number = || numbers.next().expect("a number").expect("a number");
+    if (number(), number()) >= (6, 15) {
+        assert_eq!(error.signal(), Some(9), "{error}");
+    } else {
+        assert!(error.to_string().contains("lost with its fork server"), "{error}");
+        assert!(error.is_lost());
+    }
 }

@@ -1,0 +1,100 @@
+//! Points at which a test has somebody killed, and defences that a test takes away.
+//!
+//! In: two environment variables. `PROCESSION_FAULT=point=action,…` says what happens where
+//! ([`fault!`](crate::fault!)); `PROCESSION_WITHOUT=name,…` says which defences do not stand
+//! ([`stands`]). Out: the fault. What always holds: all this exists only in a build with
+//! `--cfg procession_faults`; in any other a point is nothing and every defence stands.
+
+/// A point with a name, reached by whoever executes it.
+#[macro_export]
+macro_rules! fault {
+    ($point:literal) => {
+        #[cfg(procession_faults)]
+        $crate::fault::reach($point);
+    };
+}
+
+/// Whether the defence with this name is in place.
+#[cfg(not(procession_faults))]
+#[inline]
+pub const fn stands(_defence: &str) -> bool {
+    true
+}
+
+/// Whether the defence with this name is in place.
+#[cfg(procession_faults)]
+pub fn stands(defence: &str) -> bool {
+    !std::env::var("PROCESSION_WITHOUT").is_ok_and(|all| all.split(',').any(|one| one == defence))
+}
+
+#[cfg(procession_faults)]
+pub use armed::reach;
+
+#[cfg(procession_faults)]
+mod armed {
+    use crate::life::{self, Pid};
+    use crate::signal::SIGKILL;
+    use crate::wait::{self, Interest};
+    use std::os::fd::{AsFd, OwnedFd};
+
+    const PLAN: &str = "PROCESSION_FAULT";
+
+    /// Does what the environment plans for this point.
+    ///
+    /// # Panics
+    /// Where the plan names no action, or the kernel lacks pidfds.
+    pub fn reach(point: &str) {
+        let plan = std::env::var(PLAN).unwrap_or_default();
+        let steps = plan.split(',').filter_map(|step| step.split_once('='));
+        for (_, action) in steps.filter(|(name, _)| *name == point) {
+            match action {
+                "die" => life::signal_child(Pid::own(), SIGKILL).expect("one may kill oneself"),
+                "kill-parent" => kill(Pid::parent()),
+                "kill-grandparent" => kill(Pid::parent().and_then(parent_of)),
+                "wait-for-orphanhood" => wait_for_end_of(Pid::parent()),
+                other => panic!("{PLAN}: there is no action `{other}`"),
+            }
+        }
+    }
+
+    fn kill(victim: Option<Pid>) {
+        let Some(pidfd) = victim.and_then(one_of_ours) else { return };
+        life::send_signal(pidfd.as_fd(), SIGKILL).expect("one of ours may be killed");
+        wait_for(&pidfd);
+    }
+
+    fn wait_for_end_of(process: Option<Pid>) {
+        if let Some(pidfd) = process.and_then(one_of_ours) {
+            wait_for(&pidfd);
+        }
+    }
+
+    fn wait_for(pidfd: &OwnedFd) {
+        wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None).expect("poll");
+    }
+
+    /// A process of the program that the plan was made for. An orphan's parent is somebody else,
+    /// whom nobody may touch: it lacks the plan, or is of another session.
+    fn one_of_ours(pid: Pid) -> Option<OwnedFd> {
+        let pidfd = life::pidfd(pid).ok()?;
+        let environment = std::fs::read(format!("/proc/{}/environ", pid.as_raw())).ok()?;
+        let planned = environment.split(|&byte| byte == 0).any(|entry| {
+            entry.strip_prefix(PLAN.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        });
+        (planned && session(pid)? == session(Pid::own())?).then_some(pidfd)
+    }
+
+    fn parent_of(pid: Pid) -> Option<Pid> {
+        field(pid, 1).and_then(Pid::from_raw)
+    }
+
+    fn session(pid: Pid) -> Option<i32> {
+        field(pid, 3)
+    }
+
+    /// A field of `/proc/PID/stat`, counted from the state, which follows the bracketed name.
+    fn field(pid: Pid, number: usize) -> Option<i32> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw())).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(number)?.parse().ok()
+    }
+}

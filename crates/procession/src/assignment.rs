@@ -1,0 +1,115 @@
+//! What a child is to be and to do.
+//!
+//! In: an [`Assignment`], from a start or from a fork of the parent. Out: one answer on the
+//! corridor, and the exit code. What always holds: user code runs after everything that the parent
+//! asked for is in place; whatever goes wrong before it is an answer too.
+
+use crate::current::{self, Own};
+use crate::frame::{Answer, World};
+use crate::panic_hook;
+use crate::world::Present;
+use procession_sys::descriptor::{self, Standard};
+use procession_sys::image::Key;
+use procession_sys::parcel::{self, Parcel, Waiting};
+use procession_sys::{abort, inherit, overflow};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The exit code of a child whose function panicked, as std's for `main`.
+const PANICKED: i32 = 101;
+/// The exit code of a child that did not call its function (`EX_OSERR` of sysexits.h).
+pub(crate) const REFUSED: i32 = 71;
+
+/// Everything that a child becomes before it calls its function.
+pub(crate) struct Assignment {
+    pub(crate) own: Own,
+    pub(crate) directory: OwnedFd,
+    /// Standard input, output, error.
+    pub(crate) streams: [OwnedFd; 3],
+    pub(crate) world: World,
+    pub(crate) environment: Vec<u8>,
+    pub(crate) setup: Option<Key>,
+}
+
+/// Keeps the corridor for the life of the process, whose signal handlers may need it to the last.
+pub(crate) fn open_corridor(corridor: OwnedFd) -> BorrowedFd<'static> {
+    let corridor: &'static OwnedFd = Box::leak(Box::new(corridor));
+    panic_hook::answer_on(corridor.as_fd());
+    overflow::report_to(corridor.as_fd());
+    corridor.as_fd()
+}
+
+/// Becomes what is asked, calls what `find` finds, answers; gives the exit code.
+pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
+    assignment: Assignment,
+    corridor: BorrowedFd<'static>,
+    present: &Present,
+    find: impl FnOnce() -> Result<F, String>,
+) -> i32 {
+    let setup = assignment.setup;
+    let prepared = become_it(assignment, corridor, present).and_then(|()| {
+        let setup = setup.map(Key::find).transpose();
+        Ok((setup.map_err(|error| format!("its setup: {error}"))?, find()?))
+    });
+    let (setup, function) = match prepared {
+        Ok(calls) => calls,
+        Err(why) => return refuse(corridor, &why),
+    };
+    let called = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(setup) = setup {
+            drop(setup.call(Parcel::default()));
+        }
+        function()
+    }));
+    match called {
+        Ok(answer) => {
+            send(corridor, &answer);
+            0
+        }
+        Err(payload) => {
+            send(corridor, &Answer::panicked(&panic_hook::caught(payload.as_ref())));
+            // A payload may panic as it is dropped.
+            std::mem::forget(payload);
+            PANICKED
+        }
+    }
+}
+
+/// Answers that the function was not called; gives the exit code.
+pub(crate) fn refuse(corridor: BorrowedFd<'_>, why: &str) -> i32 {
+    send(corridor, &Answer::refused(why));
+    REFUSED
+}
+
+fn become_it(
+    assignment: Assignment,
+    corridor: BorrowedFd<'static>,
+    present: &Present,
+) -> Result<(), String> {
+    let Assignment { own, directory, streams: [stdin, stdout, stderr], .. } = assignment;
+    inherit::enter(&directory).map_err(|error| format!("its working directory: {error}"))?;
+    for (stream, source) in
+        [(Standard::Input, stdin), (Standard::Output, stdout), (Standard::Error, stderr)]
+    {
+        descriptor::set_standard(stream, Some(&source))
+            .map_err(|error| format!("its standard streams: {error}"))?;
+    }
+    let world = assignment.world;
+    present
+        .take_over(&world, &assignment.environment)
+        .map_err(|error| format!("what it takes over from its parent: {error}"))?;
+    present.show(&own.name);
+    current::set(own);
+    if world.reports_want_of_memory {
+        abort::report_to(corridor, [parcel::INLINE, Answer::out_of_memory()])
+            .map_err(|error| format!("its report of a failed allocation: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Sends the answer; a parent that is gone, or dropped its handle, is nobody to tell.
+fn send(corridor: BorrowedFd<'_>, answer: &Parcel) {
+    let Err(error) = parcel::forward(corridor, answer, Waiting::Allowed) else { return };
+    let why = format!("{} bytes could not be sent: {error}", answer.bytes.len());
+    let _ = parcel::forward(corridor, &Answer::unencodable(&why), Waiting::Allowed);
+}

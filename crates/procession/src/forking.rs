@@ -1,0 +1,82 @@
+//! Forking this process for a closure.
+//!
+//! In: a closure, and the options of its process. Out: the parent's end of a corridor; in the
+//! child, the closure's answer. What always holds: only a process with one thread forks; the child
+//! runs none of the parent's exit handlers.
+
+use crate::assignment::{self, Assignment, REFUSED};
+use crate::closing;
+use crate::corridor::Corridor;
+use crate::current::{Own, ProcessInfo};
+use crate::entry;
+use crate::forked;
+use crate::settle::Settled;
+use crate::world::Present;
+use procession_sys::exit;
+use procession_sys::fork::Fork;
+use procession_sys::life::{self, Pid};
+use procession_sys::parcel::{self, Parcel};
+use procession_sys::thread::SingleThreaded;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// Forks this process; the child runs `work`, answers, and ends.
+pub(crate) fn fork(
+    settled: Settled,
+    work: impl FnOnce() -> Parcel,
+) -> io::Result<(Corridor, [Option<OwnedFd>; 3])> {
+    let proof = SingleThreaded::prove()?;
+    let starter = Pid::own();
+    let parent_pidfd = life::pidfd(starter)?;
+    let (here, there) = parcel::pair()?;
+    let present = Present::of(settled.worlds.0.clone(), SingleThreaded::prove()?)?;
+    match procession_sys::fork::fork(&proof)? {
+        Fork::Child => live(starter, parent_pidfd, there, settled, &present, work),
+        Fork::Parent(pid) => {
+            let pidfd = Arc::new(life::pidfd(pid)?);
+            let id = u32::try_from(pid.as_raw()).unwrap_or_default();
+            let info = ProcessInfo { name: settled.name.clone(), id, daemon: settled.daemon };
+            let serial = settled.serial;
+            forked::remember(serial, info, Arc::clone(&pidfd));
+            let corridor =
+                Corridor::new(&settled.name, pid.as_raw(), serial, here, Some(pidfd), None);
+            Ok((corridor, settled.streams.map(|stream| stream.parent)))
+        }
+    }
+}
+
+/// The child's life.
+fn live(
+    starter: Pid,
+    parent_pidfd: OwnedFd,
+    corridor: OwnedFd,
+    settled: Settled,
+    present: &Present,
+    work: impl FnOnce() -> Parcel,
+) -> ! {
+    if settled.daemon && (life::die_with_parent().is_err() || Pid::parent() != Some(starter)) {
+        exit::now(REFUSED);
+    }
+    let Ok(()) = entry::watch_main_thread() else { exit::now(REFUSED) };
+    let assignment = Assignment {
+        own: Own {
+            name: settled.name,
+            family: settled.family,
+            daemon: settled.daemon,
+            parent: (settled.parent.id(), settled.parent.name().to_owned()),
+            parent_pidfd: Some(parent_pidfd),
+        },
+        directory: settled.directory,
+        streams: settled.streams.map(|stream| stream.child),
+        world: settled.worlds.1,
+        environment: settled.environment,
+        setup: settled.setup,
+    };
+    let corridor = assignment::open_corridor(corridor);
+    let code = assignment::carry_out(assignment, corridor, present, || Ok(work));
+    let _ = io::stdout().flush();
+    // The exit handlers in this memory are the parent's; of ours there is this one.
+    closing::wait_for_others();
+    exit::now(code)
+}

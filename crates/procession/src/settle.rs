@@ -1,0 +1,106 @@
+//! From what a plan leaves open to what its process will be.
+//!
+//! In: a plan's [`Options`]. Out: everything about the process but its work. What always holds:
+//! what the plan does not say is as in this process at this moment.
+
+use crate::current::{self, ProcessInfo, current};
+use crate::frame::World;
+use crate::limits::Limits;
+use crate::stdio::{Stdio, Stream};
+use crate::world::{self, Environment};
+use procession_sys::descriptor::Standard;
+use procession_sys::image::Key;
+use procession_sys::inherit;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static STARTS: AtomicU64 = AtomicU64::new(0);
+
+/// What a plan says about its process, beside the work.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) setup: Option<io::Result<Key>>,
+    pub(crate) name: Option<String>,
+    pub(crate) daemon: Option<bool>,
+    pub(crate) environment: Environment,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) limits: Limits,
+    pub(crate) nice: Option<i32>,
+    pub(crate) affinity: Option<Vec<u16>>,
+    /// Standard input, output, error.
+    pub(crate) stdio: [Stdio; 3],
+}
+
+/// Options made definite: everything about a process but its work.
+pub(crate) struct Settled {
+    pub(crate) serial: u64,
+    pub(crate) name: String,
+    pub(crate) family: Vec<u64>,
+    pub(crate) daemon: bool,
+    pub(crate) parent: ProcessInfo,
+    pub(crate) setup: Option<Key>,
+    /// What this process has, and what the child is to have.
+    pub(crate) worlds: (World, World),
+    pub(crate) environment: Vec<u8>,
+    pub(crate) directory: OwnedFd,
+    pub(crate) streams: [Stream; 3],
+}
+
+/// What could not be settled, of the process with this name.
+pub(crate) struct Unsettled {
+    pub(crate) name: String,
+    pub(crate) doing: &'static str,
+    pub(crate) source: io::Error,
+}
+
+/// Makes options definite, by this process as it is now.
+pub(crate) fn settle(options: Options) -> Result<Settled, Unsettled> {
+    let serial = STARTS.fetch_add(1, Ordering::Relaxed) + 1;
+    let family = [current::family(), &[serial]].concat();
+    let name = options.name.unwrap_or_else(|| name_in(&family));
+    let failed = |doing: &'static str| {
+        let name = name.clone();
+        move |source: io::Error| Unsettled { name, doing, source }
+    };
+    let parent = current();
+    let own = world::capture().map_err(failed("reading what the child takes over"))?;
+    let mut world = own.clone();
+    options.limits.lay_over(&mut world.limits);
+    world.reports_want_of_memory = options.limits.has_memory();
+    world.nice = options.nice.unwrap_or(world.nice);
+    world.affinity = options.affinity.unwrap_or(world.affinity);
+    let environment = options.environment.to_block().map_err(failed("reading its environment"))?;
+    let mut directory = inherit::directory().map_err(failed("opening the working directory"))?;
+    if let Some(path) = options.directory {
+        directory = inherit::open_directory(&directory, &path)
+            .map_err(failed("opening its working directory"))?;
+    }
+    Ok(Settled {
+        serial,
+        family,
+        daemon: options.daemon.unwrap_or(parent.is_daemon()),
+        parent,
+        setup: options.setup.transpose().map_err(failed("identifying its setup"))?,
+        worlds: (own, world),
+        environment,
+        directory,
+        streams: open_all(options.stdio).map_err(failed("opening its standard streams"))?,
+        name,
+    })
+}
+
+/// `Process-1` for the root's first child, `Process-1:2` for that one's second, as in Python.
+fn name_in(family: &[u64]) -> String {
+    let numbers: Vec<String> = family.iter().map(u64::to_string).collect();
+    format!("Process-{}", numbers.join(":"))
+}
+
+fn open_all([stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<[Stream; 3]> {
+    Ok([
+        stdin.open(Standard::Input)?,
+        stdout.open(Standard::Output)?,
+        stderr.open(Standard::Error)?,
+    ])
+}

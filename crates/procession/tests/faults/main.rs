@@ -1,0 +1,18 @@
+//! Somebody is killed at the worst moment there is, again and again at the same one.
+//!
+//! Only in a build with kill points:
+//! `RUSTFLAGS="--cfg procession_faults" cargo test -p procession --test faults --test exits_host`.
+//! Each test runs the program of the tests of exits and plans its fault through the environment.
+#![cfg(procession_faults)]
+
+#[path = "../exits/host_program.rs"]
+mod host_program;
+#[expect(dead_code, reason = "the observer serves more than these tests")]
+#[path = "../../../../examples/support/observer.rs"]
+mod observer;
+#[expect(dead_code, reason = "the program serves more than these tests")]
+#[path = "../../../../examples/support/program.rs"]
+mod program;
+
+mod kill_points;
+mod negative_controls;

@@ -1,0 +1,139 @@
+//! What a child may use, and how it shows when it wants more.
+
+use crate::support::{METHODS, join, line, stay};
+use procession::{Ending, JoinError, Limits, Process, Value};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+const SIGXCPU: i32 = 24;
+const SIGXFSZ: i32 = 25;
+const SIGABRT: i32 = 6;
+
+fn error<R: Value + Send + std::fmt::Debug>(plan: Process<R>) -> JoinError {
+    join(plan.start().expect("a child")).expect_err("it breaks its limit")
+}
+
+#[test]
+fn a_failed_allocation_under_a_limit_is_told_apart_from_other_aborts() {
+    fn take(bytes: usize) -> usize {
+        vec![1_u8; bytes].len()
+    }
+    let limits = Limits::new().memory(512 << 20);
+    for method in METHODS {
+        let plan = |bytes: usize| Process::new(take, (bytes,)).start_method(method).limits(limits);
+        let failed = error(plan(1 << 30));
+        assert!(failed.is_out_of_memory(), "{method}: {failed}");
+        assert!(failed.to_string().contains("memory could not be allocated"), "{failed}");
+        assert_eq!(join(plan(1 << 20).start().expect("a child")).expect("a value"), 1 << 20);
+
+        let abort: Process<()> = Process::new(|| std::process::abort(), ());
+        let aborted = error(abort.start_method(method).limits(limits));
+        assert_eq!(aborted.signal(), Some(SIGABRT), "{method}: {aborted}");
+    }
+}
+
+#[test]
+fn a_failed_allocation_in_another_thread_is_told_apart_too() {
+    let plan: Process<()> = Process::new(
+        || {
+            let thread = std::thread::spawn(|| vec![1_u8; 1 << 30].len());
+            let _ = thread.join();
+        },
+        (),
+    );
+    let failed = error(plan.limits(Limits::new().memory(512 << 20)));
+    assert!(failed.is_out_of_memory(), "{failed}");
+}
+
+#[test]
+fn processor_time_ends_by_sigxcpu_and_says_so() {
+    let busy: Process<()> = Process::new(
+        || {
+            loop {
+                std::hint::spin_loop();
+            }
+        },
+        (),
+    );
+    let ended = error(busy.limits(Limits::new().cpu_time(Duration::from_millis(200))));
+    assert_eq!(ended.signal(), Some(SIGXCPU), "{ended}");
+    assert!(ended.to_string().contains("limit on processor time"), "{ended}");
+}
+
+#[test]
+fn a_file_above_its_limit_ends_by_sigxfsz_and_says_so() {
+    let write = || {
+        let path = std::env::temp_dir().join(format!("procession-limit-{}", std::process::id()));
+        let mut file = std::fs::File::create(&path).expect("a file");
+        std::fs::remove_file(&path).expect("the file");
+        file.write_all(&[0; 8192]).expect("written");
+    };
+    for method in METHODS {
+        let plan = Process::new(write, ()).start_method(method);
+        let ended = error(plan.limits(Limits::new().file_size(4096).core_size(0)));
+        let expected = Ending::Killed { signal: SIGXFSZ, core_dumped: false };
+        assert_eq!(ended.ending(), &expected, "{method}: {ended}");
+        assert!(ended.to_string().contains("limit on the size of a file"), "{ended}");
+    }
+}
+
+#[test]
+fn open_files_above_their_limit_are_refused_to_the_function() {
+    let open = || {
+        let mut files = Vec::new();
+        loop {
+            match std::fs::File::open("/dev/null") {
+                Ok(file) => files.push(file),
+                Err(error) => return (files.last().map(AsRawFd::as_raw_fd), error.raw_os_error()),
+            }
+        }
+    };
+    for method in METHODS {
+        let plan = Process::new(open, ()).start_method(method);
+        let child = plan.limits(Limits::new().open_files(30)).start().expect("a child");
+        let (highest, error) = join(child).expect("a value");
+        assert_eq!((highest, error), (Some(29), Some(24)), "{method}");
+    }
+}
+
+#[test]
+fn a_child_has_the_niceness_and_the_processors_of_its_plan() {
+    let own = || {
+        let nice = rustix::process::getpriority_process(None).expect("a niceness");
+        let set = rustix::thread::sched_getaffinity(None).expect("an affinity");
+        (nice, (0..1024).filter(|&cpu| set.is_set(cpu)).collect::<Vec<usize>>())
+    };
+    let (nice, cpus) = own();
+    let cpu = u16::try_from(cpus[0]).expect("a processor");
+    for method in METHODS {
+        let plan = Process::new(own, ()).start_method(method).nice(nice + 3).affinity([cpu]);
+        let got = join(plan.start().expect("a child")).expect("a value");
+        assert_eq!(got, (nice + 3, vec![usize::from(cpu)]), "{method}");
+    }
+}
+
+#[test]
+fn a_child_shows_its_name_and_keeps_its_arguments() {
+    for method in METHODS {
+        let (mut events, line) = line();
+        let plan = Process::new(stay, (line,)).start_method(method).name("a-name-to-be-found");
+        let child = plan.start().expect("a child");
+        events.wait("the child");
+        let read = |file: &str| std::fs::read(format!("/proc/{}/{file}", child.id()));
+        assert_eq!(read("comm").expect("a name"), b"a-name-to-be-fo\n", "{method}");
+        let shown = String::from_utf8(read("cmdline").expect("a command line")).expect("text");
+        assert!(shown.ends_with(": a-name-to-be-found\0"), "{method}: {shown}");
+        child.kill().expect("SIGKILL");
+        join(child).expect_err("it was killed");
+
+        let arguments = || std::env::args().collect::<Vec<_>>();
+        let child = Process::new(arguments, ()).start_method(method).start().expect("a child");
+        let there = join(child).expect("a value");
+        if cfg!(target_env = "musl") {
+            assert!(there.is_empty(), "musl fills them in its start code");
+        } else {
+            assert_eq!(there, arguments(), "{method}");
+        }
+    }
+}
