@@ -34,11 +34,8 @@ mod assignment;
 mod asynchronous;
 pub mod channel;
 mod child;
-<<<<<<< HEAD
-pub mod connection;
-=======
 mod closing;
->>>>>>> main
+pub mod connection;
 mod corridor;
 mod current;
 mod ending;
@@ -52,11 +49,8 @@ mod function;
 mod launch;
 mod limits;
 mod link;
-<<<<<<< HEAD
-pub mod memory;
-=======
 mod look;
->>>>>>> main
+pub mod memory;
 mod panic_hook;
 mod parcel;
 mod process;

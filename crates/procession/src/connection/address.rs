@@ -1,6 +1,5 @@
 //! Where a listener listens.
 
-use super::error::ConnectError;
 use procession_sys::descriptor;
 use std::fmt;
 use std::io;
@@ -36,16 +35,15 @@ impl Address {
     }
 
     /// A socket connected to a listener there.
-    pub(super) fn connect(&self, timeout: Duration) -> Result<OwnedFd, ConnectError> {
-        let connected: io::Result<OwnedFd> = match self {
+    pub(super) fn connect(&self, timeout: Duration) -> io::Result<OwnedFd> {
+        match self {
             Self::Path(path) => UnixStream::connect(path).map(Into::into),
             Self::Abstract(name) => abstract_address(name)
                 .and_then(|address| UnixStream::connect_addr(&address))
                 .map(Into::into),
             Self::Tcp(address) => TcpStream::connect_timeout(address, timeout)
                 .and_then(|stream| stream.set_nodelay(true).map(|()| stream.into())),
-        };
-        connected.map_err(|source| ConnectError::Unreachable { address: self.clone(), source })
+        }
     }
 
     /// The next client of a listening socket at this address; none where none waits.

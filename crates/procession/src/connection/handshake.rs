@@ -14,6 +14,10 @@ use procession_sys::stream;
 use sha2::Sha256;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// How long it may take: two messages each way, over any network.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 const MAGIC: [u8; 8] = *b"procsn\x00\x01";
 const NUMBER: usize = 32;

@@ -4,8 +4,7 @@
 
 use super::address::Address;
 use super::error::{ConnectError, ConnectionError};
-use super::handshake::{Handshake, Progress, Role};
-use super::listener::HANDSHAKE;
+use super::handshake::{HANDSHAKE, Handshake, Progress, Role};
 use crate::fd::Fd;
 use crate::parcel;
 use crate::value::Value;
@@ -60,7 +59,11 @@ pub struct Connection<T, U = T> {
 #[doc(alias = "Client")]
 pub fn connect<T, U>(address: &Address, key: &[u8]) -> Result<Connection<T, U>, ConnectError> {
     let deadline = Instant::now() + HANDSHAKE;
-    let mut handshake = Handshake::begin(address.connect(HANDSHAKE)?, Role::Client)?;
+    let socket = address.connect(HANDSHAKE).map_err(|source| {
+        let address = address.clone();
+        ConnectError::Unreachable { address, source }
+    })?;
+    let mut handshake = Handshake::begin(socket, Role::Client)?;
     loop {
         handshake = match handshake.go_on(key) {
             Progress::Done(socket) => return Ok(Connection::new(socket)),

@@ -5,16 +5,13 @@
 //! to how many and to how long.
 
 use super::address::Address;
-use super::handshake::{Handshake, Progress, Role};
+use super::handshake::{HANDSHAKE, Handshake, Progress, Role};
 use super::link::Connection;
 use procession_sys::wait::{self, Interest};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
-
-/// How long a handshake may take: two messages each way, over any network.
-pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How many strangers may be shaking hands at once. One more, and the one who has been at it
 /// longest has to go, so that a flood cannot keep others out for longer than it takes to answer.
