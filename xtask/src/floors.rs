@@ -25,7 +25,16 @@ pub(crate) const STOREYS: &[Storey] = &[
         package: "procession",
         floor: 2,
         modules: &[
-            "channel", "fd", "frame", "function", "memory", "parcel", "sync", "value", "wire",
+            "channel",
+            "connection",
+            "fd",
+            "frame",
+            "function",
+            "memory",
+            "parcel",
+            "sync",
+            "value",
+            "wire",
         ],
     },
     // One process.

@@ -11,9 +11,14 @@
 //! | [`mod@boot`] | waking before `main` in a program that was started as a server or child |
 //! | [`spawn`] | running this very program once more |
 //! | [`fork`] | splitting a single-threaded process |
-//! | [`thread`] | the proof that a process has one thread |
+//! | [`thread`] | the proof that a process has one thread; noticing a fork |
 //! | [`parcel`] | bytes and descriptors, whole or absent, over a socket |
 //! | [`memory`] | sealed anonymous memory that can be read as a slice |
+//! | [`shared`] | anonymous memory that several processes write |
+//! | [`futex`] | sleeping until another process changes a word |
+//! | [`robust`] | a lock in shared memory that outlives its holder |
+//! | [`bell`] | waking whoever waits, and noticing that the other side is gone |
+//! | [`cpu`] | which processor runs us, and a clock that costs next to nothing |
 //! | [`descriptor`] | closing all but some, moving to 0-2 |
 //! | [`life`] | pidfds: is it alive, signal it, reap it |
 //! | [`signal`] | masks, dispositions, a descriptor for what a server must know |
@@ -21,24 +26,31 @@
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
 //! | [`title`] | the command line that others see |
+//! | [`stream`] | bytes over a connected socket, and bytes that nobody can guess |
 //! | [`exit`] | one function called when the process ends |
 //! | [`mod@fault`] | points at which a test has somebody killed; nothing otherwise |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
 pub mod abort;
+pub mod bell;
 pub mod boot;
+pub mod cpu;
 pub mod descriptor;
 pub mod exit;
 pub mod fault;
 pub mod fork;
+pub mod futex;
 pub mod image;
 pub mod inherit;
 pub mod life;
 pub mod memory;
 pub mod overflow;
 pub mod parcel;
+pub mod robust;
+pub mod shared;
 pub mod signal;
 pub mod spawn;
+pub mod stream;
 pub mod thread;
 pub mod title;
 pub mod wait;

@@ -46,7 +46,7 @@ impl Sealed {
         for piece in pieces {
             file.write_all(piece)?;
         }
-        rustix::fs::fcntl_add_seals(&file, FINAL)?;
+        seal(&file)?;
         Self::adopt(file.into())
     }
 
@@ -114,8 +114,13 @@ fn map(descriptor: &OwnedFd, length: usize) -> io::Result<NonNull<u8>> {
     NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mmap gave the null address"))
 }
 
+/// Seals memory that nobody has mapped for writing.
+pub(crate) fn seal(memory: impl AsFd) -> io::Result<()> {
+    Ok(rustix::fs::fcntl_add_seals(memory, FINAL)?)
+}
+
 /// New anonymous memory that allows sealing, not executable where the kernel knows the flag (6.3).
-fn anonymous() -> io::Result<OwnedFd> {
+pub(crate) fn anonymous() -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let made = match rustix::fs::memfd_create("procession", flags | MemfdFlags::NOEXEC_SEAL) {
         Err(rustix::io::Errno::INVAL) => rustix::fs::memfd_create("procession", flags),

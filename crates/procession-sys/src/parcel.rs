@@ -85,6 +85,12 @@ impl From<Vec<u8>> for Bytes {
     }
 }
 
+impl From<Sealed> for Bytes {
+    fn from(memory: Sealed) -> Self {
+        Self { memory: Memory::Sealed(memory), from: 0 }
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -298,6 +304,39 @@ fn is_empty_packet(socket: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(peeked == 0 && message.msg_controllen > 0)
 }
 
+/// The first bytes of the next parcel, at most 63, which stays where it is; never waits.
+///
+/// # Errors
+/// As `recv(2)`.
+pub fn peek<const N: usize>(socket: BorrowedFd<'_>) -> io::Result<Peeked<N>> {
+    let mut packet = [0; 64];
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    loop {
+        return match rustix::net::recv(socket, &mut packet[..=N], flags) {
+            Ok((_, 0)) | Err(Errno::AGAIN) => Ok(Peeked::Nothing),
+            Ok((_, length)) if length == N + 1 && packet[0] == INLINE => {
+                let mut first = [0; N];
+                first.copy_from_slice(&packet[1..=N]);
+                Ok(Peeked::First(first))
+            }
+            Ok(_) => Ok(Peeked::Other),
+            Err(Errno::CONNRESET | Errno::INTR) => continue,
+            Err(error) => Err(error.into()),
+        };
+    }
+}
+
+/// What [`peek`] saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peeked<const N: usize> {
+    /// No parcel.
+    Nothing,
+    /// A parcel that begins so.
+    First([u8; N]),
+    /// A parcel of fewer bytes, or with its bytes elsewhere.
+    Other,
+}
+
 /// Reads one packet: its bytes and descriptors as they came from the socket.
 ///
 /// # Errors
@@ -392,6 +431,22 @@ mod tests {
             let error = unpack(packet.to_vec(), Vec::new()).expect_err("no parcel");
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{packet:?}");
         }
+    }
+
+    #[test]
+    fn a_parcel_can_be_looked_at_before_it_is_received() {
+        let (here, there) = pair().expect("a pair");
+        let look = || peek::<2>(there.as_fd()).expect("peek");
+        assert_eq!(look(), Peeked::Nothing);
+        for bytes in [&b"abc"[..], b"x"] {
+            send(here.as_fd(), &[bytes], &[], Waiting::Never).expect("send");
+        }
+        assert_eq!((look(), look()), (Peeked::First(*b"ab"), Peeked::First(*b"ab")));
+        receive(there.as_fd(), Waiting::Never).expect("receive").expect("one");
+        assert_eq!(look(), Peeked::Other);
+        receive(there.as_fd(), Waiting::Never).expect("receive").expect("one");
+        drop(here);
+        assert_eq!(look(), Peeked::Nothing);
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! The proof that a process has one thread.
+//! The proof that a process has one thread, and the mark that tells it from those it was forked
+//! from.
 //!
-//! In: nothing. Out: a [`SingleThreaded`] token, or how many threads there are. What always holds:
-//! a token exists only where the kernel counted exactly one thread, and it cannot leave the thread
+//! In: nothing. Out: a [`SingleThreaded`] token, or how many threads there are; a [`Mark`]. What
+//! always holds: a token exists only where the kernel counted exactly one thread, and it cannot leave the thread
 //! that asked for it; what needs it asks the kernel again, since a token may be older than a thread.
 
 use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Proof that the calling thread was the only one of its process when the kernel was asked.
 #[derive(Debug)]
@@ -41,6 +44,57 @@ pub fn count() -> io::Result<usize> {
     match usize::try_from(links).map_err(io::Error::other)?.checked_sub(2) {
         Some(threads @ 1..) => Ok(threads),
         _ => Ok(std::fs::read_dir("/proc/self/task")?.count()),
+    }
+}
+
+/// Tells a process from those that it was forked from: two marks are equal exactly when no fork
+/// lies between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u32);
+
+/// The mark of this process; none before Linux 4.14, where a fork cannot be noticed so.
+///
+/// It is kept in a page that the kernel wipes in a child (`MADV_WIPEONFORK`), so reading it costs
+/// no system call.
+#[inline]
+pub fn mark() -> Option<Mark> {
+    static PAGE: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
+    static FORKS: AtomicU32 = AtomicU32::new(0);
+    let page = (*PAGE.get_or_init(wiped_page))?;
+    let mark = page.load(Ordering::Relaxed);
+    if mark != 0 {
+        return Some(Mark(mark));
+    }
+    // The first mark after a fork, whose child has one thread; at the first of all, threads may
+    // race, and the first to write its number wins.
+    let next = FORKS.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
+    let set = page.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed);
+    Some(Mark(set.map_or_else(|other| other, |_| next)))
+}
+
+fn wiped_page() -> Option<&'static AtomicU32> {
+    use rustix::mm::{Advice, MapFlags, ProtFlags};
+    let length = rustix::param::page_size();
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    let null = std::ptr::null_mut();
+    // SAFETY: a new anonymous mapping of a page, which is never removed, so that the word at its
+    // beginning, aligned and zero, lives for ever.
+    unsafe {
+        let page = rustix::mm::mmap_anonymous(null, length, protection, MapFlags::PRIVATE).ok()?;
+        rustix::mm::madvise(page, length, Advice::LinuxWipeOnFork).ok()?;
+        Some(AtomicU32::from_ptr(page.cast()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_of_a_process_stays() {
+        let here = mark().expect("a kernel that wipes pages on fork");
+        let there = std::thread::spawn(mark).join().expect("a thread");
+        assert_eq!(Some(here), there);
     }
 }
 

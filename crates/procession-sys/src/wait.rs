@@ -51,7 +51,7 @@ pub fn ready(
     }
 }
 
-fn time_left(deadline: Option<Instant>) -> Option<Timespec> {
+pub(crate) fn time_left(deadline: Option<Instant>) -> Option<Timespec> {
     let left = deadline?.saturating_duration_since(Instant::now());
     Some(Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }))
 }

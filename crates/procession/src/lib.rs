@@ -32,8 +32,10 @@
 mod assignment;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+pub mod channel;
 mod child;
 mod closing;
+pub mod connection;
 mod corridor;
 mod current;
 mod ending;
@@ -48,6 +50,7 @@ mod launch;
 mod limits;
 mod link;
 mod look;
+pub mod memory;
 mod panic_hook;
 mod parcel;
 mod process;
@@ -59,6 +62,7 @@ mod value;
 mod wait_any;
 mod world;
 
+pub use channel::{Duplex, Receiver, Sender, bounded, channel, duplex};
 pub use child::{Child, join_all};
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
@@ -68,6 +72,7 @@ pub use frame::{Panic, StartMethod};
 pub use function::{Arguments, Function};
 pub use launch::StartError;
 pub use limits::Limits;
+pub use memory::{Shared, SharedMemory, SharedSlice};
 pub use parcel::{DecodeError, EncodeError};
 pub use process::{Closure, Named, Process, Run};
 pub use scope::{Scope, scope};

@@ -3,15 +3,15 @@
 //! In: a value, or a parcel that came. Out: the other. What always holds: a parcel is read as a
 //! whole or is an error; left-over bytes are an error; no bytes can cause a panic or an allocation
 //! larger than themselves.
-
 //!
 //! Descriptors inside values have one door: while a parcel is being written or read, and only
 //! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
 
+use postcard::ser_flavors::Flavor;
 use procession_sys::parcel::Parcel;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::OwnedFd;
 
@@ -19,71 +19,112 @@ use std::os::fd::OwnedFd;
 type Table = Vec<Option<OwnedFd>>;
 
 thread_local! {
-    static TABLE: RefCell<Option<Table>> = const { RefCell::new(None) };
+    static TABLE: Cell<Option<Table>> = const { Cell::new(None) };
 }
 
 /// Runs `work` with a table of its own; gives its result and the table as it left it.
-///
-/// The table of an outer parcel, whose value writes this one as it is written itself, is set aside
-/// and comes back, also when `work` panics.
 fn with_table<T>(table: Table, work: impl FnOnce() -> T) -> (T, Table) {
-    struct Outer(Option<Table>);
-    impl Drop for Outer {
-        fn drop(&mut self) {
-            TABLE.with(|table| *table.borrow_mut() = self.0.take());
-        }
-    }
-    let outer = Outer(TABLE.with(|slot| slot.borrow_mut().replace(table)));
+    let aside = Aside(TABLE.replace(Some(table)));
     let result = work();
-    let table = TABLE.with(|slot| slot.borrow_mut().take()).unwrap_or_default();
-    drop(outer);
-    (result, table)
+    (result, aside.bring_back())
+}
+
+/// The table of an outer parcel, whose value writes or reads this one as it is written or read
+/// itself. It comes back in any case, also when that panics.
+struct Aside(Option<Table>);
+
+impl Aside {
+    /// Gives the inner table.
+    fn bring_back(mut self) -> Table {
+        let inner = TABLE.replace(self.0.take());
+        std::mem::forget(self);
+        inner.unwrap_or_default()
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        TABLE.set(self.0.take());
+    }
 }
 
 /// Puts a descriptor into the parcel being written; gives the number to write in its place.
 pub(crate) fn lend(descriptor: OwnedFd) -> Result<u32, &'static str> {
-    TABLE.with(|table| {
-        let mut table = table.borrow_mut();
-        let table = table.as_mut().ok_or("a descriptor can only be written into a parcel")?;
-        let number = u32::try_from(table.len()).map_err(|_| "too many descriptors")?;
-        table.push(Some(descriptor));
-        Ok(number)
-    })
+    let mut table = TABLE.take().ok_or("a descriptor can only be written into a parcel")?;
+    let number = u32::try_from(table.len()).map_err(|_| "too many descriptors");
+    table.push(Some(descriptor));
+    TABLE.set(Some(table));
+    number
 }
 
 /// Takes a descriptor out of the parcel being read, by its number; each may be taken once.
 pub(crate) fn claim(number: u32) -> Result<OwnedFd, &'static str> {
-    TABLE.with(|table| {
-        let mut table = table.borrow_mut();
-        let table = table.as_mut().ok_or("a descriptor can only be read from a parcel")?;
-        let slot = usize::try_from(number).ok().and_then(|number| table.get_mut(number));
-        slot.and_then(Option::take).ok_or("the parcel has no such descriptor")
-    })
+    let mut table = TABLE.take().ok_or("a descriptor can only be read from a parcel")?;
+    let slot = usize::try_from(number).ok().and_then(|number| table.get_mut(number));
+    let descriptor = slot.and_then(Option::take).ok_or("the parcel has no such descriptor");
+    TABLE.set(Some(table));
+    descriptor
+}
+
+/// Bytes being written. Postcard has one of its own, which goes byte by byte.
+struct Growing(Vec<u8>);
+
+impl Flavor for Growing {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// Writes `value` behind `head`.
 pub(crate) fn encode<T: Serialize>(head: Vec<u8>, value: &T) -> Result<Parcel, EncodeError> {
-    let (bytes, table) = with_table(Vec::new(), || postcard::to_extend(value, head));
+    let (bytes, descriptors) = write(head, value)?;
+    Ok(Parcel { bytes: bytes.into(), descriptors })
+}
+
+/// As [`encode`], in its two parts.
+pub(crate) fn write<T: Serialize>(
+    head: Vec<u8>,
+    value: &T,
+) -> Result<(Vec<u8>, Vec<OwnedFd>), EncodeError> {
+    let (bytes, table) =
+        with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
     let bytes = bytes.map_err(|error| EncodeError {
         type_name: std::any::type_name::<T>(),
         reason: error.to_string(),
     })?;
-    Ok(Parcel { bytes: bytes.into(), descriptors: table.into_iter().flatten().collect() })
+    let descriptors = match &table[..] {
+        [] => Vec::new(),
+        _ => table.into_iter().flatten().collect(),
+    };
+    Ok((bytes, descriptors))
 }
 
 /// Reads a value from the bytes of `parcel` behind the first `skip`.
 pub(crate) fn decode<T: DeserializeOwned>(parcel: Parcel, skip: usize) -> Result<T, DecodeError> {
     let Parcel { bytes, descriptors } = parcel;
-    whole(bytes.get(skip..).unwrap_or_default(), descriptors)
+    read(bytes.get(skip..).unwrap_or_default(), descriptors)
 }
 
 /// As [`decode`], for values that borrow: the parcel's bytes stay for the life of the process.
 pub(crate) fn decode_static<T: Deserialize<'static>>(parcel: Parcel) -> Result<T, DecodeError> {
     let Parcel { bytes, descriptors } = parcel;
-    whole(bytes.leak(), descriptors)
+    read(bytes.leak(), descriptors)
 }
 
-fn whole<'a, T: Deserialize<'a>>(
+/// Reads a value from exactly these bytes and descriptors.
+pub(crate) fn read<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<T, DecodeError> {

@@ -1,5 +1,6 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
+mod channel;
 mod endings;
 mod family;
 mod faults;
@@ -8,6 +9,7 @@ mod handle;
 mod inheritance;
 mod limits;
 mod many;
+mod memory;
 mod options;
 mod program;
 mod scope;

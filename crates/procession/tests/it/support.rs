@@ -25,6 +25,11 @@ pub(crate) const METHODS: [StartMethod; 2] = [StartMethod::ForkServer, StartMeth
 /// Set in the process of its own that [`alone`] makes, to the name of its test.
 const ALONE: &str = "PROCESSION_TEST_ALONE";
 
+/// How many rounds a campaign has; `PROCESSION_ROUNDS` sets it for a long run.
+pub(crate) fn rounds(default: u64) -> u64 {
+    std::env::var("PROCESSION_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
 /// Does `work` on another thread; fails the test where it takes too long.
 pub(crate) fn within<T: Send + 'static>(
     what: &str,

@@ -1,0 +1,306 @@
+//! Anonymous memory that several processes write.
+//!
+//! In: a length. Out: a descriptor that may cross to other processes, and the same memory there, as
+//! atomics. What always holds: the memory can never shrink (the kernel's seal was checked), so no
+//! access faults; everybody reads and writes it through atomics only, so whatever another process
+//! writes, at whatever moment, is a wrong value at worst.
+
+use crate::memory::{self, Sealed};
+use rustix::fs::SealFlags;
+use rustix::mm::{MapFlags, MremapFlags, ProtFlags};
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+const WORD: usize = size_of::<u64>();
+
+/// Memory mapped for reading and writing, shared with whoever has its descriptor.
+#[derive(Debug)]
+pub struct Shared {
+    descriptor: OwnedFd,
+    address: NonNull<u8>,
+    length: usize,
+}
+
+// SAFETY: the mapping is owned by this value alone and accessed through atomics only.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// New memory of `length` bytes, all zero. It takes real memory as it is first written.
+    ///
+    /// # Errors
+    /// `InvalidInput` for no bytes; `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn new(length: usize) -> io::Result<Self> {
+        if length == 0 {
+            let text = "shared memory has at least one byte";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let descriptor = memory::anonymous()?;
+        let size = u64::try_from(length).map_err(io::Error::other)?;
+        rustix::fs::ftruncate(&descriptor, size)?;
+        rustix::fs::fcntl_add_seals(&descriptor, SealFlags::SHRINK)?;
+        Self::adopt(descriptor)
+    }
+
+    /// Maps memory that somebody else made.
+    ///
+    /// # Errors
+    /// `InvalidData` unless it is an anonymous memory file that cannot shrink and has a byte; as
+    /// `mmap(2)`.
+    pub fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
+        let invalid = |text| io::Error::new(io::ErrorKind::InvalidData, text);
+        let seals = rustix::fs::fcntl_get_seals(&descriptor)
+            .map_err(|_| invalid("not an anonymous memory"))?;
+        if !seals.contains(SealFlags::SHRINK) {
+            return Err(invalid("an anonymous memory that its sender can shrink"));
+        }
+        let length = file_length(&descriptor)?;
+        if length == 0 {
+            return Err(invalid("an anonymous memory without bytes"));
+        }
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let null = std::ptr::null_mut();
+        // SAFETY: a new mapping at an address of the kernel's choice touches no other memory; the
+        // file cannot shrink under it.
+        let address = unsafe {
+            rustix::mm::mmap(null, length, protection, MapFlags::SHARED, &descriptor, 0)?
+        };
+        let address =
+            NonNull::new(address.cast()).ok_or_else(|| invalid("mmap gave the null address"))?;
+        Ok(Self { descriptor, address, length })
+    }
+
+    /// How many bytes of it this process sees.
+    #[expect(clippy::len_without_is_empty, reason = "it has at least one byte")]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Every byte.
+    #[inline]
+    pub fn bytes(&self) -> &[AtomicU8] {
+        // SAFETY: a live mapping of `length` bytes as long as `self`; any byte is a value.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast(), self.length) }
+    }
+
+    /// The memory as words of four bytes; the rest of an uneven length is left out.
+    #[inline]
+    pub fn half_words(&self) -> &[AtomicU32] {
+        // SAFETY: as `bytes`; a mapping begins at a page, so it is aligned for any atomic.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast(), self.length / 4) }
+    }
+
+    /// The memory as words of eight bytes; the rest of an uneven length is left out.
+    #[inline]
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: as `half_words`.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast(), self.length / WORD) }
+    }
+
+    /// Copies bytes out, from `offset` on.
+    ///
+    /// Words that lie in one whole are read in one piece; a write that goes on meanwhile may be
+    /// seen in part.
+    ///
+    /// # Panics
+    /// Beyond the end.
+    pub fn load(&self, offset: usize, into: &mut [u8]) {
+        let [head, middle, tail] = self.parts(offset, into.len());
+        let (first, rest) = into.split_at_mut(head.len());
+        let (words, last) = rest.split_at_mut(middle.len() * WORD);
+        load_bytes(&self.bytes()[head], first);
+        for (word, bytes) in self.words()[middle].iter().zip(words.chunks_exact_mut(WORD)) {
+            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        load_bytes(&self.bytes()[tail], last);
+    }
+
+    /// Copies bytes in, from `offset` on; in words as [`load`](Self::load).
+    ///
+    /// # Panics
+    /// Beyond the end.
+    pub fn store(&self, offset: usize, from: &[u8]) {
+        let [head, middle, tail] = self.parts(offset, from.len());
+        let (first, rest) = from.split_at(head.len());
+        let (words, last) = rest.split_at(middle.len() * WORD);
+        store_bytes(&self.bytes()[head], first);
+        for (word, bytes) in self.words()[middle].iter().zip(words.chunks_exact(WORD)) {
+            let mut value = [0; WORD];
+            value.copy_from_slice(bytes);
+            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
+        }
+        store_bytes(&self.bytes()[tail], last);
+    }
+
+    /// A range of bytes as the bytes before the first whole word, the words, the bytes behind.
+    fn parts(&self, offset: usize, length: usize) -> [Range<usize>; 3] {
+        let end = offset.checked_add(length).filter(|&end| end <= self.length);
+        let end = end.expect("a range within the shared memory");
+        let first = offset.next_multiple_of(WORD).min(end);
+        let last = (end - end % WORD).max(first);
+        [offset..first, first / WORD..first / WORD + (last - first) / WORD, last..end]
+    }
+
+    /// Makes it at least `length` bytes; new ones are zero. Other processes see them when they call
+    /// [`refresh`](Self::refresh).
+    ///
+    /// # Errors
+    /// `EPERM` where it was sealed against growing; `ENOMEM`.
+    pub fn grow(&mut self, length: usize) -> io::Result<()> {
+        if length > file_length(&self.descriptor)? {
+            let size = u64::try_from(length).map_err(io::Error::other)?;
+            rustix::fs::ftruncate(&self.descriptor, size)?;
+        }
+        self.refresh()
+    }
+
+    /// Sees what another process has grown.
+    ///
+    /// # Errors
+    /// `ENOMEM` where there is no room for a larger mapping.
+    pub fn refresh(&mut self) -> io::Result<()> {
+        let length = file_length(&self.descriptor)?;
+        if length <= self.length {
+            return Ok(());
+        }
+        let old = self.address.as_ptr().cast();
+        // SAFETY: exactly our mapping, which nobody borrows (`&mut self`); the file has `length`.
+        let address =
+            unsafe { rustix::mm::mremap(old, self.length, length, MremapFlags::MAYMOVE)? };
+        self.address = NonNull::new(address.cast())
+            .ok_or_else(|| io::Error::other("mremap gave the null address"))?;
+        self.length = length;
+        Ok(())
+    }
+
+    /// Ends all writing, by everybody, for ever.
+    ///
+    /// # Errors
+    /// `ResourceBusy` while another handle, here or in another process, has it mapped: nothing has
+    /// changed then, and the memory comes back (unless there is no room left to map it).
+    pub fn freeze(self) -> Result<Sealed, (Option<Self>, io::Error)> {
+        let descriptor = match self.descriptor.try_clone() {
+            Ok(descriptor) => descriptor,
+            Err(error) => return Err((Some(self), error)),
+        };
+        // The kernel seals against writing only what nobody has mapped for it.
+        drop(self);
+        let sealed = memory::seal(&descriptor).and_then(|()| descriptor.try_clone());
+        sealed.and_then(Sealed::adopt).map_err(|error| (Self::adopt(descriptor).ok(), error))
+    }
+}
+
+impl AsFd for Shared {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: exactly our mapping; every borrow of it has ended.
+        let _ = unsafe { rustix::mm::munmap(self.address.as_ptr().cast(), self.length) };
+    }
+}
+
+fn load_bytes(from: &[AtomicU8], into: &mut [u8]) {
+    for (byte, into) in from.iter().zip(into) {
+        *into = byte.load(Ordering::Relaxed);
+    }
+}
+
+fn store_bytes(into: &[AtomicU8], from: &[u8]) {
+    for (byte, &from) in into.iter().zip(from) {
+        byte.store(from, Ordering::Relaxed);
+    }
+}
+
+fn file_length(descriptor: &OwnedFd) -> io::Result<usize> {
+    usize::try_from(rustix::fs::fstat(descriptor)?.st_size).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_mappings_are_one_memory() {
+        let here = Shared::new(3 * WORD + 5).expect("memory");
+        let there = Shared::adopt(here.as_fd().try_clone_to_owned().expect("a duplicate"));
+        let there = there.expect("the same memory");
+        here.words()[1].store(7, Ordering::Relaxed);
+        assert_eq!(there.words()[1].load(Ordering::Relaxed), 7);
+        assert_eq!((there.len(), there.words().len(), there.half_words().len()), (29, 3, 7));
+    }
+
+    #[test]
+    fn bytes_are_copied_at_every_offset_and_length() {
+        let memory = Shared::new(40).expect("memory");
+        for offset in 0..40 {
+            for length in 0..=40 - offset {
+                memory.store(0, &[0; 40]);
+                let pattern: Vec<u8> = (1..=40).take(length).collect();
+                memory.store(offset, &pattern);
+                let mut whole = [0; 40];
+                memory.load(0, &mut whole);
+                let mut expected = [0; 40];
+                expected[offset..offset + length].copy_from_slice(&pattern);
+                assert_eq!(whole, expected, "{length} bytes at {offset}");
+                let mut part = vec![0; length];
+                memory.load(offset, &mut part);
+                assert_eq!(part, pattern);
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_could_shrink_is_refused() {
+        let open = memory::anonymous().expect("memory");
+        rustix::fs::ftruncate(&open, 8).expect("a length");
+        let error = Shared::adopt(open).expect_err("without the seal");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let file = std::fs::File::open("/proc/self/exe").expect("a file");
+        Shared::adopt(file.into()).expect_err("a file");
+        Shared::new(0).expect_err("no bytes");
+    }
+
+    #[test]
+    fn nobody_can_shrink_it() {
+        let memory = Shared::new(8192).expect("memory");
+        let error = rustix::fs::ftruncate(&memory.descriptor, 1).expect_err("sealed");
+        assert_eq!(error, rustix::io::Errno::PERM);
+    }
+
+    #[test]
+    fn what_one_grows_the_other_sees() {
+        let mut here = Shared::new(10).expect("memory");
+        let copy = here.as_fd().try_clone_to_owned().expect("a duplicate");
+        let mut there = Shared::adopt(copy).expect("the same memory");
+        here.store(0, b"0123456789");
+        here.grow(1 << 20).expect("room");
+        here.store((1 << 20) - 1, b"x");
+        assert_eq!(there.len(), 10);
+        there.refresh().expect("room");
+        let mut last = [0];
+        there.load((1 << 20) - 1, &mut last);
+        assert_eq!((there.len(), &last), (1 << 20, b"x"));
+    }
+
+    #[test]
+    fn frozen_memory_is_a_slice_and_busy_memory_comes_back() {
+        let memory = Shared::new(4).expect("memory");
+        memory.store(0, b"done");
+        let copy = memory.as_fd().try_clone_to_owned().expect("a duplicate");
+        let other = Shared::adopt(copy).expect("the same memory");
+        let (memory, error) = memory.freeze().expect_err("mapped twice");
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy, "{error}");
+        drop(other);
+        let frozen = memory.expect("it comes back").freeze().expect("nobody writes");
+        assert_eq!(&*frozen, b"done");
+    }
+}

@@ -1,0 +1,114 @@
+//! What goes wrong at a channel's ends.
+//!
+//! In: the engine's refusals. Out: errors that say what failed, and give the value back. What
+//! always holds: an error of one message leaves the channel usable for the next, unless it says
+//! that the other side is gone or the memory was overwritten.
+
+use crate::parcel::{DecodeError, EncodeError};
+use std::fmt;
+use std::io;
+
+/// A value was not sent; it is given back.
+pub struct SendError<T> {
+    value: T,
+    reason: SendFailure,
+}
+
+/// Why a value was not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendFailure {
+    /// No process has a receiver any more.
+    Disconnected,
+    /// There is no room now.
+    Full,
+    /// There was no room in the time given.
+    TimedOut,
+    /// The value cannot be encoded.
+    Unencodable(EncodeError),
+    /// The system refused: too many descriptors or too little memory; or the channel's memory was
+    /// overwritten by a process that has it.
+    Broken(io::Error),
+}
+
+impl<T> SendError<T> {
+    pub(super) fn new(value: T, reason: SendFailure) -> Self {
+        Self { value, reason }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &SendFailure {
+        &self.reason
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Whether no process has a receiver any more.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self.reason, SendFailure::Disconnected)
+    }
+
+    /// Whether there was no room, at once or in the time given.
+    #[doc(alias = "Full")]
+    pub fn is_full(&self) -> bool {
+        matches!(self.reason, SendFailure::Full | SendFailure::TimedOut)
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value was not sent: ")?;
+        match &self.reason {
+            SendFailure::Disconnected => f.write_str("no process has a receiver any more"),
+            SendFailure::Full => f.write_str("the channel is full"),
+            SendFailure::TimedOut => f.write_str("the channel was full for the time given"),
+            SendFailure::Unencodable(error) => error.fmt(f),
+            SendFailure::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<T> std::error::Error for SendError<T> {}
+
+/// Nothing was received.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// Everything that was sent has been received, and no process has a sender any more.
+    Disconnected,
+    /// A message was received that is no value of the type expected; it is gone, the next may be.
+    Undecodable(DecodeError),
+    /// The system refused: this process has too many open files for the descriptors in the message,
+    /// which is gone; or the channel's memory was overwritten by a process that has it.
+    Broken(io::Error),
+}
+
+impl RecvError {
+    /// Whether nothing can come any more.
+    #[doc(alias = "EOFError")]
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected)
+    }
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was received: ")?;
+        match self {
+            Self::Disconnected => f.write_str("no process has a sender any more"),
+            Self::Undecodable(error) => error.fmt(f),
+            Self::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RecvError {}

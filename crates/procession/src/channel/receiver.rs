@@ -1,0 +1,225 @@
+//! The end that receives values.
+//!
+//! In: messages from the engine. Out: values. What always holds: a message is one receiver's alone;
+//! one that is no value of the type is an error of its own and nothing more.
+
+use super::error::RecvError;
+use super::receiving::{Received, Receiving};
+use super::ring::Ring;
+use super::scratch;
+use super::sending::Patience;
+use crate::fd::Fd;
+use crate::parcel;
+use crate::value::Value;
+use procession_sys::bell::{Bell, Ringer};
+use procession_sys::parcel::Parcel;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Tells a receiver from a sender among descriptors of the same kinds.
+const KIND: u8 = b'r';
+
+/// The receiving end of a [`channel`](super::channel()), which any number of processes may have;
+/// each message goes to one of them.
+///
+/// A clone is the same end; sent to another process it is one more.
+pub struct Receiver<T> {
+    end: Arc<Receiving>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(end: Receiving) -> Self {
+        Self { end: Arc::new(end), value: PhantomData }
+    }
+
+    #[cfg(test)]
+    pub(super) fn end(&self) -> &Receiving {
+        &self.end
+    }
+
+    /// How many messages are under way.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.end.ring().len()
+    }
+
+    /// Whether no message is under way.
+    #[doc(alias = "empty")]
+    pub fn is_empty(&self) -> bool {
+        self.end.ring().is_empty()
+    }
+
+    /// How many messages fit; none where only the memory of the channel limits them.
+    #[doc(alias = "maxsize")]
+    pub fn capacity(&self) -> Option<usize> {
+        self.end.ring().limit().and_then(|limit| usize::try_from(limit).ok())
+    }
+
+    /// Whether both are ends of the same channel, within this process.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.end, &other.end)
+    }
+}
+
+impl<T: Value> Receiver<T> {
+    /// Receives a value, waiting for one.
+    ///
+    /// ```
+    /// use procession::Process;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = procession::channel::<(u32, String)>()?;
+    /// let count = |to: procession::Sender<(u32, String)>| {
+    ///     for n in 1..=3 {
+    ///         to.send((n, "sheep".repeat(n as usize))).expect("somebody listens");
+    ///     }
+    /// };
+    /// let child = Process::new(count, (sender,)).start()?;
+    /// assert_eq!(receiver.recv()?, (1, "sheep".to_owned()));
+    /// assert_eq!(receiver.iter().count(), 2);
+    /// assert!(receiver.recv().unwrap_err().is_disconnected());
+    /// child.join()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RecvError`]: everything was received and no process has a sender any more; or a message
+    /// was received that is no `T`.
+    #[doc(alias = "get")]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        match self.recv_with(Patience::Until(None))? {
+            Some(value) => Ok(value),
+            None => Err(RecvError::Broken(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// Receives a value if one is there; none where none is, now.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    #[doc(alias = "get_nowait")]
+    pub fn try_recv(&self) -> Result<Option<T>, RecvError> {
+        self.recv_with(Patience::None)
+    }
+
+    /// Receives a value, waiting at most `timeout`; none where none came.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    #[doc(alias = "poll")]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<T>, RecvError> {
+        self.recv_with(Patience::Until(Instant::now().checked_add(timeout)))
+    }
+
+    /// As [`recv_timeout`](Self::recv_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Option<T>, RecvError> {
+        self.recv_with(Patience::Until(Some(deadline)))
+    }
+
+    /// Every value, waiting for each, until no process has a sender any more.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    fn recv_with(&self, patience: Patience) -> Result<Option<T>, RecvError> {
+        scratch::with(|scratch| {
+            let Parcel { bytes, descriptors } =
+                match self.end.receive(scratch, patience).map_err(RecvError::Broken)? {
+                    Received::Nothing => return Ok(None),
+                    Received::Disconnected => return Err(RecvError::Disconnected),
+                    Received::Here(length) => {
+                        let value = parcel::read(&scratch[..length], Vec::new());
+                        return value.map(Some).map_err(RecvError::Undecodable);
+                    }
+                    Received::Apart(parcel) => parcel,
+                };
+            parcel::read(&bytes, descriptors).map(Some).map_err(RecvError::Undecodable)
+        })
+    }
+}
+
+/// The values of a [`Receiver`], until no process has a sender any more.
+#[derive(Debug)]
+pub struct Iter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+impl<T: Value> Iterator for Iter<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.receiver.recv() {
+            Err(RecvError::Disconnected) => None,
+            received => Some(received),
+        }
+    }
+}
+
+impl<'a, T: Value> IntoIterator for &'a Receiver<T> {
+    type Item = Result<T, RecvError>;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self { end: Arc::clone(&self.end), value: PhantomData }
+    }
+}
+
+impl<T> Serialize for Receiver<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let end = &self.end;
+        let ends = (Fd(end.messages.as_fd()), Fd(end.room.as_fd()), Fd(end.annex.as_fd()));
+        (KIND, Fd(end.ring().memory()), ends).serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Receiver<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        type Ends = (Fd<OwnedFd>, Fd<OwnedFd>, Fd<OwnedFd>);
+        let (kind, Fd(memory), (Fd(messages), Fd(room), Fd(annex))) =
+            <(u8, Fd<OwnedFd>, Ends)>::deserialize(deserializer)?;
+        if kind != KIND {
+            return Err(D::Error::custom("not the receiving end of a channel"));
+        }
+        let adopted = || -> io::Result<Receiving> {
+            Ok(Receiving::new(
+                Ring::adopt(memory)?,
+                Bell::adopt(messages)?,
+                Ringer::adopt(room)?,
+                annex,
+            ))
+        };
+        adopted().map(Self::new).map_err(D::Error::custom)
+    }
+}
+
+/// The descriptor is ready to read when there may be something to receive, the end of the channel
+/// included. It is not ready after a call that found nothing, until there is something again: so
+/// call [`try_recv`](Receiver::try_recv) till it gives none, then wait for the descriptor.
+impl<T> AsFd for Receiver<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.messages.as_fd()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! The receiving end of a channel, for bytes.
+//!
+//! In: records in the ring, parcels in the annex. Out: messages, the senders' bell. What always
+//! holds: a message is taken by one receiver, whole; who finds the channel empty has made sure,
+//! before it sleeps, that the next message will wake it (README.md has the steps).
+
+use super::annex;
+use super::ring::{Record, Ring};
+use super::sending::Patience;
+use super::spin::Spin;
+use procession_sys::bell::{Bell, Ringer};
+use procession_sys::parcel::Parcel;
+use procession_sys::wait::{self, Interest};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// One process's end for receiving.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    /// Rung by senders when there is a message.
+    pub(super) messages: Bell,
+    /// Rings for senders that wait for room.
+    pub(super) room: Ringer,
+    pub(super) annex: OwnedFd,
+    spin: Spin,
+    // Behind the descriptors, so that it is dropped after they are closed.
+    announced: Announced,
+}
+
+/// Tells the senders, when it is dropped, that a receiver has left.
+#[derive(Debug)]
+struct Announced(Ring);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.departures().fetch_add(1, Ordering::Release);
+    }
+}
+
+/// What a receiver got.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// A message, in the first so many bytes of the buffer.
+    Here(usize),
+    /// A message from the annex.
+    Apart(Parcel),
+    /// Nothing, in the time there was.
+    Nothing,
+    /// Nothing ever again.
+    Disconnected,
+}
+
+impl Receiving {
+    pub(super) fn new(ring: Ring, messages: Bell, room: Ringer, annex: OwnedFd) -> Self {
+        Self { messages, room, annex, spin: Spin::new(), announced: Announced(ring) }
+    }
+
+    pub(super) fn ring(&self) -> &Ring {
+        &self.announced.0
+    }
+
+    /// Receives a message.
+    pub(super) fn receive(&self, buffer: &mut Vec<u8>, patience: Patience) -> io::Result<Received> {
+        let deadline = patience.deadline();
+        loop {
+            match self.take(buffer, deadline) {
+                Ok(Some(received)) => return Ok(received),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Ok(Received::Nothing);
+                }
+                Err(error) => return Err(error),
+            }
+            let sender = self.ring().sending().cpu.load(Ordering::Relaxed);
+            let came = || !self.ring().is_empty();
+            if patience != Patience::None && self.spin.until(sender, came) {
+                continue;
+            }
+            match self.arm(deadline) {
+                Ok(Armed::Filled) => continue,
+                Ok(Armed::Empty) => {}
+                Ok(Armed::Disconnected) => return Ok(Received::Disconnected),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Ok(Received::Nothing);
+                }
+                Err(error) => return Err(error),
+            }
+            let bell = (self.messages.as_fd(), Interest::Readable);
+            if patience == Patience::None || wait::ready(&[bell], deadline)? != [true] {
+                return Ok(Received::Nothing);
+            }
+        }
+    }
+
+    /// The steps R1 to R7 of README.md.
+    fn take(
+        &self,
+        buffer: &mut Vec<u8>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Received>> {
+        let ring = self.ring();
+        loop {
+            let side = ring.receiving();
+            let _guard = side.lock(deadline)?;
+            side.note_cpu();
+            let Some((record, head)) = ring.read(ring.head(), buffer)? else { return Ok(None) };
+            // A parcel that cannot be received is gone, and its record with it.
+            let received = match record {
+                Record::Whole(bytes) => Ok(Some(Received::Here(bytes.len()))),
+                Record::Annexed(number) => annex::take(self.annex.as_fd(), number)
+                    .map(|parcel| parcel.map(Received::Apart)),
+            };
+            if side.armed.load(Ordering::Relaxed) != 0 {
+                // Without senders nobody waits for room.
+                let _ = self.room.ring()?;
+                side.armed.store(0, Ordering::Relaxed);
+            }
+            ring.set_head(head);
+            if let Some(received) = received? {
+                return Ok(Some(received));
+            }
+        }
+    }
+
+    /// Has the next message ring, if there is none; the steps A1 to A4 of README.md.
+    fn arm(&self, deadline: Option<Instant>) -> io::Result<Armed> {
+        let side = self.ring().sending();
+        let _guard = side.lock(deadline)?;
+        if !self.ring().is_empty() {
+            return Ok(Armed::Filled);
+        }
+        side.armed.store(1, Ordering::Relaxed);
+        let can_come = self.messages.silence()?;
+        Ok(if can_come { Armed::Empty } else { Armed::Disconnected })
+    }
+}
+
+/// What was found when the bell was armed.
+enum Armed {
+    Filled,
+    Empty,
+    Disconnected,
+}

@@ -1,0 +1,85 @@
+//! Where a listener listens.
+
+use procession_sys::descriptor;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{self, UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// An address that a [`Listener`](super::Listener) can have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// A Unix socket in the file system; the listener removes it when it is dropped.
+    Path(PathBuf),
+    /// A Unix socket in Linux's abstract namespace: a name that is gone with its listener.
+    Abstract(String),
+    /// A TCP port.
+    Tcp(SocketAddr),
+}
+
+impl Address {
+    /// A listening socket that never waits.
+    pub(super) fn bind(&self) -> io::Result<OwnedFd> {
+        let socket: OwnedFd = match self {
+            Self::Path(path) => UnixListener::bind(path)?.into(),
+            Self::Abstract(name) => UnixListener::bind_addr(&abstract_address(name)?)?.into(),
+            Self::Tcp(address) => TcpListener::bind(address)?.into(),
+        };
+        descriptor::set_nonblocking(socket.as_fd())?;
+        Ok(socket)
+    }
+
+    /// A socket connected to a listener there.
+    pub(super) fn connect(&self, timeout: Duration) -> io::Result<OwnedFd> {
+        match self {
+            Self::Path(path) => UnixStream::connect(path).map(Into::into),
+            Self::Abstract(name) => abstract_address(name)
+                .and_then(|address| UnixStream::connect_addr(&address))
+                .map(Into::into),
+            Self::Tcp(address) => TcpStream::connect_timeout(address, timeout)
+                .and_then(|stream| stream.set_nodelay(true).map(|()| stream.into())),
+        }
+    }
+
+    /// The next client of a listening socket at this address; none where none waits.
+    pub(super) fn accept(&self, listening: &OwnedFd) -> io::Result<OwnedFd> {
+        let same = listening.try_clone()?;
+        match self {
+            Self::Path(_) | Self::Abstract(_) => {
+                UnixListener::from(same).accept().map(|(stream, _)| stream.into())
+            }
+            Self::Tcp(_) => {
+                let (stream, _) = TcpListener::from(same).accept()?;
+                stream.set_nodelay(true)?;
+                Ok(stream.into())
+            }
+        }
+    }
+
+    /// The address that was really bound: the port that the kernel chose for port 0.
+    pub(super) fn resolved(self, listening: &OwnedFd) -> io::Result<Self> {
+        match self {
+            Self::Tcp(_) => TcpListener::from(listening.try_clone()?).local_addr().map(Self::Tcp),
+            other => Ok(other),
+        }
+    }
+}
+
+fn abstract_address(name: &str) -> io::Result<net::SocketAddr> {
+    net::SocketAddr::from_abstract_name(name)
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Abstract(name) => write!(f, "@{name}"),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}

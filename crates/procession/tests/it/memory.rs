@@ -1,0 +1,91 @@
+//! Shared memory between processes: what one writes the other sees, and what deaths leave behind.
+
+#![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
+#![expect(clippy::cast_possible_wrap, reason = "small numbers")]
+#![expect(clippy::float_cmp, reason = "the same sum, in the same order")]
+
+use crate::support::{DEADLINE, METHODS, join, rounds};
+use procession::memory::Frozen;
+use procession::{Process, Sender, Shared, SharedMemory, SharedSlice, channel};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[test]
+fn a_child_works_on_a_shared_slice_in_place() {
+    fn prefix_sums(values: SharedSlice<i64>) {
+        for index in 1..values.len() {
+            values.set(index, values.get(index) + values.get(index - 1));
+        }
+    }
+    for method in METHODS {
+        let values = SharedSlice::of(&(1..=1_000).collect::<Vec<i64>>()).expect("memory");
+        let child = Process::new(prefix_sums, (values.clone(),)).start_method(method).start();
+        join(child.expect("a child")).expect("sums");
+        assert!(values.iter().enumerate().all(|(n, sum)| sum == ((n + 1) * (n + 2) / 2) as i64));
+    }
+}
+
+#[test]
+fn frozen_memory_is_read_in_place_by_a_child() {
+    let values: Vec<f64> = (0..1 << 20).map(f64::from).collect();
+    let frozen = Frozen::of(&values).expect("memory");
+    let sum = |values: Frozen<f64>| values.iter().sum::<f64>();
+    let child = Process::new(sum, (frozen.clone(),)).start().expect("a child");
+    assert_eq!(join(child).expect("a sum"), frozen.iter().sum::<f64>());
+}
+
+#[test]
+fn a_child_gets_memory_through_a_channel_and_answers_in_it() {
+    fn fill(memories: procession::Receiver<SharedMemory>, done: Sender<usize>) {
+        for memory in &memories {
+            let memory = memory.expect("memory");
+            memory.write(0, &vec![7; memory.len()]);
+            done.send(memory.len()).expect("somebody listens");
+        }
+    }
+    let (memories, from) = channel().expect("a channel");
+    let (done, is_done) = channel().expect("a channel");
+    let child = Process::new(fill, (from, done)).start().expect("a child");
+    for size in [1, 5_000, 1 << 20] {
+        let memory = SharedMemory::new(size).expect("memory");
+        memories.send(memory.clone()).expect("the child listens");
+        assert_eq!(is_done.recv_timeout(DEADLINE).expect("it fills"), Some(size));
+        assert!(memory.bytes().iter().all(|byte| byte.load(Ordering::Relaxed) == 7));
+    }
+    drop(memories);
+    join(child).expect("it filled");
+}
+
+/// Processes that change one value as fast as they can are killed at random moments: whoever looks
+/// sees all numbers of the value equal, and goes on changing it.
+#[test]
+fn a_value_survives_the_death_of_whoever_changes_it() {
+    fn change(value: Shared<[u64; 40]>, ready: Sender<()>) {
+        ready.send(()).expect("the test listens");
+        loop {
+            value.update(|numbers| numbers.map(|number| number + 1));
+        }
+    }
+    let value = Shared::new([0; 40]).expect("memory");
+    let (ready, is_ready) = channel().expect("a channel");
+    let start = || {
+        let child = Process::new(change, (value.clone(), ready.clone())).daemon(true).start();
+        let child = child.expect("a child");
+        is_ready.recv_timeout(DEADLINE).expect("senders live").expect("it runs");
+        child
+    };
+    let mut children = [start(), start()];
+    for round in 0..rounds(200) {
+        std::thread::sleep(Duration::from_micros(round * 37 % 500));
+        let victim = (round % 2) as usize;
+        let victim = std::mem::replace(&mut children[victim], start());
+        victim.kill().expect("a signal");
+        assert_eq!(join(victim).expect_err("killed").signal(), Some(9));
+        let seen = value.update(|numbers| numbers.map(|number| number + 1));
+        assert!(seen.iter().all(|&number| number == seen[0]), "round {round}: torn: {seen:?}");
+    }
+    for child in children {
+        child.kill().expect("a signal");
+        join(child).expect_err("killed");
+    }
+}
