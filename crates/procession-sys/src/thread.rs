@@ -96,11 +96,6 @@ mod tests {
         let there = std::thread::spawn(mark).join().expect("a thread");
         assert_eq!(Some(here), there);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_proof_does_not_outlive_the_start_of_a_thread() {
