@@ -110,4 +110,6 @@ fn make<T>(limit: u32) -> io::Result<(Sender<T>, Receiver<T>)> {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -194,3 +194,37 @@ fn the_tour_of_a_directory_that_is_not_there_says_so_and_fails() {
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert_says(&told(&output), &["/no/such/directory cannot be read: No such file"]);
 }
+
+#[test]
+fn a_pipeline_counts_what_one_process_counts() {
+    let text = said("pipeline", &library("pipeline"));
+    assert_says(&text, &[&format!("3 readers: {FOUND}")]);
+}
+
+#[test]
+fn processes_draw_one_image_as_one_process_would() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image.pgm");
+    let text = said("image", &file);
+    assert_says(&text, &["4 processes drew 512x512", "0 pixels differ"]);
+    let image = fs::read(file).expect("the image");
+    assert!(image.starts_with(b"P5 512 512 255\n") && image.len() == 15 + 512 * 512);
+}
+
+#[test]
+fn two_programs_that_did_not_start_each_other_talk() {
+    let socket = Path::new(env!("CARGO_TARGET_TMPDIR")).join("words.socket");
+    let _ = fs::remove_file(&socket);
+    let there = socket.clone();
+    let server = thread::spawn(move || said("listen", &there));
+    // Until the server listens, its client fails at once and says so.
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let output = run("call", &socket);
+        if output.status.success() {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "no server: {}", told(&output));
+    }
+    assert_says(&server.join().expect("the server"), &["listening at", "served 1"]);
+    assert!(!socket.exists(), "the socket is removed with its listener");
+}
