@@ -4,8 +4,8 @@
 //! thread of all processes has the lock; one whose holder dies, of SIGKILL at any instruction, is
 //! handed on and says so; nobody sleeps on a lock that is free. A thread holds one at a time.
 //!
-//! **Words.** `word` is 0 when free, the holder's thread id with [`WAITERS`] when held, and without
-//! a thread id but with [`OWNER_DIED`] when its holder died. `waiting` counts those who sleep, or
+//! **Words.** `word` is 0 when free, the holder's thread id with `WAITERS` when held, and without
+//! a thread id but with `OWNER_DIED` when its holder died. `waiting` counts those who sleep, or
 //! are about to. Both begin as 0.
 //!
 //! **The kernel's part.** Each thread has a record that its C library registered with the kernel
