@@ -156,7 +156,7 @@ fn reason(signal: i32) -> &'static str {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct JoinError(Box<Details>);
 
 #[derive(Clone, Debug)]
@@ -268,6 +268,17 @@ impl fmt::Display for JoinError {
         f.write_str("; its last words on standard error:")?;
         let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
         last.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+/// As `unwrap` shows it: the sentence, and the backtrace of a panic on lines of its own.
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        match self.panic().and_then(Panic::backtrace) {
+            Some(backtrace) => write!(f, "\nstack backtrace:\n{backtrace}"),
+            None => Ok(()),
+        }
     }
 }
 
