@@ -13,7 +13,7 @@ use crate::memory::Sealed;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
 };
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -111,6 +111,18 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
     let (one, other) = rustix::net::socketpair(family, kind, SocketFlags::CLOEXEC, None)?;
     Ok((above_standard(one)?, above_standard(other)?))
+}
+
+/// Has nobody send to this end any more, whoever else holds it.
+///
+/// What was queued before is still received, and then the end; a later [`send`] from the other side
+/// is `BrokenPipe`. The kernel decides between the two for each parcel, so one that was sent without
+/// an error is received.
+///
+/// # Errors
+/// As `shutdown(2)`: `ENOTCONN`.
+pub fn receive_no_more(socket: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::net::shutdown(socket, Shutdown::Read)?)
 }
 
 /// Whether a call may wait for the other side.
@@ -360,6 +372,46 @@ fn invalid(text: &str) -> io::Error {
 mod tests {
     use super::*;
     use std::io::{Read, Seek, Write};
+
+    #[test]
+    fn an_end_that_receives_no_more_has_what_was_sent_before_and_refuses_the_rest() {
+        let (here, there) = pair().expect("a pair");
+        let held = there.try_clone().expect("another holder");
+        send(here.as_fd(), &[b"before"], &[], Waiting::Allowed).expect("send");
+        receive_no_more(held.as_fd()).expect("shutdown");
+        let error = send(here.as_fd(), &[b"after"], &[], Waiting::Allowed).expect_err("refused");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+        assert_eq!(&*parcel.bytes, b"before");
+        assert!(receive(there.as_fd(), Waiting::Allowed).expect("receive").is_none());
+        send(there.as_fd(), &[b"back"], &[], Waiting::Allowed).expect("the other way is open");
+        assert!(receive(here.as_fd(), Waiting::Never).expect("receive").is_some());
+    }
+
+    #[test]
+    fn whoever_waits_at_an_end_that_receives_no_more_is_woken() {
+        let (_here, there) = pair().expect("a pair");
+        let held = there.try_clone().expect("another holder");
+        let waiting =
+            std::thread::spawn(move || receive(there.as_fd(), Waiting::Allowed).map(drop).is_ok());
+        receive_no_more(held.as_fd()).expect("shutdown");
+        assert!(waiting.join().expect("it wakes"));
+    }
+
+    #[test]
+    fn a_parcel_racing_with_the_end_of_receiving_arrives_exactly_if_it_was_sent() {
+        for _round in 0..500 {
+            let (here, there) = pair().expect("a pair");
+            let sender = std::thread::spawn(move || {
+                let sent = send(here.as_fd(), &[b"start"], &[], Waiting::Allowed).is_ok();
+                (here, sent)
+            });
+            receive_no_more(there.as_fd()).expect("shutdown");
+            let (_here, sent) = sender.join().expect("a sender");
+            let received = receive(there.as_fd(), Waiting::Allowed).expect("receive").is_some();
+            assert_eq!(received, sent);
+        }
+    }
 
     #[test]
     fn bytes_and_descriptors_arrive_together_at_every_size() {

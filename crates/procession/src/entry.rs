@@ -1,13 +1,13 @@
 //! Where a child wakes up.
 //!
-//! In: the socket on which the server hands it one start. Out: one answer on its own corridor, and
-//! the exit. What always holds: it dies with its server until it knows that it is no daemon; it has
-//! the standard streams, its corridor and what it was given, nothing else; user code runs after
-//! everything that the parent sent is in place.
+//! In: the child's end of its corridor. Out: that it is there; one answer, and the exit. What always
+//! holds: it dies with its server until it knows that it is no daemon; it says that it is there
+//! before it reads its start; it has the standard streams, its corridor and what it was given,
+//! nothing else; user code runs after everything that the parent sent is in place.
 
 use crate::assignment::{self, Assignment, REFUSED};
 use crate::current::Own;
-use crate::frame::{Answer, OWN_DESCRIPTORS, Order};
+use crate::frame::{Answer, OWN_DESCRIPTORS, Offer, Report, Start};
 use crate::panic_hook;
 use crate::world::Present;
 use procession_sys::boot::Boot;
@@ -18,7 +18,7 @@ use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::{descriptor, overflow, signal};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::exit;
 
 /// Makes this process, and those forked from it, ready to run functions of the program: once in a
@@ -34,10 +34,18 @@ pub(crate) fn watch_main_thread() -> io::Result<()> {
     overflow::watch(&[parcel::INLINE, Answer::stack_overflow()])
 }
 
-/// Lives the life of a child: waits for its start, runs it, answers, exits.
+/// To whom a child says that it is there.
+pub(crate) enum Greeting<'a> {
+    /// To the one who ordered it, on its corridor.
+    Ordered,
+    /// To the program, as the spare with this number: it sends `end`, the other of its corridor.
+    Offered { number: u64, end: OwnedFd, offers: BorrowedFd<'a> },
+}
+
+/// Lives the life of a child: says that it is there, waits for its start, runs it, answers, exits.
 ///
 /// `present` is what [`prepare`] gave in this process or in the one that it was forked from.
-pub(crate) fn live(boot: Boot, present: &Present) -> ! {
+pub(crate) fn live(boot: Boot, greeting: Greeting<'_>, present: &Present) -> ! {
     fault!("child.forked");
     if stands("parent-death-signal") && life::die_with_parent().is_err() {
         now(REFUSED);
@@ -47,6 +55,14 @@ pub(crate) fn live(boot: Boot, present: &Present) -> ! {
     if stands("parent-check") && Pid::parent() != Some(boot.starter) {
         now(REFUSED);
     }
+    // What ends a spare child ends it now. Ctrl-C is nothing to one that is nobody yet, and its
+    // server ends it; what is sent after it was told of waits until we are somebody.
+    signal::block_terminal();
+    if greet(greeting, boot.socket.as_fd()).is_err() {
+        // Nobody knows of it, and nobody will.
+        now(REFUSED);
+    }
+    fault!("child.greeted");
     let kept: Vec<_> = [Some(&boot.socket), boot.guarded.as_ref()]
         .into_iter()
         .flatten()
@@ -55,36 +71,46 @@ pub(crate) fn live(boot: Boot, present: &Present) -> ! {
     if descriptor::close_all_but(&kept).is_err() {
         now(REFUSED);
     }
-    // What ends a spare child ends it now. Ctrl-C is nothing to one that is nobody yet, and its
-    // server ends it; what is sent after the start was confirmed waits until we are somebody.
-    signal::block_terminal();
     let start = match parcel::receive(boot.socket.as_fd(), Waiting::Allowed) {
         Ok(Some(start)) => start,
-        // A server that has no start for us any more closes the socket.
+        // Nobody has a start for us any more.
         Ok(None) => now(0),
         Err(_unreadable) => now(REFUSED),
     };
-    drop(boot.socket);
+    fault!("child.started");
     signal::block_none();
-    exit(run(start, boot.guarded, present))
+    exit(run(start, boot.socket, boot.guarded, present))
+}
+
+/// Says that this process is there. Without pidfds, or room for one, its number must do.
+fn greet(greeting: Greeting<'_>, corridor: BorrowedFd<'_>) -> io::Result<()> {
+    let pid = Pid::own();
+    let pidfd = life::pidfd(pid).ok();
+    let pidfd = pidfd.as_ref().map(AsFd::as_fd);
+    match greeting {
+        Greeting::Ordered => {
+            let with: Vec<_> = pidfd.into_iter().collect();
+            parcel::send(corridor, &[&Report::started(pid.as_raw())], &with, Waiting::Never)
+        }
+        Greeting::Offered { number, end, offers } => {
+            let with: Vec<_> = [Some(end.as_fd()), pidfd].into_iter().flatten().collect();
+            parcel::send(offers, &[&Offer::frame(number, pid.as_raw())], &with, Waiting::Never)
+        }
+    }
 }
 
 /// Runs a start and answers; gives the exit code.
-fn run(start: Parcel, parent_pidfd: Option<OwnedFd>, present: &Present) -> i32 {
+fn run(start: Parcel, corridor: OwnedFd, parent_pidfd: Option<OwnedFd>, present: &Present) -> i32 {
+    let corridor = assignment::open_corridor(corridor);
     let Parcel { bytes, mut descriptors } = start;
-    if descriptors.len() < OWN_DESCRIPTORS {
-        return REFUSED;
-    }
-    let given = descriptors.split_off(OWN_DESCRIPTORS);
-    let Ok([corridor, directory, stdin, stdout, stderr]) =
+    let given = descriptors.split_off(OWN_DESCRIPTORS.min(descriptors.len()));
+    let Ok([directory, stdin, stdout, stderr]) =
         <[OwnedFd; OWN_DESCRIPTORS]>::try_from(descriptors)
     else {
-        return REFUSED;
+        return assignment::refuse(corridor, "its start lacks descriptors");
     };
-    let corridor = assignment::open_corridor(corridor);
-    let start = match Order::read(&bytes) {
-        Ok(Order::Start(start)) => start,
-        Ok(_) => return assignment::refuse(corridor, "its start is another order"),
+    let start = match Start::read(&bytes) {
+        Ok(start) => start,
         Err(error) => return assignment::refuse(corridor, &error.to_string()),
     };
     let head = &start.head;

@@ -5,23 +5,29 @@
 //! knows who reads.
 //!
 //! ```text
-//! parent -> server   Order: Start · Detach · Signal · List · Exiting      server -> parent  Hello · Done
-//! server -> child    the Start, unchanged
-//! server -> parent   Started | NotStarted ............... Exit            (the child's own socket)
-//! child  -> parent   ............ Answer ................
+//! program -> server  Order: Child · Refill · Detach · Signal · List · Exiting   server -> program  Hello · Done
+//! spare -> program   Offer                                                      program -> server  Adoption
+//! child  -> parent   Started (of an ordered child) ...... Answer ......   (the child's corridor)
+//! parent -> child    Start
+//! server -> parent   NotStarted | ................................ Exit
 //! ```
 //!
-//! The first byte of a frame says its kind; integers are little-endian.
+//! The first byte of a frame says its kind, but on the socket of offers, which has one kind each
+//! way; integers are little-endian.
 
 mod answer;
+mod offer;
 mod order;
 mod report;
+mod start;
 
 pub use answer::Panic;
 pub(crate) use answer::{Answer, Returned};
+pub(crate) use offer::{Adoption, Offer};
 pub use order::StartMethod;
-pub(crate) use order::{Head, OWN_DESCRIPTORS, Order, Start, World};
+pub(crate) use order::{Birth, Order, Record};
 pub(crate) use report::{Hello, Report};
+pub(crate) use start::{Head, OWN_DESCRIPTORS, Start, World};
 
 /// Whether a frame could not be sent because nobody is there any more.
 pub(crate) fn is_hang_up(error: &std::io::Error) -> bool {

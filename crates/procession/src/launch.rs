@@ -1,27 +1,25 @@
 //! The way out: from a plan to a running process.
 //!
-//! In: a [`Plan`]. Out: the parent's end of a corridor whose process has started. What always
-//! holds: the program has one fork server, made when it is first needed and made again when it is
-//! gone; a start that was not confirmed did not run, so asking again starts it at most once.
+//! In: a plan. Out: the parent's end of a corridor whose process has been given its start. What
+//! always holds: the program has one fork server, made when it is first needed and made again when
+//! it is gone; a start that is an error did not run, and one runs at most once.
+
+mod handover;
 
 use crate::closing;
 use crate::corridor::Corridor;
 use crate::forking;
-use crate::frame::{Head, Report, StartMethod, is_hang_up};
-use crate::link::{self, LinkError};
+use crate::frame::{Birth, Head, Record, StartMethod};
+use crate::link::LinkError;
 use crate::parcel::EncodeError;
 use crate::settle::{Options, Settled, Unsettled, settle};
+use handover::Handover;
 use procession_sys::exit;
-use procession_sys::fault;
 use procession_sys::image::Key;
-use procession_sys::parcel::{self, Cut, Parcel, Waiting};
+use procession_sys::parcel::Parcel;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-
-/// How often a start is tried when the server dies under it.
-const TRIES: usize = 3;
 
 /// A running process, from the parent's side.
 pub(crate) struct Launched {
@@ -59,7 +57,7 @@ pub(crate) fn by_fork(
     Ok(Launched { corridor, pipes })
 }
 
-/// The start's frame, to the server.
+/// The start's frame, to its process.
 fn send(
     settled: Settled,
     function: io::Result<Key>,
@@ -72,11 +70,9 @@ fn send(
     let arguments = arguments.map_err(Cause::Encode)?;
     let parent = &settled.parent;
     let head = Head {
-        serial: settled.serial,
         name: &settled.name,
         family: settled.family,
         daemon: settled.daemon,
-        method,
         parent: (i32::try_from(parent.id()).unwrap_or_default(), parent.name()),
         function_key: &function,
         setup_key: setup.as_ref().map(|key| &key[..]),
@@ -88,58 +84,10 @@ fn send(
     descriptors.extend(settled.streams.iter().map(|stream| stream.child.as_fd()));
     descriptors.extend(arguments.descriptors.iter().map(AsFd::as_fd));
     let pieces = [&head[..], &settled.environment, &arguments.bytes];
-    let corridor = ask(settled.serial, &settled.name, &pieces, &descriptors)?;
+    let record = Record { serial: settled.serial, name: &settled.name, daemon: settled.daemon };
+    let birth = Birth { method, record, environment: &settled.environment };
+    let corridor = Handover { birth, pieces: &pieces, descriptors: &descriptors }.carry_out()?;
     Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
-}
-
-/// Sends a start to the server until one confirms it.
-fn ask(
-    serial: u64,
-    name: &str,
-    pieces: &[&[u8]],
-    descriptors: &[BorrowedFd<'_>],
-) -> Result<Corridor, Cause> {
-    let system = |doing| move |source| Cause::System { doing, source };
-    exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
-    for _try in 0..TRIES {
-        let server = link::server()?;
-        let (here, there) = parcel::pair().map_err(system("making its corridor"))?;
-        let mut all = Vec::with_capacity(1 + descriptors.len());
-        all.push(there.as_fd());
-        all.extend_from_slice(descriptors);
-        match parcel::send(server.control(), pieces, &all, Waiting::Allowed) {
-            Err(error) if is_hang_up(&error) => {
-                // Gone, it can be reaped as it is forgotten.
-                server.is_gone();
-                link::forget(&server);
-                continue;
-            }
-            sent => sent.map_err(system("sending its start to the fork server"))?,
-        }
-        drop(there);
-        fault!("launch.asked");
-        // A pidfd for which this process has no descriptor left is done without: the child runs.
-        let heard = server.hear(here.as_fd()).or_else(|error| Cut::from_error(error).map(Some));
-        let Some(report) = heard.map_err(system("hearing from the fork server"))? else {
-            // The corridor closed without `Started`: the child will never have it.
-            if !server.is_gone() {
-                let why = "it could not take the start: it has no descriptors or memory left";
-                return Err(Cause::Server(why.to_owned()));
-            }
-            link::forget(&server);
-            continue;
-        };
-        return match Report::read(report) {
-            Ok(Report::Started { pid, pidfd }) => {
-                let pidfd = pidfd.map(Arc::new);
-                Ok(Corridor::new(name, pid, serial, here, pidfd, Some(server)))
-            }
-            Ok(Report::NotStarted(why)) => Err(Cause::NotStarted(why)),
-            Ok(_) => Err(Cause::Server("another word came before `Started`".to_owned())),
-            Err(error) => Err(Cause::Server(error.to_string())),
-        };
-    }
-    Err(Cause::Server(format!("it died {TRIES} times before the start was confirmed")))
 }
 
 /// A process could not be started. Nothing of it ran.
@@ -220,7 +168,8 @@ impl std::error::Error for StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fd, function, parcel::encode, world};
+    use crate::{Fd, function, link, parcel::encode, world};
+    use procession_sys::parcel::{self, Waiting};
     use procession_sys::{descriptor, inherit};
     use std::fs::File;
     use std::io::{Read, Write};
@@ -234,11 +183,9 @@ mod tests {
         let null = descriptor::dev_null().expect("null");
         let directory = inherit::directory().expect("a directory");
         let head = Head {
-            serial: u64::MAX,
             name: "unheard",
             family: Vec::new(),
             daemon: true,
-            method: StartMethod::ForkServer,
             parent: (1, "nobody"),
             function_key: &key,
             setup_key: None,
@@ -246,13 +193,18 @@ mod tests {
         };
         let head = head.to_frame(b"").expect("a frame");
         let (here, there) = parcel::pair().expect("a pair");
-        drop(here);
-        let mut all = vec![there.as_fd(), directory.as_fd(), null.as_fd(), null.as_fd()];
-        all.push(null.as_fd());
+        let mut all = vec![directory.as_fd(), null.as_fd(), null.as_fd(), null.as_fd()];
         all.extend(arguments.descriptors.iter().map(AsFd::as_fd));
-        let server = link::server().expect("a server");
         let pieces = [&head[..], &arguments.bytes];
-        parcel::send(server.control(), &pieces, &all, Waiting::Allowed).expect("an order");
+        parcel::send(here.as_fd(), &pieces, &all, Waiting::Allowed).expect("a start");
+        drop(here);
+        let server = link::server().expect("a server");
+        let record = Record { serial: u64::MAX, name: "unheard", daemon: true };
+        let order = Birth { method: StartMethod::ForkServer, record, environment: &[] };
+        let order = order.to_frame().expect("a frame");
+        parcel::send(server.control(), &[&order], &[there.as_fd()], Waiting::Allowed)
+            .expect("an order");
+        drop(there);
         drop(arguments);
         let mut said = Vec::new();
         File::from(reader).read_to_end(&mut said).expect("the end of the line");

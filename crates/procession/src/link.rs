@@ -52,6 +52,8 @@ pub(crate) enum LinkError {
 #[derive(Debug)]
 pub(crate) struct Server {
     control: OwnedFd,
+    /// Where spare children offer themselves.
+    offers: OwnedFd,
     pidfd: Option<OwnedFd>,
     owner: Pid,
     identity: (u32, u32),
@@ -63,18 +65,26 @@ impl Server {
         self.control.as_fd()
     }
 
+    /// Where spare children offer themselves, and where it is said which are taken.
+    pub(crate) fn offers(&self) -> BorrowedFd<'_> {
+        self.offers.as_fd()
+    }
+
     /// Ready to read when the server is gone; without pidfds also when it says something.
     pub(crate) fn end(&self) -> BorrowedFd<'_> {
         self.pidfd.as_ref().unwrap_or(&self.control).as_fd()
     }
 
-    /// The next parcel on `socket`, whose other end the server has; none where that is closed, or
-    /// the server is gone. Anybody may have inherited the other end, so its closing is no more than
-    /// a sign.
+    /// The next parcel on `socket`, whose other end the server has, alone or with a child that it
+    /// makes; none where that is closed, or the server is gone. Anybody may have inherited the other
+    /// end, so its closing is no more than a sign. Without pidfds it is the only one.
+    ///
+    /// When the server is seen to be gone, the kernel has killed its children that have no start.
     pub(crate) fn hear(&self, socket: BorrowedFd<'_>) -> io::Result<Option<Parcel>> {
+        let mut waited = vec![(socket, Interest::Readable)];
+        waited.extend(self.pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), Interest::Readable)));
         loop {
-            let waited = [(socket, Interest::Readable), (self.end(), Interest::Readable)];
-            let gone = wait::ready(&waited, None)?[1];
+            let gone = wait::ready(&waited, None)?.get(1) == Some(&true);
             match parcel::receive(socket, Waiting::Never) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && !gone => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -87,21 +97,6 @@ impl Server {
     pub(crate) fn is_gone(&self) -> bool {
         let end = [(self.end(), Interest::Readable)];
         wait::ready(&end, Some(Instant::now() + GOING)).is_ok_and(|ready| ready == [true])
-    }
-
-    fn wait_and_reap(&self) {
-        if let Some(pidfd) = &self.pidfd {
-            let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
-            let _ = life::reap(pidfd.as_fd());
-        }
-    }
-
-    /// Ends what has been started and is no server.
-    fn end_and_reap(&self) {
-        if let Some(pidfd) = &self.pidfd {
-            let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
-        }
-        self.wait_and_reap();
     }
 
     fn is_own(&self) -> bool {
@@ -187,34 +182,65 @@ fn start() -> Result<Server, LinkError> {
     let pid = spawn::own_image(Role::Server, there.as_fd(), guarded, &environment)
         .map_err(system("starting the fork server (/proc/self/exe)"))?;
     drop(there);
-    let pidfd = life::pidfd(pid).ok();
-    let server = Server { control, pidfd, owner: Pid::own(), identity: inherit::identity() };
-    let greeting = greeting(&server);
-    if !matches!(greeting, Ok(Some(found)) if found == module.to_bytes()) {
-        server.end_and_reap();
-    }
-    match greeting {
-        Ok(Some(found)) if found == module.to_bytes() => Ok(server),
-        Ok(Some(_)) => Err(LinkError::Server("it runs another build of this program".to_owned())),
-        Ok(None) => Err(LinkError::Server(
-            "this program, started again, ended or was silent instead of greeting".to_owned(),
-        )),
-        Err(source) => Err(LinkError::System { doing: "waiting for the fork server", source }),
+    let new = New { control, pidfd: life::pidfd(pid).ok() };
+    match new.greeting() {
+        Ok(Some((found, offers))) if found == module.to_bytes() => {
+            let New { control, pidfd } = new;
+            let (owner, identity) = (Pid::own(), inherit::identity());
+            Ok(Server { control, offers, pidfd, owner, identity })
+        }
+        greeting => {
+            new.end_and_reap();
+            Err(match greeting {
+                Ok(Some(_)) => {
+                    LinkError::Server("it runs another build of this program".to_owned())
+                }
+                Ok(None) => LinkError::Server(
+                    "this program, started again, ended or was silent instead of greeting"
+                        .to_owned(),
+                ),
+                Err(source) => LinkError::System { doing: "waiting for the fork server", source },
+            })
+        }
     }
 }
 
-/// The module that the server runs; none where it ended, or said nothing in its time.
-fn greeting(server: &Server) -> io::Result<Option<[u8; image::ModuleId::SIZE]>> {
-    let waited = [(server.control(), Interest::Readable), (server.end(), Interest::Readable)];
-    let ready = wait::ready(&waited, Some(Instant::now() + WAKING))?;
-    if !ready[0] {
-        return Ok(None);
+/// What has been started and has not greeted yet.
+struct New {
+    control: OwnedFd,
+    pidfd: Option<OwnedFd>,
+}
+
+impl New {
+    /// The module that the server runs, and where its spare children will offer themselves; none
+    /// where it ended, or said nothing in its time.
+    fn greeting(&self) -> io::Result<Option<([u8; image::ModuleId::SIZE], OwnedFd)>> {
+        let mut waited = vec![(self.control.as_fd(), Interest::Readable)];
+        waited.extend(self.pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), Interest::Readable)));
+        if !wait::ready(&waited, Some(Instant::now() + WAKING))?[0] {
+            return Ok(None);
+        }
+        let Some(mut parcel) = parcel::receive(self.control.as_fd(), Waiting::Never)? else {
+            return Ok(None);
+        };
+        match (Hello::read(&parcel), parcel.descriptors.pop()) {
+            (Ok(Hello::Ready(module)), Some(offers)) => Ok(Some((module, offers))),
+            _ => Ok(None),
+        }
     }
-    let Some(parcel) = parcel::receive(server.control(), Waiting::Never)? else { return Ok(None) };
-    match Hello::read(&parcel) {
-        Ok(Hello::Ready(module)) => Ok(Some(module)),
-        Ok(Hello::Done { .. }) | Err(_) => Ok(None),
+
+    /// Ends what has been started and is no server.
+    fn end_and_reap(&self) {
+        if let Some(pidfd) = &self.pidfd {
+            let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
+            wait_and_reap(pidfd);
+        }
     }
+}
+
+fn wait_and_reap(pidfd: &OwnedFd) {
+    let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
+    let _ = life::reap(pidfd.as_fd());
 }
 
 /// Has the servers end their daemons.
@@ -240,7 +266,7 @@ impl Server {
         while let Ok(Some(parcel)) = self.hear(self.control()) {
             match Hello::read(&parcel) {
                 // With the server reaped nothing of us is left, not even for init.
-                Ok(Hello::Done { leaving: true }) => self.wait_and_reap(),
+                Ok(Hello::Done { leaving: true }) => self.pidfd.iter().for_each(wait_and_reap),
                 Ok(Hello::Done { leaving: false }) => break,
                 _ => {}
             }

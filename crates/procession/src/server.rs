@@ -1,25 +1,26 @@
 //! The fork server: the parent, reaper and guard of a program's processes.
 //!
 //! It is the program itself, started once more and stopped before `main`; it has one thread and
-//! never runs user code. It makes a child for each start, hands the start to it unchanged, and
-//! tells the parent on the child's own corridor when the child has started and when it is gone.
+//! never runs user code. It makes children when they are ordered and a few ahead, and tells the
+//! parent on a child's own corridor when the child is gone. What a child is to do it never sees.
 //!
-//! In: orders on the control socket, SIGCHLD, the death of the program's main process. Out:
-//! children; reports. What always holds: every child is reaped here and nowhere else; a signal is
-//! sent only to a child not yet reaped; `Started` is sent before the child sees its start, so that
-//! a start without it never ran; when main is gone, whatever the cause, the daemons are killed at
-//! once, and the server ends when its last child has.
+//! In: orders on the control socket; on the socket of offers, which nobody is woken by, the
+//! program's word which spare children it has taken; SIGCHLD; the death of the program's main
+//! process. Out: children; reports. What always holds: every child is reaped here and nowhere else;
+//! a signal is sent only to a child not yet reaped; what the program has taken is known before
+//! anything is done; when main is gone, whatever the cause, the daemons are killed at once, a child
+//! without a start gets none, and the server ends when its last child has.
 
 mod nursery;
 
-use crate::entry;
-use crate::frame::{Answer, Hello, Order, Report, Start, is_hang_up};
-use nursery::{Newborn, Nursery};
+use crate::entry::{self, Greeting};
+use crate::frame::{Adoption, Birth, Hello, Order, Record, Report, StartMethod};
+use nursery::Nursery;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fault;
 use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel::{self, Cut, Parcel, Waiting};
+use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::signal::{self, ServerSignals};
 use procession_sys::wait::{self, Interest};
 use procession_sys::{descriptor, image, inherit};
@@ -42,7 +43,7 @@ const DAEMON_GRACE: Duration = Duration::from_secs(1);
 fn wake(boot: Boot) -> ! {
     match boot.role {
         Role::Child => match entry::prepare() {
-            Ok(present) => entry::live(boot, &present),
+            Ok(present) => entry::live(boot, Greeting::Ordered, &present),
             // Whoever asked for the child hears of its end.
             Err(_no_proc) => exit(1),
         },
@@ -73,11 +74,23 @@ struct Ward {
     name: String,
     daemon: bool,
     detached: bool,
+    /// Whether spares could have saved its making.
+    forked: bool,
+    /// The child's end, which the child has too.
     corridor: OwnedFd,
+}
+
+impl Ward {
+    fn new(record: &Record<'_>, forked: bool, corridor: OwnedFd) -> Self {
+        let &Record { serial, name, daemon } = record;
+        Self { serial, name: name.to_owned(), daemon, detached: false, forked, corridor }
+    }
 }
 
 struct Server {
     control: OwnedFd,
+    /// Spare children offer themselves to the program, which says here whom it has taken.
+    offers: OwnedFd,
     main: Option<OwnedFd>,
     signals: ServerSignals,
     nursery: Nursery,
@@ -106,9 +119,12 @@ impl Server {
         let signals = ServerSignals::open()?;
         let module = image::main_module()
             .ok_or_else(|| io::Error::other("this program cannot be identified"))?;
-        parcel::send(boot.socket.as_fd(), &[&Hello::ready(module)], &[], Waiting::Allowed)?;
+        let (programs, offers) = parcel::pair()?;
+        let hello = Hello::ready(module);
+        parcel::send(boot.socket.as_fd(), &[&hello], &[programs.as_fd()], Waiting::Allowed)?;
         Ok(Self {
             control: boot.socket,
+            offers,
             main: boot.guarded,
             signals,
             nursery: Nursery::new(entry::prepare()?),
@@ -121,6 +137,7 @@ impl Server {
     fn serve(&mut self) -> io::Result<()> {
         while self.phase != Phase::Orphaned || !self.is_childless() {
             let Ready { signalled, control, main, timed_out } = self.wait()?;
+            self.hear_adoptions();
             if signalled {
                 self.on_signals();
             }
@@ -170,7 +187,7 @@ impl Server {
 
     fn on_time(&mut self) {
         match self.phase {
-            Phase::Serving => self.nursery.refill(self.main.as_ref()),
+            Phase::Serving => self.nursery.refill(self.offers.as_fd(), self.main.as_ref()),
             Phase::Closing(_) => {
                 self.signal_daemons(signal::SIGKILL);
                 self.phase = Phase::Closing(None);
@@ -182,7 +199,8 @@ impl Server {
     fn on_signals(&mut self) {
         let signalled = self.signals.take();
         if signalled.terminal {
-            self.nursery.discard();
+            // It was meant for those who lived then.
+            self.withdraw();
         }
         if signalled.child {
             self.reap();
@@ -193,24 +211,21 @@ impl Server {
     fn obey_waiting_orders(&mut self) -> io::Result<()> {
         for _ in 0..ORDERS_AT_ONCE {
             match parcel::receive(self.control.as_fd(), Waiting::Never) {
-                Ok(Some(order)) => self.obey(&order),
+                Ok(Some(order)) => self.obey(order),
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // What cannot be taken closes its corridor, and the start that it was fails there.
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    if let (error, Ok(cut)) = (error.to_string(), Cut::from_error(error)) {
-                        refuse(&cut, &error);
-                    }
-                }
+                // What cannot be taken closes its corridor, and the start that it was for fails.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn obey(&mut self, order: &Parcel) {
+    fn obey(&mut self, order: Parcel) {
         match Order::read(&order.bytes) {
-            Ok(Order::Start(start)) => self.start(&start, order),
+            Ok(Order::Child(birth)) => self.bear(&birth, order.descriptors),
+            Ok(Order::Refill) => self.nursery.refill_soon(),
             Ok(Order::Detach(serial)) => {
                 if let Some((_, ward)) = self.find(serial) {
                     ward.detached = true;
@@ -233,36 +248,41 @@ impl Server {
         wards.find(|(_, ward)| ward.serial == serial).map(|(&child, ward)| (child, ward))
     }
 
-    fn start(&mut self, start: &Start<'_>, order: &Parcel) {
+    fn bear(&mut self, birth: &Birth<'_>, descriptors: Vec<OwnedFd>) {
         // Without its corridor there is nobody to answer.
-        let Some(corridor) = order.descriptors.first() else { return };
+        let Some(corridor) = descriptors.into_iter().next() else { return };
         if self.phase != Phase::Serving {
-            return tell(corridor, &Report::not_started("the program is ending"), None);
+            return tell(&corridor, &Report::not_started("the program is ending"));
         }
-        let made = corridor.try_clone().and_then(|corridor| {
-            let made = self.nursery.child(start, self.main.as_ref())?;
-            Ok((corridor, made))
-        });
-        let (corridor, Newborn { pid, inlet, pidfd }) = match made {
-            Ok(made) => made,
-            Err(error) => return tell(corridor, &Report::not_started(&error.to_string()), None),
-        };
-        fault!("server.forked");
-        if let Err(error) = confirm(&corridor, pid, pidfd.as_ref()) {
-            // Nobody knows of the child, which ends as its inlet closes, and has no ward.
-            return tell(&corridor, &Report::not_started(&error.to_string()), None);
+        let made =
+            corridor.try_clone().and_then(|its| self.nursery.child(birth, its, self.main.as_ref()));
+        match made {
+            Ok((pid, _its)) => {
+                fault!("server.forked");
+                let forked = birth.method == StartMethod::ForkServer;
+                self.wards.insert(pid, Ward::new(&birth.record, forked, corridor));
+            }
+            Err(error) => tell(&corridor, &Report::not_started(&error.to_string())),
         }
-        fault!("server.confirmed");
-        // One that is gone already is told by its exit.
-        let handed = parcel::forward(inlet.as_fd(), order, Waiting::Allowed);
-        if let Some(error) = handed.err().filter(|error| !is_hang_up(error)) {
-            let why = format!("its start could not be handed over: {error}");
-            tell(&corridor, &Answer::refused(&why).bytes, None);
+    }
+
+    /// Makes wards of those whom the program has taken.
+    fn hear_adoptions(&mut self) {
+        while let Ok(Some(parcel)) = parcel::receive(self.offers.as_fd(), Waiting::Never) {
+            let Ok(Adoption { number, record }) = Adoption::read(&parcel.bytes) else { continue };
+            // One who is a spare no more was withdrawn, and gets no start from this adoption.
+            if let Some(spare) = self.nursery.adopt(number) {
+                self.wards.insert(spare.pid, Ward::new(&record, true, spare.corridor));
+            }
         }
-        fault!("server.forwarded");
-        let head = &start.head;
-        let (serial, name, daemon) = (head.serial, head.name.to_owned(), head.daemon);
-        self.wards.insert(pid, Ward { serial, name, daemon, detached: false, corridor });
+    }
+
+    /// Ends the spares; those who have been given a start up to now are none.
+    fn withdraw(&mut self) {
+        self.nursery.withhold_all();
+        // An adoption comes before its start, so those of all starts given are here by now.
+        self.hear_adoptions();
+        self.nursery.discard();
     }
 
     fn list(&self, reply: &[OwnedFd]) {
@@ -273,17 +293,24 @@ impl Server {
             .map(|(child, ward)| (child.as_raw(), ward.name.as_str(), ward.daemon))
             .collect();
         if let (Some(reply), Ok(bytes)) = (reply.first(), postcard::to_stdvec(&alive)) {
-            tell(reply, &bytes, None);
+            tell(reply, &bytes);
         }
     }
 
     /// Reaps whoever has ended and says so on their corridors.
     fn reap(&mut self) {
         while let Some((child, status)) = life::reap_any() {
+            if self.nursery.withhold(child) {
+                // It may have been taken at the last moment.
+                self.hear_adoptions();
+            }
             let Some(ward) = self.wards.remove(&child) else {
                 self.nursery.forget(child);
                 continue;
             };
+            if ward.forked && self.phase == Phase::Serving {
+                self.nursery.refill_soon();
+            }
             self.unsent.push((ward.corridor, status.into_raw()));
         }
     }
@@ -309,6 +336,7 @@ impl Server {
 
     fn begin_closing(&mut self) {
         self.nursery.close();
+        self.withdraw();
         self.signal_daemons(signal::SIGTERM);
         // A stopped process gets its signal only when it goes on.
         self.signal_daemons(signal::SIGCONT);
@@ -330,8 +358,13 @@ impl Server {
     fn orphan(&mut self) {
         self.phase = Phase::Orphaned;
         self.nursery.close();
+        self.withdraw();
         if stands("killing-daemons") {
             self.signal_daemons(signal::SIGKILL);
+        }
+        // Who was taken and not given a start waits for none; others receive nothing any more.
+        for ward in self.wards.values().filter(|_| stands("withholding-starts")) {
+            let _ = parcel::receive_no_more(ward.corridor.as_fd());
         }
     }
 }
@@ -345,29 +378,7 @@ struct Ready {
     timed_out: bool,
 }
 
-/// Says that the start of a child is confirmed: with its pidfd, or without where that cannot be
-/// sent; an error where nobody has heard it.
-fn confirm(corridor: &OwnedFd, pid: Pid, pidfd: Option<&OwnedFd>) -> io::Result<()> {
-    let started = Report::started(pid.as_raw());
-    let say =
-        |with: &[BorrowedFd<'_>]| parcel::send(corridor.as_fd(), &[&started], with, Waiting::Never);
-    match pidfd.map(AsFd::as_fd) {
-        Some(pidfd) => say(&[pidfd]).or_else(|_too_many_in_flight| say(&[])),
-        None => say(&[]),
-    }
-}
-
-/// Answers a start of which this process could not take all descriptors.
-fn refuse(cut: &Parcel, why: &str) {
-    if let (Ok(Order::Start(_)), Some(corridor)) =
-        (Order::read(&cut.bytes), cut.descriptors.first())
-    {
-        tell(corridor, &Report::not_started(&format!("the fork server: {why}")), None);
-    }
-}
-
 /// Sends on a socket that has room, to somebody who may be gone.
-fn tell(socket: &OwnedFd, frame: &[u8], descriptor: Option<&OwnedFd>) {
-    let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().map(AsFd::as_fd).collect();
-    let _ = parcel::send(socket.as_fd(), &[frame], &descriptors, Waiting::Never);
+fn tell(socket: &OwnedFd, frame: &[u8]) {
+    let _ = parcel::send(socket.as_fd(), &[frame], &[], Waiting::Never);
 }

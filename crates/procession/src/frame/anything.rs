@@ -3,16 +3,21 @@
 //! In: bytes as another process might have written them. Out: nothing. What always holds: no
 //! reader panics.
 
-use super::{Hello, Order, Report};
+use super::{Adoption, Hello, Offer, Order, Report, Start};
 
 /// Reads `bytes` as every frame there is.
 #[cfg_attr(not(fuzzing), expect(unreachable_pub, reason = "the fuzz target's door"))]
 pub fn read_anything(bytes: &[u8]) {
     let Ok(parcel) = procession_sys::parcel::unpack(bytes.to_vec(), Vec::new()) else { return };
     let _ = Hello::read(&parcel);
-    if let Ok(Order::Start(start)) = Order::read(&parcel.bytes) {
+    let _ = (Order::read(&parcel.bytes).is_ok(), Adoption::read(&parcel.bytes).is_ok());
+    if let Ok(start) = Start::read(&parcel.bytes) {
         let _ = (start.head.function(), start.head.setup());
     }
+    let _ = Offer::read(procession_sys::parcel::Parcel {
+        bytes: parcel.bytes.to_vec().into(),
+        ..Default::default()
+    });
     if let Ok(Report::Answer(super::Answer::Returned(value))) = Report::read(parcel) {
         let _ = value.decode::<(String, Vec<u64>, Option<f64>)>();
     }
@@ -21,17 +26,15 @@ pub fn read_anything(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Answer, Head, Panic, StartMethod, World};
+    use crate::frame::{Answer, Birth, Head, Panic, Record, StartMethod, World};
     use procession_sys::image::Key;
 
     fn start() -> Vec<u8> {
         let keys = ([1; Key::SIZE], [2; Key::SIZE]);
         let head = Head {
-            serial: 3,
             name: "name",
             family: vec![1, 2],
             daemon: true,
-            method: StartMethod::Spawn,
             parent: (7, "main"),
             function_key: &keys.0,
             setup_key: Some(&keys.1),
@@ -45,13 +48,35 @@ mod tests {
     #[test]
     fn a_start_is_read_back_in_its_parts() {
         let frame = start().into();
-        let Ok(Order::Start(start)) = Order::read(&frame) else { panic!("no start") };
-        assert_eq!((start.head.serial, start.head.name, start.head.daemon), (3, "name", true));
+        let start = Start::read(&frame).expect("a start");
+        assert_eq!((start.head.name, start.head.daemon), ("name", true));
         assert_eq!(start.head.family, [1, 2]);
         assert_eq!(start.environment, b"A=b\0");
         assert_eq!(start.arguments, b"arguments");
         assert_eq!(start.head.function().expect("a key").to_bytes(), [1; Key::SIZE]);
         assert_eq!(start.head.setup().expect("a key").expect("one").to_bytes(), [2; Key::SIZE]);
+    }
+
+    const RECORD: Record<'_> = Record { serial: 3, name: "name", daemon: true };
+
+    fn birth() -> Vec<u8> {
+        let (method, environment) = (StartMethod::Spawn, &b"A=b\0"[..]);
+        Birth { method, record: RECORD, environment }.to_frame().expect("a frame")
+    }
+
+    fn adoption() -> Vec<u8> {
+        Adoption { number: 5, record: RECORD }.to_frame().expect("a frame")
+    }
+
+    #[test]
+    fn an_order_for_a_child_and_an_adoption_are_read_back() {
+        let frame = birth();
+        let Ok(Order::Child(birth)) = Order::read(&frame) else { panic!("no order") };
+        assert_eq!((birth.method, birth.environment), (StartMethod::Spawn, &b"A=b\0"[..]));
+        assert_eq!(birth.record, RECORD);
+        let frame = adoption();
+        let adoption = Adoption::read(&frame).expect("an adoption");
+        assert_eq!((adoption.number, adoption.record), (5, RECORD));
     }
 
     #[test]
@@ -60,7 +85,8 @@ mod tests {
             Panic { message: "m".into(), place: None, thread: None, backtrace: Some("b".into()) };
         let parcels = [Answer::panicked(&panic), Answer::returned(&("s", vec![1_u64], Some(1.0)))];
         let mut frames: Vec<Vec<u8>> = parcels.iter().map(|parcel| parcel.bytes.to_vec()).collect();
-        frames.extend([start(), Order::signal(1, 9), Order::detach(1), Report::exit(9).to_vec()]);
+        frames.extend([start(), birth(), adoption(), Offer::frame(1, 2).to_vec()]);
+        frames.extend([Order::signal(1, 9), Order::detach(1), Report::exit(9).to_vec()]);
         for frame in frames {
             let inline = [&[procession_sys::parcel::INLINE], &frame[..]].concat();
             for cut in 0..=inline.len() {

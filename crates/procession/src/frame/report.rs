@@ -1,7 +1,8 @@
 //! What comes back to the parent.
 //!
 //! In: a parcel from a child's corridor or from the server's control socket. Out: what it says.
-//! What always holds: `Started` comes before anything else of its process, `Exit` after its death.
+//! What always holds: a child that was ordered says `Started` before it reads its start, so that one
+//! without it has not run; `Exit` comes after the death.
 
 use super::{Answer, FrameError};
 use procession_sys::image::ModuleId;
@@ -17,7 +18,7 @@ const DONE: u8 = b'd';
 /// What is said on a child's corridor, by the server and by the child.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// The process exists, with this id; its pidfd, where the kernel has pidfds.
+    /// The process is there, with this id; its pidfd, where the kernel has pidfds.
     Started { pid: i32, pidfd: Option<OwnedFd> },
     /// The process could not be made.
     NotStarted(String),

@@ -1,62 +1,72 @@
-//! Where children are made, and a few kept ready.
+//! Where children are made, and a few ahead.
 //!
-//! In: a wish for a child. Out: a process that waits on its inlet for a start. What always holds: a
-//! spare child has run nothing and dies with its server; spares are made while nobody waits, and a
-//! server that has nothing to do does nothing.
+//! In: a wish for a child, or time to make some. Out: a process that waits on its corridor for its
+//! start. What always holds: a spare child has run nothing, offers itself to the program, and dies
+//! with its server; spares are made while nobody waits, and a server that has nothing to do does
+//! nothing.
 
-use crate::entry;
-use crate::frame::{Start, StartMethod};
+use crate::entry::{self, Greeting};
+use crate::frame::{Birth, StartMethod};
 use crate::world::Present;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::life::{self, Pid};
 use procession_sys::{parcel, signal, spawn};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How many spare children are kept.
 const SPARES: usize = 4;
-/// How long nothing must have been ordered before spares are made, so that making them does not
-/// compete with the children just started.
+/// How long the server must have been left alone before spares are made, so that making them does
+/// not compete with the children just started.
 const IDLE: Duration = Duration::from_millis(2);
 
-/// A child that waits for its start.
-pub(super) struct Newborn {
+/// A child that has been offered to the program.
+pub(super) struct Spare {
+    number: u64,
     pub(super) pid: Pid,
-    /// Where its start goes; closing it ends the child.
-    pub(super) inlet: OwnedFd,
-    pub(super) pidfd: Option<OwnedFd>,
+    /// The child's end, which the server has too.
+    pub(super) corridor: OwnedFd,
 }
 
 pub(super) struct Nursery {
     /// What a child has as it is born. Where it has no proof of a single thread, since
     /// constructors of the program have started some, every child is spawned.
     present: Present,
-    spares: Vec<Newborn>,
-    /// Spares that were killed and are not reaped yet.
+    spares: Vec<Spare>,
+    /// Spares that were ended and are not reaped yet.
     leaving: Vec<Pid>,
+    /// The number of the latest spare.
+    latest: u64,
     refill_at: Option<Instant>,
 }
 
 impl Nursery {
     pub(super) fn new(present: Present) -> Self {
-        Self { present, spares: Vec::new(), leaving: Vec::new(), refill_at: None }
+        Self { present, spares: Vec::new(), leaving: Vec::new(), latest: 0, refill_at: None }
     }
 
-    /// A child: a spare one, or one made now.
+    /// Makes a child for `corridor`, which the child announces itself on.
     pub(super) fn child(
         &mut self,
-        start: &Start<'_>,
+        birth: &Birth<'_>,
+        corridor: OwnedFd,
         main: Option<&OwnedFd>,
-    ) -> io::Result<Newborn> {
-        if start.head.method == StartMethod::Spawn || self.present.proof().is_none() {
-            return spawned(main, start.environment);
+    ) -> io::Result<(Pid, OwnedFd)> {
+        if birth.method == StartMethod::Spawn || self.present.proof().is_none() {
+            let main = main.map(AsFd::as_fd);
+            let pid = spawn::own_image(Role::Child, corridor.as_fd(), main, birth.environment)?;
+            return Ok((pid, corridor));
         }
-        self.refill_at = Some(Instant::now() + IDLE);
-        match self.spares.pop() {
-            Some(spare) => Ok(spare),
-            None => forked(&self.present, main),
+        self.refill_soon();
+        forked(&self.present, corridor, main, Greeting::Ordered)
+    }
+
+    /// Has spares made when the server has been left alone for a while.
+    pub(super) fn refill_soon(&mut self) {
+        if self.present.proof().is_some() {
+            self.refill_at = Some(Instant::now() + IDLE);
         }
     }
 
@@ -65,12 +75,39 @@ impl Nursery {
         self.refill_at
     }
 
-    pub(super) fn refill(&mut self, main: Option<&OwnedFd>) {
+    /// Makes spares, which offer themselves on `offers`.
+    pub(super) fn refill(&mut self, offers: BorrowedFd<'_>, main: Option<&OwnedFd>) {
         self.refill_at = None;
         while self.spares.len() < SPARES {
-            // Without room for spares, starts go on making their children one by one.
-            let Ok(spare) = forked(&self.present, main) else { return };
-            self.spares.push(spare);
+            let number = self.latest + 1;
+            let spare = parcel::pair().and_then(|(end, corridor)| {
+                let greeting = Greeting::Offered { number, end, offers };
+                forked(&self.present, corridor, main, greeting)
+            });
+            // Without room for spares, starts go on having their children made one by one.
+            let Ok((pid, corridor)) = spare else { return };
+            self.latest = number;
+            self.spares.push(Spare { number, pid, corridor });
+        }
+    }
+
+    /// Gives away the spare with this number, if it is one still.
+    pub(super) fn adopt(&mut self, number: u64) -> Option<Spare> {
+        let at = self.spares.iter().position(|spare| spare.number == number)?;
+        Some(self.spares.swap_remove(at))
+    }
+
+    /// Whether the child is a spare, and if so, has nobody give it a start any more.
+    pub(super) fn withhold(&self, child: Pid) -> bool {
+        let found = self.spares.iter().find(|spare| spare.pid == child);
+        found.is_some_and(|spare| parcel::receive_no_more(spare.corridor.as_fd()).is_ok())
+    }
+
+    /// Has nobody give a spare its start any more. Those who have been given theirs have it.
+    pub(super) fn withhold_all(&self) {
+        for spare in &self.spares {
+            // The corridor of a spare is connected as long as it is held here.
+            let _ = parcel::receive_no_more(spare.corridor.as_fd());
         }
     }
 
@@ -80,13 +117,12 @@ impl Nursery {
         self.leaving.retain(|&spare| spare != child);
     }
 
-    /// Ends the spares; none are made from now on.
+    /// No spares are made from now on, until somebody asks.
     pub(super) fn close(&mut self) {
         self.refill_at = None;
-        self.discard();
     }
 
-    /// Ends the spares: what the terminal has sent them was meant for those who lived then.
+    /// Ends the spares, of whom nobody has been given a start.
     pub(super) fn discard(&mut self) {
         for spare in self.spares.drain(..) {
             // It has run nothing, and has nothing to do before it ends.
@@ -101,23 +137,23 @@ impl Nursery {
     }
 }
 
-fn forked(present: &Present, main: Option<&OwnedFd>) -> io::Result<Newborn> {
+/// Forks a child for `corridor`, and gives that back.
+fn forked(
+    present: &Present,
+    corridor: OwnedFd,
+    main: Option<&OwnedFd>,
+    greeting: Greeting<'_>,
+) -> io::Result<(Pid, OwnedFd)> {
     let threads = || io::Error::other("constructors of the program have started threads");
     let proof = present.proof().ok_or_else(threads)?;
-    let (inlet, socket) = parcel::pair()?;
     let starter = Pid::own();
     match fork(proof)? {
-        Fork::Parent(pid) => Ok(Newborn { pid, inlet, pidfd: life::pidfd(pid).ok() }),
+        Fork::Parent(pid) => Ok((pid, corridor)),
         Fork::Child => {
             // What else this process's memory owns is never dropped: `live` does not return.
             let guarded = main.and_then(|main| main.try_clone().ok());
-            entry::live(Boot { role: Role::Child, socket, guarded, starter }, present)
+            let boot = Boot { role: Role::Child, socket: corridor, guarded, starter };
+            entry::live(boot, greeting, present)
         }
     }
-}
-
-fn spawned(main: Option<&OwnedFd>, environment: &[u8]) -> io::Result<Newborn> {
-    let (inlet, socket) = parcel::pair()?;
-    let pid = spawn::own_image(Role::Child, socket.as_fd(), main.map(AsFd::as_fd), environment)?;
-    Ok(Newborn { pid, inlet, pidfd: life::pidfd(pid).ok() })
 }

@@ -282,17 +282,36 @@ fn a_server_without_room_for_descriptors_refuses_the_start_and_keeps_its_daemons
         // Both limits, so that the server cannot raise its own.
         let few = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
         rustix::process::setrlimit(rustix::process::Resource::Nofile, few).expect("a lower limit");
+        // Each costs the server a descriptor, and this process none.
+        let daemon = || Process::new(park_for_ever, ()).daemon(true).start();
         for _ in 0..DAEMONS {
-            // Each costs the server a descriptor, and this process none.
-            Process::new(park_for_ever, ()).daemon(true).start().expect("a daemon").detach();
+            daemon().expect("a daemon").detach();
         }
+        // What goes to the child takes no room in the server.
         let file = || Fd(std::fs::File::open("/dev/null").expect("a file"));
         let files: Vec<Fd<std::fs::File>> = (0..17).map(|_| file()).collect();
         let count = |files: Vec<Fd<std::fs::File>>| files.len();
-        let plan = Process::new(count, (files,));
-        let error = plan.start().expect_err("there is no room").to_string();
-        assert!(error.contains("too many open files"), "{error}");
-        assert_eq!(active_children().len(), DAEMONS, "{error}");
+        let child = Process::new(count, (files,)).start().expect("a child");
+        assert_eq!(join(child).expect("a value"), 17);
+
+        let mut started = DAEMONS;
+        let error = loop {
+            match daemon() {
+                Ok(child) => child.detach(),
+                Err(error) => break error.to_string(),
+            }
+            started += 1;
+            assert!(started < 64, "more daemons than the server has descriptors");
+        };
+        let told = ["no descriptors", "too many open files", "Too many open files"];
+        assert!(told.iter().any(|words| error.contains(words)), "{error}");
+        kill(active_children().first().expect("a list, and a daemon on it").id());
+        within("room in the server", move || {
+            while active_children().len() >= started {
+                std::thread::yield_now();
+            }
+        });
+        daemon().expect("a daemon again").detach();
     });
 }
 
