@@ -49,6 +49,8 @@ mod armed {
         for (_, action) in steps.filter(|(name, _)| *name == point) {
             match action {
                 "die" => life::signal_child(Pid::own(), SIGKILL).expect("one may kill oneself"),
+                "kill-children" => children().into_iter().for_each(|child| kill(Some(child))),
+                "leak" => leak(),
                 "kill-parent" => kill(Pid::parent()),
                 "kill-grandparent" => kill(Pid::parent().and_then(parent_of)),
                 "wait-for-orphanhood" => wait_for_end_of(Pid::parent()),
@@ -61,6 +63,26 @@ mod armed {
         let Some(pidfd) = victim.and_then(one_of_ours) else { return };
         life::send_signal(pidfd.as_fd(), SIGKILL).expect("one of ours may be killed");
         wait_for(&pidfd);
+    }
+
+    fn children() -> Vec<Pid> {
+        let own = Pid::own().as_raw();
+        let list = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
+        let list = list.unwrap_or_default();
+        list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+    }
+
+    /// Leaves a process behind that holds every descriptor of this one.
+    fn leak() {
+        // SAFETY: the child makes only system calls, until somebody kills it.
+        unsafe {
+            if libc::fork() == 0 {
+                libc::prctl(libc::PR_SET_NAME, c"leaker".as_ptr());
+                loop {
+                    libc::pause();
+                }
+            }
+        }
     }
 
     fn wait_for_end_of(process: Option<Pid>) {

@@ -43,7 +43,11 @@ fn play(case: &[&str]) {
         ["terminal", path] => sit_at(path),
         ["reaping"] => reap_everything(),
         ["ignoring"] => ignore_children(),
-        ["one", method] => start_one(method),
+        ["one", method] => start_one(method, true),
+        ["spare", daemon] => {
+            wait_for_spares();
+            start_one(&StartMethod::ForkServer.to_string(), *daemon == "daemon");
+        }
         [way] => {
             start_family();
             leave(way);
@@ -147,12 +151,31 @@ fn only(signal: Signal) -> SigSet {
     SigSet::from_iter([signal])
 }
 
-/// One daemon, and whether its start was confirmed.
-fn start_one(method: &str) {
+/// Comes back when spare children wait for their starts.
+fn wait_for_spares() {
+    let server = Process::new(std::os::unix::process::parent_id, ()).start().expect("a start");
+    let server = server.join().expect("its parent");
+    let list = format!("/proc/{server}/task/{server}/children");
+    let asleep = |pid: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" S"))
+    };
+    loop {
+        let children = std::fs::read_to_string(&list).expect("the kernel's list");
+        let children: Vec<&str> = children.split_whitespace().collect();
+        if children.len() >= 4 && children.into_iter().all(asleep) {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+/// One process that never ends by itself, and whether it was started.
+fn start_one(method: &str, daemon: bool) {
     let methods = [StartMethod::ForkServer, StartMethod::Spawn];
     let method = methods.into_iter().find(|one| one.to_string() == method).expect("a method");
-    let daemon = Process::new(be_idle, ()).name("victim").daemon(true).start_method(method);
-    match daemon.start() {
+    let victim = Process::new(be_idle, ()).name("victim").daemon(daemon).start_method(method);
+    match victim.start() {
         Ok(_child) => println!("started"),
         Err(error) => println!("not started: {error}"),
     }

@@ -30,7 +30,7 @@ fn without_the_parent_death_signal_daemons_outlive_a_killed_server() {
 
 #[test]
 fn without_the_parent_check_a_child_armed_too_late_outlives_everybody() {
-    let fault = "server.forwarded=die,child.forked=wait-for-orphanhood";
+    let fault = "server.forked=die,child.forked=wait-for-orphanhood";
     turns_red_without("parent-check", "main", fault);
 }
 

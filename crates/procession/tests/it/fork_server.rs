@@ -77,8 +77,16 @@ fn a_start_happens_once_also_while_servers_are_being_killed() {
                     round
                 };
                 let next = Process::new(once, (own_line, round)).start_method(method).start();
-                assert_eq!(join(next.expect("a start")).expect("a value"), round, "{method}");
-                assert_eq!(own_events.count_until_end("the next child"), 1, "{method}");
+                let ending = join(next.expect("a start"));
+                let begun = own_events.count_until_end("the next child");
+                match ending {
+                    Ok(value) => assert_eq!((value, begun), (round, 1), "{method}"),
+                    // A spare child that was given its start went down with its server.
+                    Err(error) => {
+                        assert_killed_without_server(&error);
+                        assert_eq!(begun, 0, "{method}");
+                    }
+                }
                 orphans.push((child, events));
             }
         }
@@ -266,6 +274,86 @@ fn the_caller_keeps_its_signal_mask() {
             assert_eq!(join(child).expect("a value"), 1);
             assert_eq!(mask(), before, "{method}");
         }
+    });
+}
+
+/// Waits until `server` has spare children that wait for their starts.
+fn wait_for_spares(server: u32) {
+    within("spare children", move || {
+        let list = format!("/proc/{server}/task/{server}/children");
+        let asleep = |pid: &str| status(pid.parse().expect("a number"), "State").starts_with('S');
+        loop {
+            let children = std::fs::read_to_string(&list).expect("a list");
+            let children: Vec<&str> = children.split_whitespace().collect();
+            if children.len() >= 4 && children.into_iter().all(asleep) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    });
+}
+
+/// The server, with spare children on offer.
+fn server_with_spares() -> u32 {
+    let there = Process::new(std::os::unix::process::parent_id, ()).start().expect("a child");
+    let server = join(there).expect("a value");
+    wait_for_spares(server);
+    server
+}
+
+#[test]
+fn a_stopped_server_does_not_hold_up_a_start_that_has_a_spare_child() {
+    alone(|| {
+        let server = server_with_spares();
+        hostile::send(server, 19).expect("SIGSTOP");
+        let value = within("a value", || {
+            let child = Process::new(|| 7, ()).start().expect("a child");
+            child.value().expect("a value")
+        });
+        assert_eq!(value, 7);
+        hostile::send(server, 18).expect("SIGCONT");
+    });
+}
+
+#[test]
+fn a_spare_child_that_was_killed_does_not_spoil_a_start() {
+    alone(|| {
+        let server = server_with_spares();
+        let spares = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+        for spare in spares.expect("a list").split_whitespace() {
+            let spare = spare.parse().expect("a number");
+            kill(spare);
+            gone(spare, "the spare child");
+        }
+        // The server has heard of it once it has answered.
+        assert!(active_children().is_empty());
+        for round in 0..6 {
+            let child = Process::new(|n: i32| n, (round,)).start().expect("a child");
+            assert_eq!(join(child).expect("a value"), round);
+        }
+    });
+}
+
+#[test]
+fn threads_that_start_at_once_never_share_a_spare_child() {
+    alone(|| {
+        server_with_spares();
+        let threads: Vec<_> = (0..16_u32)
+            .map(|number| {
+                std::thread::spawn(move || {
+                    let id = |number: u32| (number, std::process::id());
+                    let child = Process::new(id, (number,)).start().expect("a child");
+                    let own = (number, child.id());
+                    assert_eq!(join(child).expect("a value"), own);
+                    own.1
+                })
+            })
+            .collect();
+        let mut ids: Vec<u32> =
+            threads.into_iter().map(|thread| thread.join().expect("an id")).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 16);
     });
 }
 
