@@ -160,3 +160,40 @@ fn a_child_whose_start_never_comes_ends_though_its_corridor_was_leaked() {
 fn without_a_server_that_withholds_starts_such_a_child_is_left() {
     assert!(a_child_is_left_without_its_start("withholding-starts"));
 }
+
+/// Three servers die after their forks and before the child is armed, while somebody else holds
+/// main's ends of the corridors, so that each child can still say that it is there.
+fn armed_too_late(without: &str) -> Program {
+    let fault = "launch.asked=leak,server.forked=die,child.forked=wait-for-orphanhood";
+    let mut command = Command::new(host_program());
+    command.args(["--case", "one", "fork server"]).stdin(Stdio::null());
+    command.env("PROCESSION_FAULT", fault).env("PROCESSION_WITHOUT", without);
+    let mut program = Program::start(&mut command);
+    let Main::IsRefused(why) = DIED else { unreachable!("it is") };
+    let words = format!("not started: process `victim` could not be started: {why}");
+    program.wait_for(&words, 1);
+    program
+}
+
+#[test]
+fn a_child_armed_too_late_runs_nothing_and_ends() {
+    let mut program = armed_too_late("");
+    program.signal(Signal::KILL);
+    program.wait();
+    let gone = program.observed.wait_until_gone(&["leaker"], Instant::now() + PATIENCE);
+    assert!(gone.at.is_some(), "{:?}", gone.left);
+    for leaker in program.observed.alive() {
+        leaker.signal(Signal::KILL);
+    }
+    assert!(!program.all_lines().contains(&"begun victim".to_owned()));
+}
+
+#[test]
+fn without_the_parent_check_a_child_armed_too_late_outlives_everybody() {
+    let mut program = armed_too_late("parent-check");
+    program.wait_for("begun victim", 1);
+    program.signal(Signal::KILL);
+    program.wait();
+    let patience = Instant::now() + Duration::from_secs(5);
+    assert!(program.observed.wait_until_gone(&["leaker"], patience).at.is_none());
+}

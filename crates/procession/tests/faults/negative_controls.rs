@@ -29,12 +29,6 @@ fn without_the_parent_death_signal_daemons_outlive_a_killed_server() {
 }
 
 #[test]
-fn without_the_parent_check_a_child_armed_too_late_outlives_everybody() {
-    let fault = "server.forked=die,child.forked=wait-for-orphanhood";
-    turns_red_without("parent-check", "main", fault);
-}
-
-#[test]
 fn without_a_pidfd_of_main_its_leaked_descriptors_hide_its_death() {
     turns_red_without("main-pidfd", "leaked-descriptors", "");
 }
