@@ -53,6 +53,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "family",
             "forked",
             "forking",
+            "handover",
             "launch",
             "limits",
             "link",

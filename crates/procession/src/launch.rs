@@ -4,16 +4,13 @@
 //! always holds: the program has one fork server, made when it is first needed and made again when
 //! it is gone; a start that is an error did not run, and one runs at most once.
 
-mod handover;
-
 use crate::closing;
 use crate::corridor::Corridor;
 use crate::forking;
 use crate::frame::{Birth, Head, Record, StartMethod};
-use crate::link::LinkError;
+use crate::handover::{Handover, NotHandedOver};
 use crate::parcel::EncodeError;
 use crate::settle::{Options, Settled, Unsettled, settle};
-use handover::Handover;
 use procession_sys::exit;
 use procession_sys::image::Key;
 use procession_sys::parcel::Parcel;
@@ -116,11 +113,12 @@ impl From<Unsettled> for StartError {
     }
 }
 
-impl From<LinkError> for Cause {
-    fn from(error: LinkError) -> Self {
+impl From<NotHandedOver> for Cause {
+    fn from(error: NotHandedOver) -> Self {
         match error {
-            LinkError::System { doing, source } => Self::System { doing, source },
-            LinkError::Server(why) => Self::Server(why),
+            NotHandedOver::System { doing, source } => Self::System { doing, source },
+            NotHandedOver::NotStarted(why) => Self::NotStarted(why),
+            NotHandedOver::Server(why) => Self::Server(why),
         }
     }
 }

@@ -46,6 +46,7 @@ mod forked;
 mod forking;
 mod frame;
 mod function;
+mod handover;
 mod launch;
 mod limits;
 mod link;

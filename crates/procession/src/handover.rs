@@ -8,11 +8,10 @@
 //! it is not woken by, and the start goes straight to the child. Where none is on offer, the start is
 //! put into a new corridor whose other end goes to the server with the order to make a child for it.
 
-use super::Cause;
 use crate::closing;
 use crate::corridor::Corridor;
 use crate::frame::{Adoption, Birth, Offer, Order, Record, Report, StartMethod, is_hang_up};
-use crate::link::{self, Server};
+use crate::link::{self, LinkError, Server};
 use procession_sys::exit;
 use procession_sys::fault;
 use procession_sys::parcel::{self, Cut, Peeked, Waiting};
@@ -29,20 +28,40 @@ const TRIES: usize = 3;
 const STALE: usize = 16;
 
 /// A start, ready to be handed over.
-pub(super) struct Handover<'a> {
-    pub(super) birth: Birth<'a>,
+pub(crate) struct Handover<'a> {
+    pub(crate) birth: Birth<'a>,
     /// The bytes of the start.
-    pub(super) pieces: &'a [&'a [u8]],
-    pub(super) descriptors: &'a [BorrowedFd<'a>],
+    pub(crate) pieces: &'a [&'a [u8]],
+    pub(crate) descriptors: &'a [BorrowedFd<'a>],
 }
 
-fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Cause {
-    move |source| Cause::System { doing, source }
+/// No process has been given the start, nor will be.
+#[derive(Debug)]
+pub(crate) enum NotHandedOver {
+    /// The kernel refused something.
+    System { doing: &'static str, source: io::Error },
+    /// The server could not make the child.
+    NotStarted(String),
+    /// There is no server, or not one of this program.
+    Server(String),
+}
+
+impl From<LinkError> for NotHandedOver {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::System { doing, source } => Self::System { doing, source },
+            LinkError::Server(why) => Self::Server(why),
+        }
+    }
+}
+
+fn system(doing: &'static str) -> impl FnOnce(io::Error) -> NotHandedOver {
+    move |source| NotHandedOver::System { doing, source }
 }
 
 impl Handover<'_> {
     /// Hands the start to a process.
-    pub(super) fn carry_out(&self) -> Result<Corridor, Cause> {
+    pub(crate) fn carry_out(&self) -> Result<Corridor, NotHandedOver> {
         exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
         for _try in 0..TRIES {
             let server = link::server()?;
@@ -56,11 +75,11 @@ impl Handover<'_> {
             }
             link::forget(&server);
         }
-        Err(Cause::Server(format!("it died {TRIES} times before the process was there")))
+        Err(NotHandedOver::Server(format!("it died {TRIES} times before the process was there")))
     }
 
     /// Gives the start to a child that is on offer; none where there is none.
-    fn to_a_spare(&self, server: &Arc<Server>) -> Result<Option<Corridor>, Cause> {
+    fn to_a_spare(&self, server: &Arc<Server>) -> Result<Option<Corridor>, NotHandedOver> {
         for _stale in 0..STALE {
             let Some(offer) = take(server)? else { return Ok(None) };
             fault!("launch.taken");
@@ -93,7 +112,7 @@ impl Handover<'_> {
 
     /// Has the server make a child for the start; none where the server is gone and no child has
     /// it.
-    fn order(&self, server: &Arc<Server>) -> Result<Option<Corridor>, Cause> {
+    fn order(&self, server: &Arc<Server>) -> Result<Option<Corridor>, NotHandedOver> {
         let (here, there) = parcel::pair().map_err(system("making its corridor"))?;
         parcel::send(here.as_fd(), self.pieces, self.descriptors, Waiting::Allowed)
             .map_err(system("sending its start"))?;
@@ -116,7 +135,7 @@ impl Handover<'_> {
                 return Ok(None);
             }
             let why = "it could not take the order: it has no descriptors or memory left";
-            return Err(Cause::Server(why.to_owned()));
+            return Err(NotHandedOver::Server(why.to_owned()));
         };
         match Report::read(report) {
             Ok(Report::Started { pid, pidfd }) => {
@@ -124,24 +143,24 @@ impl Handover<'_> {
                 let (pidfd, server) = (pidfd.map(Arc::new), Some(Arc::clone(server)));
                 Ok(Some(Corridor::new(name, pid, serial, here, pidfd, server)))
             }
-            Ok(Report::NotStarted(why)) => Err(Cause::NotStarted(why)),
+            Ok(Report::NotStarted(why)) => Err(NotHandedOver::NotStarted(why)),
             Ok(Report::Exit(status)) => {
                 let status = ExitStatus::from_raw(status);
-                Err(Cause::NotStarted(format!("it ended before it was ready: {status}")))
+                Err(NotHandedOver::NotStarted(format!("it ended before it was ready: {status}")))
             }
             Ok(Report::Answer(_)) => {
-                Err(Cause::Server("another word came before `Started`".to_owned()))
+                Err(NotHandedOver::Server("another word came before `Started`".to_owned()))
             }
-            Err(error) => Err(Cause::Server(error.to_string())),
+            Err(error) => Err(NotHandedOver::Server(error.to_string())),
         }
     }
 }
 
 /// Takes an offer off the socket. Any thread may; what one takes no other does.
-fn take(server: &Server) -> Result<Option<Offer>, Cause> {
+fn take(server: &Server) -> Result<Option<Offer>, NotHandedOver> {
     match parcel::receive(server.offers(), Waiting::Never) {
         Ok(Some(offer)) => {
-            Offer::read(offer).map(Some).map_err(|error| Cause::Server(error.to_string()))
+            Offer::read(offer).map(Some).map_err(|error| NotHandedOver::Server(error.to_string()))
         }
         Ok(None) => Ok(None),
         // With descriptors cut off an offer is of no use; its child ends.
