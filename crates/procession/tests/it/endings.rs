@@ -328,7 +328,7 @@ fn an_error_says_which_process_it_was_and_only_its_own_kind() {
 #[test]
 fn an_empty_packet_in_the_corridor_costs_no_ending() {
     let work = || {
-        for number in 3..10 {
+        for number in 3..64 {
             // Only a socket takes it.
             let _ = hostile::send_bytes(number, b"");
         }
@@ -346,7 +346,7 @@ fn a_process_that_tells_of_its_own_end_is_waited_for_all_the_same() {
     let work = |mut line: Fd<UnixStream>| {
         // A parcel inside its packet, the kind of an exit, a status.
         let forged = [0, b'x', 0, 0, 0, 0];
-        for number in 3..10 {
+        for number in 3..64 {
             let _ = hostile::send_bytes(number, &forged);
         }
         tell(&mut line);
