@@ -423,3 +423,58 @@ fn no_bytes_from_a_stranger_stop_the_monitor() {
     let answer = monitor.get(&format!("/ping/{uuid}"));
     assert!(answer.status == 200 && monitor.get("/readyz").status == 200, "{answer:?}");
 }
+
+#[test]
+fn flips_are_asked_for_by_their_time_and_head_is_not_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"name": "n"}"#);
+    monitor.get(&format!("/ping/{uuid}"));
+    let now = procession_monitor::clock::wall() / 1_000;
+    // (query, status, flips)
+    let cases = [
+        (String::new(), 200, 1),
+        ("?seconds=600".into(), 200, 1),
+        (format!("?start={}&end={}", now - 600, now + 600), 200, 1),
+        (format!("?start={}", now + 600), 200, 0),
+        (format!("?end={}", now - 600), 200, 0),
+        ("?seconds=-1".into(), 400, 0),
+        ("?start=yesterday".into(), 400, 0),
+    ];
+    let path = format!("/api/v3/checks/{uuid}/flips/");
+    for (query, status, flips) in cases {
+        let answer = monitor.api("GET", &format!("{path}{query}"), "");
+        assert_eq!(answer.status, status, "{query}");
+        if status == 200 {
+            assert_eq!(answer.json().as_array().unwrap().len(), flips, "{query}");
+        }
+    }
+    for path in ["/api/v1/checks/", "/api/v2/channels", "/api/v3/status/", &path] {
+        assert_eq!(monitor.api("HEAD", path, "").status, 405, "{path}");
+    }
+}
+
+#[test]
+fn a_badge_shows_its_check_in_three_forms_and_opens_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"name": "a <b> & \"c\""}"#);
+    let url = monitor.check(&uuid)["badge_url"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix(&monitor.url).unwrap().strip_suffix(".svg").unwrap();
+    assert!(!url.contains(&uuid), "{url}");
+    let of = |format: &str| monitor.get(&format!("{path}.{format}"));
+    let whole = json!({ "status": "up", "total": 1, "grace": 0, "down": 0 });
+    assert_eq!(of("json").json(), whole);
+    monitor.get(&format!("/ping/{uuid}/fail"));
+    let label = r#"a <b> & "c""#;
+    let shields =
+        json!({ "schemaVersion": 1, "label": label, "message": "down", "color": "critical" });
+    assert_eq!(of("shields").json(), shields);
+    let svg = of("svg");
+    assert!(svg.head.contains("content-type: image/svg+xml"), "{}", svg.head);
+    assert!(svg.body.contains("a &#60;b&#62; &#38; &#34;c&#34;: down"), "{}", svg.body);
+    for wrong in [format!("{path}.png"), path.to_owned(), format!("/b/2/{uuid}.svg")] {
+        assert_eq!(monitor.get(&wrong).status, 404, "{wrong}");
+    }
+    assert_eq!(monitor.get(&path.replace("/b/2/", "/b/4/")).status, 404);
+}

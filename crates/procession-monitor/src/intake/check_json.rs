@@ -85,7 +85,8 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
         "next_ping": next_ping(view).map(iso), "manual_resume": record.manual_resume,
         "methods": record.methods, "start_kw": "", "success_kw": "", "failure_kw": "",
         "filter_subject": false, "filter_body": false, "filter_http_body": false,
-        "filter_default_fail": false, "badge_url": Value::Null,
+        "filter_default_fail": false,
+        "badge_url": format!("{}/b/2/{}.svg", app.url, badge_key(record.uuid)),
         "timeout": view.timing.period / 1_000,
     });
     let add = |json: &mut Value, key: &str, value: Value| json[key] = value;
@@ -119,10 +120,19 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
 
 /// A receiver's name in the API: a UUID that stays the same.
 pub fn channel_id(name: &str) -> String {
-    let digest = sha1_smol::Sha1::from(name).digest().bytes();
+    derived(name).to_string()
+}
+
+/// The name under which anybody may see a check's badge: it opens nothing else.
+pub fn badge_key(uuid: Uuid) -> Uuid {
+    derived(&format!("badge of {uuid}"))
+}
+
+fn derived(text: &str) -> Uuid {
+    let digest = sha1_smol::Sha1::from(text).digest().bytes();
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
-    Uuid::from_bytes(half).to_string()
+    Uuid::from_bytes(half)
 }
 
 /// When a ping is expected: the end of the period or, while a run is under way, its start.

@@ -8,6 +8,7 @@ use super::check_json::{Eye, Version, channel_id, check, iso, unique_key};
 use super::ping::{COMMIT_TIME, read};
 use super::secret::shown;
 use super::wish;
+use crate::clock::wall;
 use crate::judge::{CheckId, Ms};
 use crate::registry::access::new_secret;
 use crate::registry::manage::{Committed, slug};
@@ -218,31 +219,50 @@ pub async fn body(
     }))
 }
 
-/// `GET checks/<uuid>/flips/`
+/// `GET checks/<uuid>/flips/?start=&end=&seconds=`
 pub async fn flips(
     state: Shared,
     Path((version, name)): Path<(String, String)>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let begin = || {
         self::version(&version)?;
         eye(&state, &headers)?;
-        find(&state, &name).or_else(|_| {
+        let span = span(uri.query().unwrap_or_default())?;
+        let id = find(&state, &name).or_else(|_| {
             let views = state.registry.views();
             let found = views.iter().find(|view| unique_key(view.record.uuid) == name);
             found.map(|view| view.record.id).ok_or_else(not_found)
-        })
+        })?;
+        Ok((id, span))
     };
-    let id = match begin() {
-        Ok(id) => id,
+    let (id, span) = match begin() {
+        Ok(found) => found,
         Err(refusal) => return reply(Err(refusal)),
     };
-    reply(history(state.0.clone(), move |reader| reader.flips(id)).await.map(|rows| {
+    reply(history(state.0.clone(), move |reader| reader.flips(id, span)).await.map(|rows| {
         let flip = |(at, _, to): (Ms, String, String)| {
             json!({ "timestamp": iso(at), "up": u8::from(to == "up") })
         };
         Json(rows.into_iter().map(flip).collect::<Vec<Value>>()).into_response()
     }))
+}
+
+/// The span of history that is asked for: from `start` and not longer than `seconds` ago, up to but
+/// without `end`; Unix seconds.
+fn span(query: &str) -> Result<std::ops::Range<Ms>, Refusal> {
+    let asked = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = pairs.find(|(key, value)| *key == name && !value.is_empty());
+        let number = |(_, value): (&str, &str)| value.parse::<u32>();
+        value.map(number).transpose().map_err(|_| (StatusCode::BAD_REQUEST, String::new()))
+    };
+    let ms = |seconds: u32| Ms::from(seconds) * 1_000;
+    let recent = asked("seconds")?.map(|seconds| wall().saturating_sub(ms(seconds)));
+    let start = asked("start")?.map(ms).max(recent).unwrap_or(0);
+    // SQLite's numbers have a sign.
+    Ok(start..asked("end")?.map_or(i64::MAX as Ms, ms))
 }
 
 /// `GET channels/`

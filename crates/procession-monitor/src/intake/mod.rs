@@ -15,10 +15,12 @@
 //! | [`manage`] | the healthchecks management API |
 //! | [`wish`] | what an operator's JSON wishes for: pure |
 //! | [`check_json`] | a check as that API shows it |
+//! | [`badge`] | a check's state as a picture or a line |
 //! | [`metrics`] | Prometheus |
 //! | [`status`] | the page, its data, and whether the monitor is well |
 
 pub mod app;
+pub mod badge;
 pub mod beat;
 pub mod check_json;
 pub mod manage;

@@ -1,11 +1,12 @@
 //! Which path is answered where.
 //!
 //! In: the registry. Out: a router. Always: the ping API is answered under both of its roots, and
-//! the management API with and without the slash at the end.
+//! the management API with and without the slash at the end and without HEAD.
 
 use super::app::App;
-use super::{beat, manage, metrics, ping, status};
+use super::{badge, beat, manage, metrics, ping, status};
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use std::sync::Arc;
 
@@ -22,23 +23,26 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/beat", post(beat::beat))
         .route("/api/tokens", post(manage::new_token))
         .route("/ping/{*path}", any(ping::under_ping))
+        .route("/b/{states}/{file}", get(badge::badge))
         .fallback(ping::at_root);
     for slash in ["", "/"] {
         let path = |path: &str| format!("/api/{{version}}/{path}{slash}");
-        router = router
-            .route(&path("checks"), get(manage::list).post(manage::make))
-            .route(
-                &path("checks/{name}"),
-                get(manage::one).post(manage::change).delete(manage::delete),
-            )
-            .route(&path("checks/{name}/pause"), post(manage::pause))
-            .route(&path("checks/{name}/resume"), post(manage::resume))
-            .route(&path("checks/{name}/pings"), get(manage::pings))
-            .route(&path("checks/{name}/pings/{n}/body"), get(manage::body))
-            .route(&path("checks/{name}/flips"), get(manage::flips))
-            .route(&path("channels"), get(manage::channels))
-            .route(&path("metrics"), get(metrics::metrics))
-            .route(&path("status"), get(manage::well));
+        let routes = [
+            ("checks", get(manage::list).post(manage::make)),
+            ("checks/{name}", get(manage::one).post(manage::change).delete(manage::delete)),
+            ("checks/{name}/pause", post(manage::pause)),
+            ("checks/{name}/resume", post(manage::resume)),
+            ("checks/{name}/pings", get(manage::pings)),
+            ("checks/{name}/pings/{n}/body", get(manage::body)),
+            ("checks/{name}/flips", get(manage::flips)),
+            ("channels", get(manage::channels)),
+            ("metrics", get(metrics::metrics)),
+            ("status", get(manage::well)),
+        ];
+        for (route, methods) in routes {
+            let no_head = async || StatusCode::METHOD_NOT_ALLOWED;
+            router = router.route(&path(route), methods.head(no_head));
+        }
     }
     router.with_state(app)
 }

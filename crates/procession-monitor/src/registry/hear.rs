@@ -180,7 +180,7 @@ impl Standing {
     fn note(&mut self, id: CheckId, beat: &Beat, batch: &mut Batch) {
         let now = wall();
         if beat.spooled {
-            let at = beat.sent_at_ms.unwrap_or(now);
+            let at = beat.sent_at_ms.unwrap_or(now).min(now);
             batch.rows.push((id, at, at, 1));
             return;
         }

@@ -131,13 +131,17 @@ impl Reader {
         Ok(found.flatten())
     }
 
-    /// A check's changes of state, oldest first: Unix milliseconds, from, to.
-    pub fn flips(&self, check: CheckId) -> Result<Vec<(Ms, String, String)>, Error> {
-        let sql = "SELECT at, from_, to_ FROM flip WHERE check_id = ? ORDER BY id";
+    /// A check's changes of state within `span`, oldest first: Unix milliseconds, from, to.
+    pub fn flips(
+        &self,
+        check: CheckId,
+        span: std::ops::Range<Ms>,
+    ) -> Result<Vec<(Ms, String, String)>, Error> {
+        let sql = "SELECT at, from_, to_ FROM flip
+                   WHERE check_id = ? AND at >= ? AND at < ? ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows =
-            statement.query_map([check.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        rows.collect()
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        statement.query_map((check.0, span.start, span.end), row)?.collect()
     }
 
     fn all<T>(

@@ -113,6 +113,18 @@ impl Drop for Monitor {
     }
 }
 
+/// The example server, which cargo builds beside the tests.
+fn server() -> std::path::PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let server = test.parent().and_then(Path::parent).unwrap().join("examples/monitor");
+    assert!(server.exists(), "{} is missing: cargo build --examples", server.display());
+    server
+}
+
+fn arguments<'a>(hook: &'a str, listen: &'a str) -> [&'a str; 8] {
+    ["--open", "--fast", "--stay", "--webhook", hook, "--listen", listen, "--data"]
+}
+
 /// A monitor process of its own (the example server, which cargo builds beside the tests); killed
 /// when dropped, so that a test that fails leaves nothing behind.
 pub struct Process {
@@ -123,22 +135,42 @@ pub struct Process {
 impl Process {
     /// Everybody may send; every letter goes to `hook` without waiting for its fellows.
     pub fn start(database: &Path, hook: &str, listen: &str) -> Process {
-        let test = std::env::current_exe().unwrap();
-        let server = test.parent().and_then(Path::parent).unwrap().join("examples/monitor");
-        assert!(server.exists(), "{} is missing: cargo build --examples", server.display());
-        let mut child = Command::new(server)
-            .args(["--open", "--fast", "--stay", "--webhook", hook, "--listen", listen, "--data"])
-            .arg(database)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        let stdout = child.stdout.take().unwrap();
+        let mut command = Command::new(server());
+        command.args(arguments(hook, listen)).arg(database);
+        Process::spawn(command)
+    }
+
+    /// The same with its database in `directory`, where a file system of its own of two MiB is
+    /// mounted that only this process sees.
+    pub fn on_a_small_disk(directory: &Path, hook: &str) -> Process {
+        let mount = "mount -t tmpfs -o size=2m small \"$1\" && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", mount, "sh"]).arg(directory);
+        command
+            .arg(server())
+            .args(arguments(hook, "127.0.0.1:0"))
+            .arg(directory.join("monitor.db"));
+        Process::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Process {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = child.unwrap_or_else(|why| panic!("{command:?}: {why}"));
         let mut process = Process { child, url: String::new() };
+        let mut url = String::new();
+        let stdout = process.child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut url).unwrap();
         url.trim().clone_into(&mut process.url);
+        assert!(!process.url.is_empty(), "{command:?} ended before it listened");
         process
+    }
+
+    /// A request without a body: the status and the body of the answer.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let answer = ureq::Agent::from(agent).get(format!("{}{path}", self.url)).call();
+        let mut answer = answer.unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
     }
 
     pub fn kill(&mut self) {

@@ -1,0 +1,100 @@
+//! A monitor whose disk is really full: it judges and tells from memory, says that it cannot
+//! write, and writes what it held once there is room.
+
+mod support;
+
+use procession_beat::{Beat, Cause, Client, Death, Instance, Kind, Main, MainState};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use support::{PATIENCE, Process, Told, until};
+
+fn beat(host: &str, seq: u64, kind: Kind) -> Beat {
+    let instance = Instance { boot: "b".into(), pid: 7, started: 9 };
+    let mut beat = Beat::new("crawler", host, instance, seq, kind);
+    beat.main = Some(Main { state: MainState::Alive, ticks: seq });
+    beat
+}
+
+/// Writes until the kernel says that nothing is left.
+fn fill(file: &Path) {
+    let mut file = std::fs::File::create(file).unwrap();
+    let why = loop {
+        if let Err(why) = file.write_all(&[1; 4096]) {
+            break why;
+        }
+    };
+    assert_eq!(why.kind(), std::io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_full_disk_stops_no_judging_is_told_of_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let monitor = Process::on_a_small_disk(directory.path(), &told.url);
+    let client = Client::new(&monitor.url, None);
+    let send = |beat: &Beat| client.send(beat, PATIENCE).unwrap();
+    // The mount as the monitor sees it.
+    let root = Path::new("/proc").join(monitor.child.id().to_string()).join("root");
+    let disk = root.join(directory.path().strip_prefix("/").unwrap());
+    for host in ["speaks", "dies"] {
+        assert!(send(&beat(host, 1, Kind::Alive)).durable);
+    }
+    fill(&disk.join("filler"));
+    let mut seq = 1;
+    until("a commit to fail", || {
+        seq += 1;
+        !send(&beat("speaks", seq, Kind::Alive)).durable
+    });
+    let death = Death { cause: Cause::Signal(9), panic: None, last_words: vec![] };
+    let receipt = send(&beat("dies", 2, Kind::Dead(death)));
+    assert!(receipt.fresh && !receipt.durable, "{receipt:?}");
+    let mut short = beat("falls silent", 1, Kind::Alive);
+    (short.period_ms, short.grace_ms) = (200, 200);
+    assert!(!send(&short).durable);
+
+    let summaries = || -> Vec<String> {
+        let text = |letter: &serde_json::Value| {
+            letter["commonAnnotations"]["summary"].as_str().unwrap().to_owned()
+        };
+        told.letters(0).iter().map(|(_, letter)| text(letter)).collect()
+    };
+    for wanted in ["dies: crawler dead: signal 9", "falls silent: crawler silent", "disk is full"] {
+        until(wanted, || summaries().iter().any(|summary| summary.contains(wanted)));
+    }
+    let (status, why) = monitor.get("/readyz");
+    assert!(status == 503 && why.contains("full"), "{status} {why}");
+    assert!(monitor.get("/metrics").1.contains("\nprocession_database_failing 1\n"));
+    assert!(monitor.get("/api/status").1.contains("disk is full"));
+
+    std::fs::remove_file(disk.join("filler")).unwrap();
+    until("the monitor to be ready again", || monitor.get("/readyz").0 == 200);
+    assert!(send(&beat("speaks", seq + 1, Kind::Alive)).durable);
+    until("the end of its own alarm", || {
+        told.letters(0).iter().any(|(_, letter)| {
+            letter["status"] == "resolved"
+                && letter["alerts"][0]["labels"]["alertname"] == "MonitorTrouble"
+        })
+    });
+    // Killed after it was ready again: what memory held is written by now.
+    let open = std::fs::File::open(&disk).unwrap();
+    drop(monitor);
+    let copy = tempfile::tempdir().unwrap();
+    let disk = Path::new("/proc/self/fd").join(open.as_raw_fd().to_string());
+    for file in ["monitor.db", "monitor.db-wal"] {
+        std::fs::copy(disk.join(file), copy.path().join(file)).unwrap();
+    }
+    let database = rusqlite::Connection::open(copy.path().join("monitor.db")).unwrap();
+    let state = |host: &str| -> String {
+        let sql = "SELECT state FROM check_ WHERE host = ?";
+        database.query_row(sql, [host], |row| row.get(0)).unwrap()
+    };
+    let states = ["speaks", "dies", "falls silent"].map(state);
+    assert_eq!(states, ["up", "down", "down"]);
+    let told: BTreeSet<String> = told.letters(0).into_iter().map(|(key, _)| key).collect();
+    let mut statement = database.prepare("SELECT key FROM outbox").unwrap();
+    let keys = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let written: BTreeSet<String> = keys.map(Result::unwrap).collect();
+    assert_eq!(written, told);
+}
