@@ -90,8 +90,8 @@ fn a_full_disk_stops_no_judging_is_told_of_and_loses_nothing() {
         let sql = "SELECT state FROM check_ WHERE host = ?";
         database.query_row(sql, [host], |row| row.get(0)).unwrap()
     };
-    let states = ["speaks", "dies", "falls silent"].map(state);
-    assert_eq!(states, ["up", "down", "down"]);
+    let found = ["speaks", "dies", "falls silent"].map(state);
+    assert_eq!(found, ["up", "down", "down"]);
     let told: BTreeSet<String> = told.letters(0).into_iter().map(|(key, _)| key).collect();
     let mut statement = database.prepare("SELECT key FROM outbox").unwrap();
     let keys = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();

@@ -478,3 +478,58 @@ fn a_badge_shows_its_check_in_three_forms_and_opens_nothing() {
     }
     assert_eq!(monitor.get(&path.replace("/b/2/", "/b/4/")).status, 404);
 }
+
+#[test]
+fn a_check_with_a_cron_schedule_waits_for_its_next_slot() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"schedule": "0 0 1 1 *", "tz": "Asia/Tokyo", "grace": 60}"#);
+    monitor.get(&format!("/ping/{uuid}"));
+    let check = monitor.check(&uuid);
+    assert_eq!((&check["schedule"], &check["tz"]), (&json!("0 0 1 1 *"), &json!("Asia/Tokyo")));
+    assert!(check["timeout"].is_null(), "{check}");
+    let next = check["next_ping"].as_str().unwrap();
+    // Midnight of a new year in Tokyo, to the rounding of milliseconds.
+    assert!(next.contains("-12-31T15:00:00") || next.contains("-12-31T14:59:59"), "{next}");
+    let path = format!("/api/v3/checks/{uuid}");
+    let back = monitor.api("POST", &path, r#"{"timeout": 120}"#).json();
+    assert_eq!((&back["timeout"], &back["schedule"]), (&json!(120), &json!(null)));
+}
+
+#[test]
+fn words_in_a_body_overrule_its_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let make = |more: &str| {
+        let words = r#""start_kw": "begin", "success_kw": "done, fine", "failure_kw": "ERROR""#;
+        monitor.make(&format!(r#"{{{words}, "filter_http_body": true{more}}}"#))
+    };
+    // (path, body, kind)
+    let cases = [
+        ("", "all done", "success"),
+        ("/fail", "it is fine", "success"),
+        ("/log", "done with ERROR", "fail"),
+        ("/0", "begin", "start"),
+        ("", "nothing of note", "ign"),
+        ("/start", "", "ign"),
+    ];
+    let uuid = make("");
+    for (path, body, _) in cases {
+        assert_eq!(monitor.request("POST", &format!("/ping/{uuid}{path}"), &[], body).status, 200);
+    }
+    let kinds = |uuid: &str| -> Vec<String> {
+        let pings = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/"), "").json();
+        let kind = |ping: &serde_json::Value| ping["type"].as_str().unwrap().to_owned();
+        pings["pings"].as_array().unwrap().iter().rev().map(kind).collect()
+    };
+    assert_eq!(kinds(&uuid), cases.map(|(_, _, kind)| kind));
+    let strict = make(r#", "filter_default_fail": true"#);
+    monitor.request("POST", &format!("/ping/{strict}"), &[], "nothing of note");
+    assert_eq!(kinds(&strict), ["fail"]);
+    let ping = format!("/ping/{uuid}");
+    let mut stream = std::net::TcpStream::connect(monitor.url.replace("http://", "")).unwrap();
+    let head = format!("POST {ping} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2");
+    std::io::Write::write_all(&mut stream, format!("{head}\r\n\r\n").as_bytes()).unwrap();
+    std::io::Write::write_all(&mut stream, &[0xff, 0]).unwrap();
+    assert_eq!(support::Answer::read(stream).status, 400);
+}

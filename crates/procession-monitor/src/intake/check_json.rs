@@ -83,13 +83,19 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
         "grace": view.timing.grace / 1_000, "n_pings": view.standing.pings, "status": shown,
         "started": started, "last_ping": view.standing.last_ping.map(iso),
         "next_ping": next_ping(view).map(iso), "manual_resume": record.manual_resume,
-        "methods": record.methods, "start_kw": "", "success_kw": "", "failure_kw": "",
-        "filter_subject": false, "filter_body": false, "filter_http_body": false,
-        "filter_default_fail": false,
+        "methods": record.methods, "start_kw": record.words.start,
+        "success_kw": record.words.success, "failure_kw": record.words.failure,
+        "filter_subject": false, "filter_body": false, "filter_http_body": record.words.look,
+        "filter_default_fail": record.words.else_fail,
         "badge_url": format!("{}/b/2/{}.svg", app.url, badge_key(record.uuid)),
-        "timeout": view.timing.period / 1_000,
     });
     let add = |json: &mut Value, key: &str, value: Value| json[key] = value;
+    if record.schedule.cron.is_empty() {
+        add(&mut json, "timeout", (view.timing.period / 1_000).into());
+    } else {
+        add(&mut json, "schedule", record.schedule.cron.as_str().into());
+        add(&mut json, "tz", record.schedule.zone.as_str().into());
+    }
     if version < Version::V3 {
         add(&mut json, "subject", "".into());
         add(&mut json, "subject_fail", "".into());

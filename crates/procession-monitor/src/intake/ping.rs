@@ -19,8 +19,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How much of a ping's body is kept: 10 000 bytes, healthchecks' own default.
-pub const BODY_KEPT: usize = 10_000;
 /// The largest body that is read: 2.5 MiB, healthchecks' own limit.
 pub const BODY_LIMIT: usize = 2_621_440;
 /// How long a body may take to arrive: ten seconds.
@@ -83,12 +81,13 @@ async fn take(
         address: address(&parts.headers, from),
         method: parts.method.to_string(),
         agent: text(&parts.headers, header::USER_AGENT.as_str()).chars().take(AGENT_KEPT).collect(),
-        body: body[..body.len().min(BODY_KEPT)].to_vec(),
+        body: body.to_vec(),
     };
     let pinged = app.registry.ping(id, ping, hand.at());
     drop(hand);
     match pinged {
         Pinged::Unknown => Err((StatusCode::NOT_FOUND, "not found")),
+        Pinged::Unreadable => Err((StatusCode::BAD_REQUEST, "the body is not UTF-8 text")),
         Pinged::RateLimited => Ok((StatusCode::OK, "OK (rate-limited)")),
         Pinged::Applied(committed) => {
             app.taken.fetch_add(1, Ordering::Relaxed);

@@ -27,7 +27,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(ping::at_root);
     for slash in ["", "/"] {
         let path = |path: &str| format!("/api/{{version}}/{path}{slash}");
-        let routes = [
+        let management = [
             ("checks", get(manage::list).post(manage::make)),
             ("checks/{name}", get(manage::one).post(manage::change).delete(manage::delete)),
             ("checks/{name}/pause", post(manage::pause)),
@@ -39,7 +39,7 @@ pub fn router(app: Arc<App>) -> Router {
             ("metrics", get(metrics::metrics)),
             ("status", get(manage::well)),
         ];
-        for (route, methods) in routes {
+        for (route, methods) in management {
             let no_head = async || StatusCode::METHOD_NOT_ALLOWED;
             router = router.route(&path(route), methods.head(no_head));
         }

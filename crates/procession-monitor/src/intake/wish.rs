@@ -2,29 +2,33 @@
 //!
 //! In: the fields of a request to make or change a check. Out: a [`Wish`], or what is wrong in the
 //! words of the healthchecks API. Always: pure; the whole wish is checked before any of it is done;
-//! a field that we cannot honour (cron schedules, keyword filters) is refused, never ignored.
+//! a field that we cannot honour (calendar schedules of systemd, filters of mail) is refused, never ignored.
 
 use crate::judge::Ms;
-use crate::registry::Wish;
+use crate::registry::{Schedule, Wish};
 use serde_json::{Map, Value};
 
 /// Shortest and longest timeout and grace of the API: a minute and a year, in seconds.
 const SPAN: std::ops::RangeInclusive<u64> = 60..=31_536_000;
-/// What checks here cannot do, and so must not be asked. (`tz` means nothing without `schedule`.)
-const UNABLE: [&str; 6] =
-    ["schedule", "start_kw", "success_kw", "failure_kw", "subject", "subject_fail"];
+/// What checks here cannot do, since they get no mail, and so must not be asked.
+const UNABLE: [&str; 4] = ["subject", "subject_fail", "filter_subject", "filter_body"];
 /// What may say which check is meant.
 const UNIQUE: [&str; 5] = ["name", "slug", "tags", "timeout", "grace"];
 
 /// Reads a wish.
 pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
     for field in UNABLE {
-        if fields.get(field).is_some_and(|value| value.as_str() != Some("")) {
-            return Err(wrong(
-                field,
-                "is not supported: checks here have a timeout and no filters",
-            ));
+        let asked = |value: &Value| value.as_str() != Some("") && value.as_bool() != Some(false);
+        if fields.get(field).is_some_and(asked) {
+            return Err(wrong(field, "is not supported: pings come over HTTP only"));
         }
+    }
+    let zone = text(fields, "tz", 36)?;
+    let schedule = text(fields, "schedule", 100)?.filter(|schedule| !schedule.is_empty());
+    if zone.is_some() || schedule.is_some() {
+        let zone = zone.as_deref().unwrap_or("UTC");
+        Schedule::read(schedule.as_deref().unwrap_or("* * * * *"), zone)
+            .map_err(|(field, why)| wrong(field, why))?;
     }
     let slug = text(fields, "slug", 100)?;
     let in_slug = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -44,6 +48,15 @@ pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
         grace: span(fields, "grace")?,
         manual_resume: flag(fields, "manual_resume")?,
         methods,
+        schedule,
+        zone,
+        look: flag(fields, "filter_http_body")?,
+        words: [
+            text(fields, "start_kw", 200)?,
+            text(fields, "success_kw", 200)?,
+            text(fields, "failure_kw", 200)?,
+        ],
+        else_fail: flag(fields, "filter_default_fail")?,
         unique: unique(fields)?,
     })
 }
@@ -118,8 +131,11 @@ mod tests {
             (json!({ "methods": "GET" }), "methods"),
             (json!({ "manual_resume": 1 }), "manual_resume"),
             (json!({ "unique": ["desc"] }), "unique"),
-            (json!({ "schedule": "* * * * *" }), "schedule"),
-            (json!({ "success_kw": "done" }), "success_kw"),
+            (json!({ "schedule": "* * * *" }), "schedule"),
+            (json!({ "schedule": "0 0 31 2 *" }), "schedule"),
+            (json!({ "tz": "Moon/Base" }), "tz"),
+            (json!({ "success_kw": 1 }), "success_kw"),
+            (json!({ "filter_body": true }), "filter_body"),
         ];
         for (json, field) in cases {
             let refused = of(&json).unwrap_err();

@@ -5,16 +5,19 @@
 //! lock; a ping that is not counted is still history.
 
 use super::desk::{Registry, spec};
+use super::schedule::Schedule;
 use crate::clock::wall;
 use crate::judge::fresh::Freshness;
-use crate::judge::{CheckId, Problem, Signal, Source, Stamp, State, Time, Timing};
-use crate::store::{Batch, Ping, PingKind, Record, Standing};
+use crate::judge::{Check, CheckId, Problem, Signal, Source, Stamp, State, Time, Timing};
+use crate::store::{Batch, Ping, PingKind, Record, Slots, Standing, Words};
 use procession_beat::{Beat, Kind, MainState};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// Pings and beats a check may send at once, and per second for long.
 const RATE: (f64, f64) = (60.0, 10.0);
+/// How much of a ping's body is kept: 10 000 bytes, healthchecks' own default.
+const BODY_KEPT: usize = 10_000;
 /// Runs under way whose starts are remembered for the pings' durations.
 const RUNS: usize = 16;
 /// A row of equal beats is closed after a day, so that history has a grain.
@@ -37,7 +40,7 @@ pub struct PingIn {
     pub method: String,
     /// The user agent.
     pub agent: String,
-    /// The body's beginning.
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -50,6 +53,8 @@ pub enum Pinged {
     RateLimited,
     /// There is no such check.
     Unknown,
+    /// Its words are looked for, and it is no text.
+    Unreadable,
 }
 
 /// What came of a beat.
@@ -74,10 +79,22 @@ impl Registry {
         if !allow(&mut entry.allowance, at) {
             return Pinged::RateLimited;
         }
+        let owed = desk.judge.expected(id).is_none_or(|expected| expected <= at);
         let wrong_method = !entry.record.methods.is_empty() && entry.record.methods != ping.method;
         if wrong_method || (state == State::Paused && entry.record.manual_resume) {
             ping.kind = PingKind::Ignored;
+        } else if entry.record.words.look {
+            let Ok(body) = std::str::from_utf8(&ping.body) else { return Pinged::Unreadable };
+            ping.kind = entry.record.words.kind(body);
         }
+        let proves = matches!(ping.kind, PingKind::Success | PingKind::Fail);
+        if proves {
+            let slot = slot(&entry.record, desk.judge.check(id), self.clock.wall(at), owed);
+            if let Some(timing) = slot {
+                desk.judge.watch(id, &spec(&entry.record, timing));
+            }
+        }
+        ping.body.truncate(BODY_KEPT);
         let rid = ping.rid.clone();
         let signal = match ping.kind {
             PingKind::Success => Signal::Success(rid.clone()),
@@ -86,7 +103,7 @@ impl Registry {
             PingKind::Log | PingKind::Ignored => Signal::Log,
         };
         entry.standing.pings += 1;
-        if matches!(ping.kind, PingKind::Success | PingKind::Fail) {
+        if proves {
             entry.standing.last_ping = Some(wall());
         }
         let duration = match ping.kind {
@@ -228,6 +245,14 @@ fn signal(beat: &Beat) -> Signal {
     }
 }
 
+/// What a check with a schedule promises after a ping at `now`, Unix milliseconds: the slot to come.
+fn slot(record: &Record, check: Option<&Check>, now: u64, owed: bool) -> Option<Timing> {
+    let schedule = Schedule::read(&record.schedule.cron, &record.schedule.zone).ok()?;
+    let timing = check?.timing;
+    let next = schedule.next(now, owed, timing.grace)?;
+    Some(Timing { period: next.saturating_sub(now), ..timing })
+}
+
 fn failure(exit: Option<u8>) -> Problem {
     Problem::Failed(exit.map_or_else(|| "it says so".into(), |code| format!("exit status {code}")))
 }
@@ -250,6 +275,8 @@ fn record(id: CheckId, beat: &Beat) -> Record {
         methods: String::new(),
         manual_resume: false,
         heartbeat: true,
+        schedule: Slots::default(),
+        words: Words::default(),
     }
 }
 

@@ -4,8 +4,10 @@
 //! that it is done whole or not at all.
 
 use super::desk::{Desk, Registry, spec};
+use super::schedule::Schedule;
+use crate::clock::wall;
 use crate::judge::{CheckId, Ms, Source, Timing};
-use crate::store::{Batch, Record, Standing};
+use crate::store::{Batch, Record, Slots, Standing, Words};
 use uuid::Uuid;
 
 /// The period and the grace of a ping check that names none: a day and an hour.
@@ -30,6 +32,16 @@ pub struct Wish {
     pub manual_resume: Option<bool>,
     /// `POST` or empty.
     pub methods: Option<String>,
+    /// A cron expression.
+    pub schedule: Option<String>,
+    /// Its time zone.
+    pub zone: Option<String>,
+    /// Whether bodies are looked at for words.
+    pub look: Option<bool>,
+    /// Words for a start, for success and for failure, between commas.
+    pub words: [Option<String>; 3],
+    /// A body without any of them is a failure.
+    pub else_fail: Option<bool>,
     /// Which of `name`, `slug`, `tags`, `timeout`, `grace` say that a check is the one meant.
     pub unique: Vec<String>,
 }
@@ -70,6 +82,8 @@ impl Registry {
             methods: String::new(),
             manual_resume: false,
             heartbeat: false,
+            schedule: Slots { zone: "UTC".into(), ..Slots::default() },
+            words: Words::default(),
         };
         let now = self.clock.now();
         let timing = Timing {
@@ -132,6 +146,25 @@ impl Registry {
         set(&mut record.methods, wish.methods.as_ref());
         set(&mut timing.period, wish.period.as_ref());
         set(&mut timing.grace, wish.grace.as_ref());
+        let words = &mut record.words;
+        set(&mut words.look, wish.look.as_ref());
+        for (field, wish) in
+            [&mut words.start, &mut words.success, &mut words.failure].into_iter().zip(&wish.words)
+        {
+            set(field, wish.as_ref());
+        }
+        set(&mut words.else_fail, wish.else_fail.as_ref());
+        if wish.period.is_some() && wish.schedule.is_none() {
+            record.schedule.cron.clear();
+        }
+        set(&mut record.schedule.cron, wish.schedule.as_ref());
+        set(&mut record.schedule.zone, wish.zone.as_ref());
+        if let Ok(schedule) = Schedule::read(&record.schedule.cron, &record.schedule.zone) {
+            // The slot after the last ping, as if it had been scheduled so then.
+            let last = entry.standing.last_ping.unwrap_or_else(wall);
+            let next = schedule.next(last, true, timing.grace).unwrap_or(last);
+            timing.period = next - last;
+        }
         if timing.source == Source::Ping {
             timing.max_runtime = Some(timing.grace);
         }
@@ -155,6 +188,7 @@ impl Desk {
                 "name" => wish.name.as_ref() == Some(&record.name),
                 "slug" => wish.slug.as_ref() == Some(&record.slug),
                 "tags" => wish.tags.as_ref() == Some(&record.tags),
+                "timeout" if !record.schedule.cron.is_empty() => false,
                 "timeout" => wish.period == timing.map(|timing| timing.period),
                 "grace" => wish.grace == timing.map(|timing| timing.grace),
                 _ => false,

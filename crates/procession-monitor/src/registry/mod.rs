@@ -12,6 +12,7 @@
 //! | [`manage`] | what an operator does |
 //! | [`reading`] | what was received and is not yet applied |
 //! | [`access`] | who may do what |
+//! | [`schedule`] | when a check with a schedule is due next: pure |
 //! | [`view`] | what is shown of a check |
 
 pub mod access;
@@ -19,6 +20,7 @@ pub mod desk;
 pub mod hear;
 pub mod manage;
 pub mod reading;
+pub mod schedule;
 pub mod view;
 
 pub use access::{Access, Scope};
@@ -26,4 +28,5 @@ pub use desk::Registry;
 pub use hear::{Beaten, PingIn, Pinged};
 pub use manage::{Change, Wish};
 pub use reading::{InHand, Reading};
+pub use schedule::Schedule;
 pub use view::View;

@@ -20,5 +20,5 @@ pub mod schema;
 pub mod writer;
 
 pub use reader::{Reader, Saved};
-pub use rows::{Batch, Letter, Ping, PingKind, Record, Standing};
+pub use rows::{Batch, Letter, Ping, PingKind, Record, Slots, Standing, Words};
 pub use writer::Writer;

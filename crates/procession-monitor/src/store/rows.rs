@@ -35,6 +35,53 @@ pub struct Record {
     pub manual_resume: bool,
     /// It is a program that sends heartbeats.
     pub heartbeat: bool,
+    /// When it runs.
+    #[serde(default)]
+    pub schedule: Slots,
+    /// What its pings' bodies say of its runs.
+    #[serde(default)]
+    pub words: Words,
+}
+
+/// When a check runs, if not simply every so often.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// A cron expression; empty: none.
+    pub cron: String,
+    /// The time zone of it.
+    pub zone: String,
+}
+
+/// Words in a ping's body that overrule what its path says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// Whether bodies are looked at.
+    pub look: bool,
+    /// Words, between commas, that say that a run began.
+    pub start: String,
+    /// Words that say that it ended well.
+    pub success: String,
+    /// Words that say that it failed.
+    pub failure: String,
+    /// A body without any of them: a failure, or nothing at all.
+    pub else_fail: bool,
+}
+
+impl Words {
+    /// What a body says. Failure is looked for first.
+    pub fn kind(&self, body: &str) -> PingKind {
+        let has = |words: &str| {
+            let mut words = words.split(',').map(str::trim).filter(|word| !word.is_empty());
+            words.any(|word| body.contains(word))
+        };
+        match () {
+            () if has(&self.failure) => PingKind::Fail,
+            () if has(&self.success) => PingKind::Success,
+            () if has(&self.start) => PingKind::Start,
+            () if self.else_fail => PingKind::Fail,
+            () => PingKind::Ignored,
+        }
+    }
 }
 
 /// What changes with every beat.
