@@ -113,7 +113,7 @@ impl AsFd for Bell {
     }
 }
 
-fn pipe_end(descriptor: &OwnedFd, mode: rustix::fs::OFlags) -> io::Result<()> {
+pub(crate) fn pipe_end(descriptor: &OwnedFd, mode: rustix::fs::OFlags) -> io::Result<()> {
     use rustix::fs::{FileType, OFlags};
     let kind = FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode);
     let flags = rustix::fs::fcntl_getfl(descriptor)?;
@@ -127,7 +127,7 @@ fn pipe_end(descriptor: &OwnedFd, mode: rustix::fs::OFlags) -> io::Result<()> {
 /// A write to a pipe that nobody reads raises SIGPIPE. Rust programs ignore that signal from their
 /// start, but one that took the default back must not be ended by it here: the signal is held back
 /// in this thread and taken before it can act.
-fn without_sigpipe<T>(write: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     if ignores_sigpipe() {
         return write();
     }

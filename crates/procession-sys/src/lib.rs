@@ -51,6 +51,7 @@ pub mod shared;
 pub mod signal;
 pub mod spawn;
 pub mod stream;
+pub mod tally;
 pub mod thread;
 pub mod title;
 pub mod wait;

@@ -6,12 +6,10 @@
 use crate::child::Child;
 use crate::ending::JoinError;
 use crate::value::Value;
+use crate::watch;
 use std::future::{Future, IntoFuture};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::pin::Pin;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// `child.await` is [`Child::join`] for a tokio program (feature `tokio`).
 ///
@@ -41,16 +39,9 @@ impl<R: Value> IntoFuture for Child<R> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let end = self.as_fd().try_clone_to_owned().and_then(watched);
-            let end = end.expect("a descriptor to watch the child with");
-            // It fails only as the runtime shuts down, when nothing is polled any more.
-            let _ = end.readable().await;
+            let ended = watch::readable(self.as_fd()).await;
+            ended.expect("a descriptor to watch the child with");
             self.join()
         })
     }
-}
-
-#[allow(deprecated, reason = "its successor is unsafe; an owned descriptor keeps the contract")]
-fn watched(end: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(end, Interest::READABLE)
 }

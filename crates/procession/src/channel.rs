@@ -7,9 +7,12 @@
 //! How that is done, and why it suffices, is in README.md beside this room's files.
 
 mod annex;
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod cursor;
 mod duplex;
 mod error;
+mod joinable;
 mod receiver;
 mod receiving;
 mod ring;
@@ -20,11 +23,13 @@ mod spin;
 
 pub use duplex::{Duplex, duplex};
 pub use error::{RecvError, SendError, SendFailure};
+pub use joinable::{Job, Joinable};
 pub use receiver::{Iter, Receiver};
 pub use sender::Sender;
 
+pub(crate) use receiving::Receiving;
+
 use procession_sys::{bell, parcel};
-use receiving::Receiving;
 use ring::Ring;
 use sending::Sending;
 use std::io;

@@ -56,14 +56,17 @@ mod panic_hook;
 mod parcel;
 mod process;
 mod scope;
+mod select;
 mod server;
 mod settle;
 mod stdio;
 mod value;
 mod wait_any;
+#[cfg(feature = "tokio")]
+mod watch;
 mod world;
 
-pub use channel::{Duplex, Receiver, Sender, bounded, channel, duplex};
+pub use channel::{Duplex, Job, Joinable, Receiver, Sender, bounded, channel, duplex};
 pub use child::{Child, join_all};
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
@@ -77,6 +80,7 @@ pub use memory::{Shared, SharedMemory, SharedSlice};
 pub use parcel::{DecodeError, EncodeError};
 pub use process::{Closure, Named, Process, Run};
 pub use scope::{Scope, scope};
+pub use select::Select;
 pub use stdio::Stdio;
 pub use value::{Failure, Value};
 pub use wait_any::wait_any;

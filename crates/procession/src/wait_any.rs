@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 /// # }
 /// ```
 ///
+/// For receivers of channels use [`Select`](crate::Select), which knows when a message that woke
+/// them has gone to another process.
+///
 /// # Errors
 /// `InvalidInput` above the limit on open files, `OutOfMemory` (poll(2)).
 #[doc(alias = "connection.wait")]

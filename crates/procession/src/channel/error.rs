@@ -36,6 +36,11 @@ impl<T> SendError<T> {
         Self { value, reason }
     }
 
+    /// The same error, of what the value is made from or part of.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> SendError<U> {
+        SendError { value: change(self.value), reason: self.reason }
+    }
+
     /// Why.
     pub fn reason(&self) -> &SendFailure {
         &self.reason

@@ -39,8 +39,7 @@ impl<T> Receiver<T> {
         Self { end: Arc::new(end), value: PhantomData }
     }
 
-    #[cfg(test)]
-    pub(super) fn end(&self) -> &Receiving {
+    pub(crate) fn end(&self) -> &Receiving {
         &self.end
     }
 
@@ -212,6 +211,7 @@ impl<'de, T> Deserialize<'de> for Receiver<T> {
 /// The descriptor is ready to read when there may be something to receive, the end of the channel
 /// included. It is not ready after a call that found nothing, until there is something again: so
 /// call [`try_recv`](Receiver::try_recv) till it gives none, then wait for the descriptor.
+/// [`Select`](crate::Select) does so for several.
 impl<T> AsFd for Receiver<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.end.messages.as_fd()

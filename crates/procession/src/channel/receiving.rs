@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// One process's end for receiving.
 #[derive(Debug)]
-pub(super) struct Receiving {
+pub(crate) struct Receiving {
     /// Rung by senders when there is a message.
     pub(super) messages: Bell,
     /// Rings for senders that wait for room.
@@ -75,7 +75,7 @@ impl Receiving {
             }
             let sender = self.ring().sending().cpu.load(Ordering::Relaxed);
             let came = || !self.ring().is_empty();
-            if patience != Patience::None && self.spin.until(sender, came) {
+            if matches!(patience, Patience::Until(_)) && self.spin.until(sender, came) {
                 continue;
             }
             match self.arm(deadline) {
@@ -88,10 +88,16 @@ impl Receiving {
                 Err(error) => return Err(error),
             }
             let bell = (self.messages.as_fd(), Interest::Readable);
-            if patience == Patience::None || wait::ready(&[bell], deadline)? != [true] {
+            if !matches!(patience, Patience::Until(_)) || wait::ready(&[bell], deadline)? != [true]
+            {
                 return Ok(Received::Nothing);
             }
         }
+    }
+
+    /// Whether a call would not wait. If it would, the next message rings.
+    pub(crate) fn is_ready(&self) -> io::Result<bool> {
+        Ok(!matches!(self.arm(None)?, Armed::Empty))
     }
 
     /// The steps R1 to R7 of README.md.

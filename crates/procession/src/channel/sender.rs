@@ -37,7 +37,7 @@ impl<T> Sender<T> {
         Self { end: Arc::new(end), value: PhantomData }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "tokio"))]
     pub(super) fn end(&self) -> &Sending {
         &self.end
     }

@@ -21,6 +21,8 @@ use std::time::Instant;
 pub(super) enum Patience {
     /// Not at all.
     None,
+    /// Not at all; but who found nothing, or no room, is rung when that changes.
+    Rung,
     /// Until then; without a moment, for ever.
     Until(Option<Instant>),
 }
@@ -29,7 +31,7 @@ impl Patience {
     /// For the locks, which are held for moments only.
     pub(super) fn deadline(self) -> Option<Instant> {
         match self {
-            Self::None => None,
+            Self::None | Self::Rung => None,
             Self::Until(deadline) => deadline,
         }
     }
@@ -102,6 +104,12 @@ impl Sending {
                 Attempt::Full(head) => head,
             };
             let moved = || self.ring.head() != full;
+            if patience == Patience::Rung {
+                if self.arm(full, None)? {
+                    return Err(Refusal::Full);
+                }
+                continue;
+            }
             if patience == Patience::None {
                 return if self.room.is_deserted()? {
                     Err(Refusal::Disconnected)
@@ -161,19 +169,23 @@ impl Sending {
 
     /// Sleeps until a receiver has come further than `full`; the steps W1 to W4 of README.md.
     fn wait_for_room(&self, full: Cursor, deadline: Option<Instant>) -> Result<(), Refusal> {
-        {
-            let side = self.ring.receiving();
-            let _guard = side.lock(deadline)?;
-            if self.ring.head() != full {
-                return Ok(());
-            }
-            side.armed.store(1, Ordering::Relaxed);
-            if !self.room.silence()? {
-                return Err(Refusal::Disconnected);
-            }
+        if !self.arm(full, deadline)? {
+            return Ok(());
         }
         let ready = wait::ready(&[(self.room.as_fd(), Interest::Readable)], deadline)?;
         if ready == [true] { Ok(()) } else { Err(Refusal::TimedOut) }
+    }
+
+    /// Has the next receiver ring, if none has come further than `full`, the steps W1 to W3 of
+    /// README.md; whether it will.
+    fn arm(&self, full: Cursor, deadline: Option<Instant>) -> Result<bool, Refusal> {
+        let side = self.ring.receiving();
+        let _guard = side.lock(deadline)?;
+        if self.ring.head() != full {
+            return Ok(false);
+        }
+        side.armed.store(1, Ordering::Relaxed);
+        if self.room.silence()? { Ok(true) } else { Err(Refusal::Disconnected) }
     }
 
     /// Whether a process has a receiver. The kernel is asked once a tick of its clock, and whenever

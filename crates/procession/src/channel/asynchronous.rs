@@ -1,0 +1,96 @@
+//! Awaiting a channel in a tokio program.
+//!
+//! In: an end of a channel. Out: futures of what it receives, or of having sent. What always holds:
+//! the runtime waits on the bell that a sleeping process waits on, which is armed before; a future
+//! that is dropped has taken nothing from the channel and put nothing into it.
+
+use super::error::{RecvError, SendError, SendFailure};
+use super::receiver::Receiver;
+use super::sender::Sender;
+use super::sending::{Patience, Refusal};
+use crate::parcel;
+use crate::value::Value;
+use crate::watch;
+use std::os::fd::AsFd;
+
+impl<T: Value> Receiver<T> {
+    /// As [`recv`](Self::recv), for a tokio program (feature `tokio`).
+    ///
+    /// Any number of tasks and processes may wait; each message goes to one. A future that is
+    /// dropped before it is done loses no message, so it may be a branch of `tokio::select!`.
+    ///
+    /// ```
+    /// use procession::{Process, Sender};
+    ///
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let (sender, receiver) = procession::bounded(1)?;
+    ///     let count = |to: Sender<u32>| (1..=3).for_each(|n| to.send(n).expect("a listener"));
+    ///     let child = Process::new(count, (sender,)).start()?;
+    ///     let mut sum = 0;
+    ///     while let Ok(number) = receiver.recv_async().await {
+    ///         sum += number;
+    ///     }
+    ///     assert_eq!(sum, 6);
+    ///     child.await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv); `Broken` too where no descriptor is left to wait with.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or in one without I/O enabled.
+    pub async fn recv_async(&self) -> Result<T, RecvError> {
+        loop {
+            // Finding nothing arms the bell.
+            if let Some(value) = self.try_recv()? {
+                return Ok(value);
+            }
+            watch::readable(self.as_fd()).await.map_err(RecvError::Broken)?;
+        }
+    }
+}
+
+impl<T: Value> Sender<T> {
+    /// As [`send`](Self::send), for a tokio program (feature `tokio`).
+    ///
+    /// A future that is dropped before it is done has sent nothing, and drops the value.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = procession::bounded(1)?;
+    /// sender.send_async(1).await?;
+    /// let (sent, received) = tokio::join!(sender.send_async(2), async {
+    ///     (receiver.recv_async().await, receiver.recv_async().await)
+    /// });
+    /// sent?;
+    /// assert_eq!((received.0?, received.1?), (1, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); `Broken` too where no descriptor is left to wait with.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or in one without I/O enabled.
+    pub async fn send_async(&self, value: T) -> Result<(), SendError<T>> {
+        let (bytes, descriptors) = match parcel::write(Vec::new(), &value) {
+            Ok(written) => written,
+            Err(error) => return Err(SendError::new(value, SendFailure::Unencodable(error))),
+        };
+        loop {
+            let refused = match self.end().send(&bytes, &descriptors, Patience::Rung) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Full) => watch::readable(self.end().room.as_fd()).await,
+                Err(refusal) => return Err(SendError::new(value, refusal.into())),
+            };
+            if let Err(error) = refused {
+                return Err(SendError::new(value, SendFailure::Broken(error)));
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Having a tokio runtime wait for a descriptor.
+//!
+//! In: a descriptor. Out: a future that is done when it is ready to read. What always holds: the
+//! runtime's reactor waits, no thread does; a future that is dropped leaves nothing behind.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Waits until `descriptor` is ready to read. It watches a duplicate, since a runtime watches each
+/// descriptor once only.
+///
+/// # Errors
+/// Too many open files.
+///
+/// # Panics
+/// Outside a tokio runtime, or in one without I/O enabled.
+pub(crate) async fn readable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let watched = watched(descriptor.try_clone_to_owned()?)?;
+    // It fails only as the runtime shuts down, when nothing is polled any more.
+    let _ = watched.readable().await;
+    Ok(())
+}
+
+#[allow(deprecated, reason = "its successor is unsafe; an owned descriptor keeps the contract")]
+fn watched(end: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(end, Interest::READABLE)
+}
