@@ -139,3 +139,22 @@ fn memory_too_small_for_a_value_is_refused() {
     let parcel = parcel::encode(Vec::new(), &Shared::new(1_u8).expect("memory")).expect("parcel");
     parcel::decode::<Shared<[u64; 100]>>(parcel, 0).expect_err("a byte is not 100 words");
 }
+
+#[test]
+fn a_slice_is_indexed_changed_searched_and_bounded_through_any_handle() {
+    let here = SharedSlice::<i64>::of(&[15, -2, 7, -2]).expect("memory");
+    let there = again(&here);
+    there.set(2, 8);
+    assert_eq!((here.get(2), here.len(), there.len()), (8, 4, 4));
+    assert_eq!(here.iter().position(|value| value == -2), Some(1));
+    assert_eq!(here.iter().filter(|&value| value == -2).count(), 2);
+    assert_eq!(here.iter().position(|value| value == 9), None);
+    assert_eq!(here.iter().next_back(), Some(-2));
+    let beyond = |work: &dyn Fn()| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).expect_err("beyond the end")
+    };
+    beyond(&|| assert_eq!(there.get(4), 0));
+    beyond(&|| there.set(4, 1));
+    beyond(&|| there.write(3, &[1, 2]));
+    assert_eq!(here.to_vec(), [15, -2, 8, -2]);
+}

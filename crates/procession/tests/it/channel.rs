@@ -5,9 +5,13 @@
 
 use crate::support::{DEADLINE, METHODS, join, rounds, within};
 use procession::channel::RecvError;
-use procession::{Child, Duplex, Process, Receiver, Sender, bounded, channel, duplex, wait_any};
+use procession::{
+    Child, Duplex, Fd, Process, Receiver, Sender, bounded, channel, duplex, wait_any,
+};
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 fn count_to(end: u64, numbers: Sender<u64>) {
@@ -338,5 +342,90 @@ fn whoever_is_killed_the_others_go_on() {
     }
     for child in consumers {
         join(child).expect("the channel ended");
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn awaited_receivers_share_what_processes_send_and_end_with_the_last() {
+    for method in METHODS {
+        let (sender, receiver) = channel().expect("a channel");
+        let child = Process::new(count_to, (2_000, sender)).start_method(method).start();
+        let take = || async {
+            let mut sum = 0;
+            loop {
+                match receiver.recv_async().await {
+                    Ok(number) => sum += number,
+                    Err(error) => break (sum, error.is_disconnected()),
+                }
+            }
+        };
+        let takers = async { tokio::join!(take(), take(), take()) };
+        let taken = tokio::time::timeout(DEADLINE, takers).await.expect("in time");
+        let (one, two, three) = taken;
+        assert_eq!(one.0 + two.0 + three.0, (0..2_000).sum::<u64>(), "{method}");
+        assert!(one.1 && two.1 && three.1);
+        child.expect("a child").await.expect("it counted");
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn a_dropped_wait_loses_no_message_and_sends_none() {
+    let (sender, receiver) = bounded(1).expect("a channel");
+    let nothing = Duration::ZERO;
+    tokio::time::timeout(nothing, receiver.recv_async()).await.expect_err("nothing is sent");
+    sender.send_async(1).await.expect("room");
+    tokio::time::timeout(nothing, sender.send_async(2)).await.expect_err("it is full");
+    assert_eq!(receiver.recv_async().await.expect("the first"), 1);
+    assert_eq!(receiver.try_recv().expect("a sender lives"), None);
+    sender.send_async(3).await.expect("room");
+    assert_eq!(receiver.recv_async().await.expect("the third"), 3);
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn an_awaited_send_waits_for_room_that_a_process_makes_or_never_will() {
+    let (sender, receiver) = bounded(2).expect("a channel");
+    let child = Process::new(add_up, (receiver,)).start().expect("a child");
+    for n in 0..2_000 {
+        let sent = tokio::time::timeout(DEADLINE, sender.send_async(n)).await;
+        sent.expect("in time").expect("the child listens");
+    }
+    drop(sender);
+    assert_eq!(child.await.expect("a sum"), (0..2_000).sum::<u64>());
+
+    let (sender, receiver) = bounded(1).expect("a channel");
+    let (ready, is_ready) = channel().expect("a channel");
+    let child = Process::new(hold::<Receiver<u8>>, (receiver, ready)).start().expect("a child");
+    is_ready.recv_async().await.expect("it runs");
+    sender.send_async(1).await.expect("room");
+    child.kill().expect("a signal");
+    let sent = tokio::time::timeout(DEADLINE, sender.send_async(2)).await.expect("in time");
+    let error = sent.expect_err("nobody is left");
+    assert!(error.is_disconnected() && error.into_inner() == 2);
+    child.await.expect_err("killed");
+}
+
+#[test]
+fn a_descriptor_with_a_number_above_256_is_handed_to_a_child() {
+    fn write(files: Receiver<Fd<File>>) {
+        let mut file = files.recv().expect("a file");
+        file.write_all(b"through a high number").expect("written");
+    }
+    for method in METHODS {
+        let (mut here, there) = rustix::pipe::pipe()
+            .map(|(reader, writer)| (File::from(reader), writer))
+            .expect("a pipe");
+        let high = rustix::io::fcntl_dupfd_cloexec(&there, 300).expect("a high number");
+        assert!(high.as_raw_fd() >= 300);
+        drop(there);
+        let (sender, receiver) = channel().expect("a channel");
+        let child = Process::new(write, (receiver,)).start_method(method).start().expect("a child");
+        sender.send(Fd(File::from(high))).expect("the child listens");
+        join(child).expect("it wrote");
+        let mut text = String::new();
+        here.read_to_string(&mut text).expect("the child's words");
+        assert_eq!(text, "through a high number", "{method}");
     }
 }

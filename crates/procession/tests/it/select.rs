@@ -1,0 +1,118 @@
+//! Waiting for whichever channel, child or descriptor is first.
+
+#![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
+
+use crate::support::{DEADLINE, METHODS, join};
+use procession::{Process, Receiver, Select, Sender, channel};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+#[test]
+fn receivers_children_and_descriptors_are_selected_from_together() {
+    fn work(go: Receiver<()>) {
+        go.recv().expect("a start");
+    }
+    for method in METHODS {
+        let (letters, letter) = channel::<char>().expect("a channel");
+        let (numbers, number) = channel::<u8>().expect("a channel");
+        let (go, start) = channel().expect("a channel");
+        let (mut here, there) = UnixStream::pair().expect("a pair");
+        let child = Process::new(work, (start,)).start_method(method).start().expect("a child");
+        let mut select = Select::new();
+        let sources =
+            (select.recv(&letter), select.recv(&number), select.add(&child), select.add(&there));
+        assert_eq!(sources, (0, 1, 2, 3));
+        let first = || select.wait_timeout(DEADLINE).expect("a wait");
+        assert_eq!(select.wait_timeout(Duration::ZERO).expect("a wait"), None);
+        numbers.send(7).expect("room");
+        assert_eq!((first(), first()), (Some(1), Some(1)), "nothing is taken");
+        assert_eq!(number.try_recv().expect("a sender lives"), Some(7));
+        assert_eq!(select.wait_timeout(Duration::ZERO).expect("a wait"), None);
+        letters.send('a').expect("room");
+        numbers.send(8).expect("room");
+        let both = [first(), first()];
+        assert!(both.contains(&Some(0)) && both.contains(&Some(1)), "each in turn: {both:?}");
+        letter.recv().expect("a letter");
+        number.recv().expect("a number");
+        here.write_all(b"x").expect("room");
+        assert_eq!(first(), Some(3));
+        std::io::Read::read(&mut &there, &mut [0]).expect("a byte");
+        go.send(()).expect("the child waits");
+        assert_eq!(first(), Some(2));
+        join(child).expect("it ended");
+    }
+}
+
+#[test]
+fn the_end_of_a_channel_is_selected() {
+    let (sender, receiver) = channel::<u8>().expect("a channel");
+    let mut select = Select::new();
+    select.recv(&receiver);
+    drop(sender);
+    assert_eq!(select.wait().expect("a wait"), 0);
+    assert!(receiver.try_recv().expect_err("the end").is_disconnected());
+}
+
+#[test]
+fn nothing_to_select_from_is_an_error() {
+    let error = Select::new().wait().expect_err("for ever");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+/// A message that woke us and went to another receiver leaves its bell rung: that is not taken for
+/// a message.
+#[test]
+fn a_message_that_another_has_taken_is_not_selected() {
+    let (sender, receiver) = channel::<u8>().expect("a channel");
+    let other = receiver.clone();
+    let mut select = Select::new();
+    select.recv(&receiver);
+    for _ in 0..100 {
+        sender.send(1).expect("room");
+        assert_eq!(other.recv().expect("a number"), 1);
+        assert_eq!(select.wait_timeout(Duration::ZERO).expect("a wait"), None);
+    }
+}
+
+/// Two processes select from the same two channels: every message is received once, and whoever
+/// comes second does not wait for ever.
+#[test]
+fn processes_that_select_from_the_same_channels_share_the_messages() {
+    fn take(one: Receiver<u64>, other: Receiver<u64>) -> u64 {
+        let (mut sum, mut ended) = (0, 0);
+        let receivers = [one, other];
+        let mut open = [true; 2];
+        while ended < 2 {
+            let mut select = Select::new();
+            let waited: Vec<_> = receivers.iter().zip(open).filter(|(_, open)| *open).collect();
+            for (receiver, _) in &waited {
+                select.recv(receiver);
+            }
+            let place = select.wait_timeout(DEADLINE).expect("a wait").expect("something");
+            let place = receivers.iter().position(|one| one.same_channel(waited[place].0));
+            let place = place.expect("one of the two");
+            if let Ok(number) = receivers[place].try_recv() {
+                sum += number.unwrap_or(0);
+            } else {
+                (open[place], ended) = (false, ended + 1);
+            }
+        }
+        sum
+    }
+    fn give(numbers: Sender<u64>) {
+        (0..5_000).for_each(|n| numbers.send(n).expect("somebody listens"));
+    }
+    let ((left, from_left), (right, from_right)) =
+        (channel().expect("a channel"), channel().expect("a channel"));
+    let takers = [(); 2].map(|()| {
+        Process::new(take, (from_left.clone(), from_right.clone())).start().expect("a taker")
+    });
+    let givers =
+        [left, right].map(|numbers| Process::new(give, (numbers,)).start().expect("a giver"));
+    let sum: u64 = takers.map(|taker| join(taker).expect("a sum")).iter().sum();
+    assert_eq!(sum, 2 * (0..5_000).sum::<u64>());
+    for giver in givers {
+        join(giver).expect("it gave");
+    }
+}
