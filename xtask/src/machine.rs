@@ -37,6 +37,8 @@ const NEEDS: &[Need] = &[
     Need { what: What::Program("wget"), package: "wget" },
     Need { what: What::Program("openssl"), package: "openssl" },
     Need { what: What::Program("prometheus"), package: "prometheus" },
+    // Opens the monitor's page.
+    Need { what: What::Program("chromium-headless-shell"), package: "chromium-headless-shell" },
     Need { what: What::Program("python3"), package: "python3" },
     Need { what: What::PythonModule("ensurepip"), package: "python3-venv" },
 ];

@@ -533,3 +533,20 @@ fn words_in_a_body_overrule_its_path() {
     std::io::Write::write_all(&mut stream, &[0xff, 0]).unwrap();
     assert_eq!(support::Answer::read(stream).status, 400);
 }
+
+#[test]
+fn a_receiver_that_hangs_up_or_talks_nonsense_is_told_again_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[support::RESET, support::SILENT, support::GARBAGE]);
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver()],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    let mut again = beat(1, Kind::Alive);
+    again.instance.started = 10;
+    send(&monitor, &again).unwrap();
+    let keys: Vec<String> = told.letters(2).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["1:1:firing:hook", "1:2:resolved:hook"]);
+    assert_eq!(told.tries()[..4], ["1:1:firing:hook"; 4], "one name for every try");
+}

@@ -192,6 +192,55 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_without_the_receiver_loses_no_ending_and_turns_no_order() {
+        const HOUR: Ms = 3_600_000;
+        let mut dice = fastrand::Rng::with_seed(7);
+        let mut coming = Vec::new();
+        for incident in 1..=50 {
+            let mut at = dice.u64(0..HOUR / 2);
+            let last = dice.u32(1..6);
+            for seq in 1..=last {
+                let transition = match seq {
+                    1 => Transition::Firing,
+                    _ if seq == last => Transition::Resolved,
+                    _ => Transition::Worse,
+                };
+                coming.push((at, letter(incident, seq, transition)));
+                at += dice.u64(1..HOUR / 8);
+            }
+        }
+        coming.sort_by_key(|(at, letter)| (*at, letter.message.incident, letter.message.seq));
+        let (mut queue, mut delivered, mut folded) = (Queue::default(), Vec::new(), Vec::new());
+        let mut waiting = coming.clone().into_iter().peekable();
+        for now in (0..2 * HOUR).step_by(250) {
+            while let Some((_, letter)) = waiting.next_if(|(at, _)| *at <= now) {
+                queue.push(letter, now);
+            }
+            let (due, old) = queue.due(now);
+            folded.extend(old.into_iter().map(|delivery| delivery.key));
+            let Some(letter) = due else { continue };
+            let (incident, seq) = (letter.message.incident, letter.message.seq);
+            if now < HOUR {
+                assert_eq!(queue.failed(incident, "HTTP 500", now, dice.f64()), None);
+            } else {
+                delivered.push((incident, seq, letter.key));
+                queue.delivered(incident);
+            }
+        }
+        assert_eq!(delivered.len() + folded.len(), coming.len(), "each ends in one way");
+        for incident in 1..=50 {
+            let of = |found: &[(u64, u32, String)]| -> Vec<u32> {
+                found.iter().filter(|(i, _, _)| *i == incident).map(|(_, seq, _)| *seq).collect()
+            };
+            let told = of(&delivered);
+            assert!(told.is_sorted(), "{incident}: {told:?}");
+            let last = coming.iter().map(|(_, letter)| &letter.message);
+            let last = last.filter(|message| message.incident == incident).map(|m| m.seq).max();
+            assert_eq!(told.last().copied(), last, "{incident}: its ending is told");
+        }
+    }
+
+    #[test]
     fn a_letter_that_is_waiting_is_not_taken_twice() {
         let mut queue = Queue::default();
         queue.push(letter(1, 1, Transition::Firing), 0);

@@ -51,8 +51,8 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// Checks in one answer, if no other `limit` is asked for: what a page can show.
-const ROWS: usize = 1_000;
+/// Checks in one answer, if no other `limit` is asked for: what a page can show, within 200 kB.
+const ROWS: usize = 500;
 
 /// What is asked of [`status`].
 #[derive(Debug, Default, serde::Deserialize)]

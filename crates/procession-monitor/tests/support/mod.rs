@@ -212,6 +212,13 @@ impl Answer {
     }
 }
 
+/// Given in place of a status: hang up with the body unread, which resets the connection.
+pub const RESET: u16 = 0;
+/// Given in place of a status: read everything and hang up without an answer.
+pub const SILENT: u16 = 1;
+/// Given in place of a status: answer with what is no HTTP.
+pub const GARBAGE: u16 = 2;
+
 /// A webhook that answers with the statuses it is given, then with 200, and keeps what it is told.
 pub struct Told {
     pub url: String,
@@ -283,6 +290,13 @@ fn take(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
             }
         }
     }
+    let next = state.0.lock().unwrap().failures.first().copied();
+    if next == Some(RESET) {
+        let mut guard = state.0.lock().unwrap();
+        guard.failures.remove(0);
+        guard.tries.push(key);
+        return;
+    }
     let mut body = vec![0; length];
     if reader.read_exact(&mut body).is_err() {
         return;
@@ -295,6 +309,14 @@ fn take(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
     }
     state.1.notify_all();
     drop(guard);
+    if status == SILENT {
+        return;
+    }
+    if status == GARBAGE {
+        let mut stream = stream;
+        let _ = stream.write_all(b"220 mail.example ESMTP\r\n");
+        return;
+    }
     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let mut stream = stream;
     let _ = stream.write_all(answer.as_bytes());
