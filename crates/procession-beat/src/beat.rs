@@ -42,7 +42,8 @@ pub struct Beat {
     pub host: String,
     /// Which run of the program speaks.
     pub instance: Instance,
-    /// Counts the beats of this run from 1. A number seen before changes nothing.
+    /// Grows from beat to beat of this run, by any step. A number that is not above those seen
+    /// before changes nothing.
     pub seq: u64,
     /// The next beat follows within this many milliseconds.
     pub period_ms: u64,
@@ -155,6 +156,8 @@ pub enum Cause {
     Code(i32),
     /// A signal of this number killed it.
     Signal(i32),
+    /// It became another program (`exec`), which is not watched.
+    Exec,
     /// It ended without a word: a signal, or `_exit`.
     Unknown,
 }
@@ -243,7 +246,11 @@ impl Beat {
         Ok(beat)
     }
 
-    fn within_limits(&self) -> Result<(), BeatError> {
+    /// Whether a monitor takes it; [`decode`](Beat::decode) asks the same.
+    ///
+    /// # Errors
+    /// [`BeatError::Limit`] says which field is out of its limits.
+    pub fn within_limits(&self) -> Result<(), BeatError> {
         let name = |what, name: &str| match name.len() {
             1..=NAME_LIMIT if !name.chars().any(char::is_control) => Ok(()),
             _ => Err(BeatError::Limit(what)),
@@ -317,6 +324,7 @@ impl fmt::Display for Death {
         match self.cause {
             Cause::Code(code) => write!(f, "exit code {code}")?,
             Cause::Signal(signal) => write!(f, "signal {signal}")?,
+            Cause::Exec => f.write_str("became another program (exec)")?,
             Cause::Unknown => f.write_str("without a word (a signal, or _exit)")?,
         }
         match &self.panic {

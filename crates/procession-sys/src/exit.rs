@@ -1,8 +1,10 @@
-//! One function called when the process ends by returning from `main` or calling `exit`.
+//! Functions called when the process ends by returning from `main` or calling `exit`.
 //!
-//! In: a function, once. Out: nothing. What always holds: it is registered at most once a process,
+//! In: a function, once. Out: nothing. What always holds: each is registered at most once a process,
 //! and a panic in it cannot unwind into the C library.
 
+#[cfg(target_env = "gnu")]
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::sync::OnceLock;
 
@@ -28,6 +30,53 @@ pub fn at_exit(function: fn()) -> io::Result<()> {
 extern "C" fn handler() {
     if let Some(function) = AT_EXIT.get() {
         let _ = std::panic::catch_unwind(function);
+    }
+}
+
+static AT_EXIT_CODE: OnceLock<fn(Option<i32>)> = OnceLock::new();
+
+/// Registers `function`, which is told the code that the process exits with; later calls change
+/// nothing. The code is known where the C library has `on_exit(3)`, as glibc.
+///
+/// # Errors
+/// Where the C library has no memory for one more handler.
+pub fn at_exit_with_code(function: fn(Option<i32>)) -> io::Result<()> {
+    let mut first = false;
+    AT_EXIT_CODE.get_or_init(|| {
+        first = true;
+        function
+    });
+    if first && !register_with_code() {
+        return Err(io::Error::other("the C library has no room for one more exit handler"));
+    }
+    Ok(())
+}
+
+#[cfg(target_env = "gnu")]
+fn register_with_code() -> bool {
+    unsafe extern "C" {
+        fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+    extern "C" fn handler(status: c_int, _: *mut c_void) {
+        // What a parent sees of it: its lowest eight bits.
+        tell_code(Some(status & 0xff));
+    }
+    // SAFETY: as `on_exit(3)` declares it; `handler` lives for ever and ignores its argument.
+    unsafe { on_exit(handler, std::ptr::null_mut()) == 0 }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn register_with_code() -> bool {
+    extern "C" fn handler() {
+        tell_code(None);
+    }
+    // SAFETY: `handler` is an `extern "C"` function without arguments that lives for ever.
+    unsafe { libc::atexit(handler) == 0 }
+}
+
+fn tell_code(code: Option<i32>) {
+    if let Some(function) = AT_EXIT_CODE.get() {
+        let _ = std::panic::catch_unwind(|| function(code));
     }
 }
 

@@ -27,11 +27,13 @@
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
 //! | [`title`] | the command line that others see |
 //! | [`stream`] | bytes over a connected socket, and bytes that nobody can guess |
-//! | [`exit`] | one function called when the process ends |
+//! | [`exit`] | functions called when the process ends |
+//! | [`alarm`] | a time that also passes while the machine is suspended |
 //! | [`mod@fault`] | points at which a test has somebody killed; nothing otherwise |
 //! | [`wait`] | waiting on descriptors until a deadline |
 
 pub mod abort;
+pub mod alarm;
 pub mod bell;
 pub mod boot;
 pub mod cpu;

@@ -25,6 +25,12 @@ pub fn block_terminal() {
     set_mask(&TERMINAL);
 }
 
+/// The calling thread, and threads that it starts, block what a terminal or a service manager sends
+/// to all processes of a program at once, and nothing else.
+pub fn block_group() {
+    set_mask(&[&TERMINAL[..], &GROUP].concat());
+}
+
 /// What std gives every Rust program, and nothing else: all defaults, SIGPIPE ignored, none
 /// blocked.
 pub fn as_std_leaves_them() {
