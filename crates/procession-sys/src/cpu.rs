@@ -1,4 +1,4 @@
-//! Which processor runs us, and a clock that costs next to nothing.
+//! Which processor runs us, a clock that costs next to nothing, the grain of processor times.
 //!
 //! In: nothing. Out: hints, for deciding whether to spin and whether it is time to look again. What
 //! always holds: neither enters the kernel on a common machine; both may be outdated at once.
@@ -21,6 +21,11 @@ pub fn coarse_time() -> Duration {
     let time = rustix::time::clock_gettime(ClockId::MonotonicCoarse);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// How many ticks the clock of processor times in `/proc` makes in a second.
+pub fn clock_ticks() -> u64 {
+    rustix::param::clock_ticks_per_second()
 }
 
 #[cfg(test)]

@@ -129,6 +129,11 @@ pub(crate) fn anonymous() -> io::Result<OwnedFd> {
     above_standard(made?)
 }
 
+/// The bytes of a page of this machine.
+pub fn page_size() -> u64 {
+    rustix::param::page_size() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,6 +47,11 @@ pub fn count() -> io::Result<usize> {
     }
 }
 
+/// Whether the calling thread is the one that the process began with.
+pub fn is_main() -> bool {
+    rustix::thread::gettid() == rustix::process::getpid()
+}
+
 /// Tells a process from those that it was forked from: two marks are equal exactly when no fork
 /// lies between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,6 +47,8 @@ mod forking;
 mod frame;
 mod function;
 mod handover;
+#[cfg(feature = "heartbeat")]
+mod heartbeat;
 mod launch;
 mod limits;
 mod link;
@@ -74,6 +76,8 @@ pub use family::active_children;
 pub use fd::Fd;
 pub use frame::{Panic, StartMethod};
 pub use function::{Arguments, Function};
+#[cfg(feature = "heartbeat")]
+pub use heartbeat::{Delivery, Heartbeat, HeartbeatError, Life};
 pub use launch::StartError;
 pub use limits::Limits;
 pub use memory::{Shared, SharedMemory, SharedSlice};

@@ -102,7 +102,7 @@ fn a_start_happens_once_also_while_servers_are_being_killed() {
 #[test]
 fn the_server_is_the_only_child_that_the_program_ever_has() {
     alone(|| {
-        assert_eq!(children(), []);
+        assert!(children().is_empty());
         let mut server = None;
         for method in METHODS {
             let (mut events, line) = line();

@@ -1,0 +1,60 @@
+//! Why a heartbeat could not be started.
+
+use crate::launch::StartError;
+use procession_beat::BeatError;
+use std::{fmt, io};
+
+/// A heartbeat could not be started. The program goes on without one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum HeartbeatError {
+    /// The monitor's address is no URL that it could be reached by; the address.
+    Url(String),
+    /// A name, label or time is out of the limits that monitors keep; which, and its limits.
+    Limit(String),
+    /// Its process could not be started.
+    Start(StartError),
+    /// The kernel refused something.
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl From<BeatError> for HeartbeatError {
+    fn from(error: BeatError) -> Self {
+        Self::Limit(error.to_string())
+    }
+}
+
+impl From<StartError> for HeartbeatError {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl fmt::Display for HeartbeatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the heartbeat could not be started: ")?;
+        match self {
+            Self::Url(url) => {
+                write!(f, "`{url}` is no monitor's URL: give http://HOST:PORT or https://HOST")
+            }
+            Self::Limit(what) => f.write_str(what),
+            Self::Start(error) => error.fmt(f),
+            Self::System { doing, source } => write!(f, "{doing}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for HeartbeatError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start(error) => Some(error),
+            Self::System { source, .. } => Some(source),
+            Self::Url(_) | Self::Limit(_) => None,
+        }
+    }
+}
