@@ -97,6 +97,6 @@ pub use frame::anything::read_anything;
 #[doc = include_str!("../../../docs/from-python.md")]
 struct FromPython;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "heartbeat"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

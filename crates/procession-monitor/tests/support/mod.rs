@@ -44,7 +44,11 @@ pub fn config(directory: &Path) -> Config {
 
 impl Monitor {
     pub fn start(config: Config) -> Monitor {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Monitor::start_at(config, "127.0.0.1:0")
+    }
+
+    pub fn start_at(config: Config, address: &str) -> Monitor {
+        let listener = TcpListener::bind(address).unwrap();
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

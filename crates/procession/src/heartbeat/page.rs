@@ -184,7 +184,9 @@ impl Page {
     /// The whole entries, oldest first, of the last [`ENTRIES`].
     pub(super) fn entries(&self) -> Vec<Entry> {
         let begun = self.word(Word::Entries).load(Ordering::Acquire);
-        (begun.saturating_sub(ENTRIES as u64)..begun).filter_map(|number| self.read(number)).collect()
+        (begun.saturating_sub(ENTRIES as u64)..begun)
+            .filter_map(|number| self.read(number))
+            .collect()
     }
 
     fn read(&self, number: u64) -> Option<Entry> {
