@@ -137,9 +137,9 @@ fn each_end_of_a_program_is_told_as_it_was_and_is_as_without_a_heartbeat() {
         wait_for(&monitor, "up");
         program.does("note almost done");
         if word == "kill" {
-            program.signal(Signal::KILL)
+            program.signal(Signal::KILL);
         } else {
-            program.tell(word)
+            program.tell(word);
         }
         let (ended, output, errors) = program.end();
         // A core dump is the machine's to make or not.
@@ -173,8 +173,8 @@ fn a_program_without_progress_is_stuck_until_it_ticks() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::start(configuration(directory.path()));
     let mut program = Program::start(&monitor.url, &["--stuck", "200"]);
-    let check = wait_for(&monitor, "degraded");
-    assert!(check["problem"].as_str().unwrap().contains("no progress"), "{check}");
+    let stuck = wait_for(&monitor, "degraded");
+    assert!(stuck["problem"].as_str().unwrap().contains("no progress"), "{stuck}");
     until("to be well once it ticks", || {
         program.does("tick");
         check(&monitor, "program")["state"] == "up"
