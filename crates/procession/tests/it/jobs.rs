@@ -22,10 +22,10 @@ fn waiting_for_work_ends_when_all_of_it_is_done() {
                 assert_eq!(jobs.send(number).expect("workers live"), round * 400 + number);
             }
             let lost = jobs.join_timeout(DEADLINE).expect("a wait");
-            assert_eq!(lost.expect("all done in time"), []);
+            assert_eq!(lost.expect("all done in time"), [0_u64; 0]);
             assert_eq!(jobs.unfinished().expect("a look"), 0);
         }
-        assert_eq!(jobs.join().expect("nothing to wait for"), []);
+        assert_eq!(jobs.join().expect("nothing to wait for"), [0_u64; 0]);
         drop(jobs);
         let sum: u64 = workers.map(|worker| join(worker).expect("a sum")).iter().sum();
         assert_eq!(sum, 3 * (0..400).sum::<u64>(), "{method}");
