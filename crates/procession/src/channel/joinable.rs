@@ -57,7 +57,7 @@ const LOOK: u64 = 512;
 /// for text in ["one", "two", "three"] {
 ///     jobs.send(text.to_owned())?;
 /// }
-/// assert_eq!(jobs.join()?, []);
+/// assert!(jobs.join()?.is_empty());
 /// # drop(jobs);
 /// # for worker in workers { worker?.join()?; }
 /// # Ok(())
