@@ -5,7 +5,9 @@
 use benches::{Contestant, compare};
 use procession::{Process, StartMethod};
 use procession_sys::fork::{Fork, fork};
+use procession_sys::parcel;
 use procession_sys::thread::SingleThreaded;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,8 +21,28 @@ fn main() {
     }
     let rounds = if std::env::args().any(|argument| argument == "--quick") { 2 } else { 5 };
     small_and_large(rounds);
+    after_idling();
     starts(rounds);
     idle_memory();
+}
+
+/// Whether a program that starts something now and then has to wait longer.
+fn after_idling() {
+    println!("\nstart() to value(), after a time without starts:");
+    for (pause, times) in [(10, 60), (100, 30), (1000, 8)] {
+        let mut took: Vec<Duration> = (0..times)
+            .map(|_| {
+                std::thread::sleep(Duration::from_millis(pause));
+                let began = Instant::now();
+                let child = plan(StartMethod::ForkServer).start().expect("a process");
+                assert_eq!(child.value().expect("a value"), 42);
+                began.elapsed()
+            })
+            .collect();
+        took.sort_unstable();
+        let median = took[took.len() / 2].as_secs_f64() * 1e6;
+        println!("{pause} ms: {median:.1} µs (median of {times})");
+    }
 }
 
 fn successor(number: u64) -> u64 {
@@ -48,9 +70,34 @@ fn contestants() -> Vec<Contestant<'static>> {
     let mut all = vec![Contestant::timed("bare fork + _exit + waitpid", 100, move || {
         bare_fork(&proof);
     })];
+    all.push(bare_round_trip());
     all.extend(ours());
     all.extend(peers());
     all
+}
+
+/// What no start by a waiting process can be faster than: a packet to one that was forked before,
+/// and its answer.
+fn bare_round_trip() -> Contestant<'static> {
+    let proof = SingleThreaded::prove().expect("one thread");
+    let (here, there) = parcel::pair().expect("a pair");
+    if let Fork::Child = fork(&proof).expect("a process") {
+        drop(here);
+        let mut byte = [0];
+        while let Ok((1.., _)) = recv(&there, &mut byte, RecvFlags::empty()) {
+            send(&there, &byte, SendFlags::NOSIGNAL).expect("an answer");
+        }
+        procession_sys::exit::now(0);
+    }
+    drop(there);
+    let once = after_a_pause(move || {
+        let began = Instant::now();
+        send(&here, &[1], SendFlags::NOSIGNAL).expect("a word");
+        let (length, _) = recv(&here, &mut [0], RecvFlags::empty()).expect("an answer");
+        assert_eq!(length, 1);
+        began.elapsed()
+    });
+    Contestant::new("bare packet to a waiting process and back, after 5 ms", 100, once)
 }
 
 /// A pause lets the server make spares, as a program that does something does.
