@@ -30,10 +30,19 @@ fn close_between(first: RawFd, last: RawFd) -> io::Result<()> {
     if first > last {
         return Ok(());
     }
-    // SAFETY: closing is sound towards the kernel; the caller's contract says that nothing which
-    // goes on running in this process owns a descriptor of this range.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-    if closed == 0 { Ok(()) } else { close_listed(first, last) }
+    if close_range(first, last) { Ok(()) } else { close_listed(first, last) }
+}
+
+fn close_range(first: RawFd, last: RawFd) -> bool {
+    // SAFETY: closing is sound towards the kernel; either the caller's contract says that nothing
+    // which goes on running in this process owns a descriptor of this range, or the range is the
+    // one number that no limit lets a descriptor have.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }
+}
+
+/// Whether `close_range(2)` can be had; without it [`close_all_but`] closes one by one.
+pub fn has_close_range() -> bool {
+    close_range(RawFd::MAX, RawFd::MAX)
 }
 
 fn close_listed(first: RawFd, last: RawFd) -> io::Result<()> {

@@ -1,0 +1,176 @@
+//! `procession monitor`: the server.
+//!
+//! In: options. Out: the monitor, until SIGTERM or SIGINT ends it in order. Always: it prints its
+//! address once it listens, as the only line of its standard output.
+
+use clap::Args;
+use procession_monitor::{Config, Receiver, Scope, judge, run};
+use std::error::Error;
+use std::fmt;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What the server is told.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8420")]
+    listen: String,
+    /// The database; it is made if there is none
+    #[arg(long, value_name = "FILE", default_value = "procession.db")]
+    data: PathBuf,
+    /// Where the monitor is reached, for the links it shows; else by the listener's address
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Whoever reaches the listener may do everything: for one's own machine
+    #[arg(long)]
+    open: bool,
+    /// Plain HTTP although other machines can reach the listener
+    #[arg(long)]
+    plain: bool,
+    /// The certificate chain (PEM), with --key
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// A token that may send beats, for any host or for one: TOKEN or TOKEN@HOST
+    #[arg(long, value_name = "TOKEN[@HOST]", hide_env_values = true, hide_default_value = true)]
+    beat_token: Vec<String>,
+    /// A key that may ping checks by their slugs
+    #[arg(long, value_name = "KEY", hide_env_values = true, hide_default_value = true)]
+    ping_key: Vec<String>,
+    /// A key that may read: 32 characters
+    #[arg(long, value_name = "KEY", hide_env_values = true, hide_default_value = true)]
+    read_key: Vec<String>,
+    /// A key that may do everything: 32 characters
+    #[arg(long, value_name = "KEY", hide_env_values = true, hide_default_value = true)]
+    api_key: Vec<String>,
+    /// Tell this URL: a POST of Alertmanager's webhook JSON
+    #[arg(long, value_name = "URL")]
+    webhook: Vec<String>,
+    /// Tell this command: the same JSON on its standard input; words are split at spaces, no shell
+    #[arg(long, value_name = "COMMAND")]
+    command: Vec<String>,
+    /// Ping this URL each minute while all is well, so that somebody notices if the monitor dies
+    #[arg(long, value_name = "URL")]
+    deadman: Vec<String>,
+    /// How long a host's first problem waits for its fellows before it is told
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    group_wait: Duration,
+}
+
+/// Why no server was started.
+#[derive(Debug)]
+enum MonitorError {
+    /// The address could not be had.
+    Listen(String, std::io::Error),
+    /// One of certificate and key is missing.
+    HalfTls,
+    /// Nobody could use it.
+    NobodyMay,
+    /// A key that the management API would never accept.
+    KeyLength(&'static str),
+}
+
+/// Serves until it is told to end.
+pub(crate) fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let config = config(&options)?;
+    let listener = TcpListener::bind(&options.listen)
+        .map_err(|error| MonitorError::Listen(options.listen.clone(), error))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut term, mut int) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        // Whoever waits for the address may have gone; the monitor is for others.
+        let _ = writeln!(std::io::stdout(), "{scheme}://{address}");
+        let shutdown = std::future::poll_fn(move |context| {
+            if term.poll_recv(context).is_ready() || int.poll_recv(context).is_ready() {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        });
+        run(config, listener, shutdown).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn config(options: &Options) -> Result<Config, MonitorError> {
+    let tls = match (&options.cert, &options.key) {
+        (Some(chain), Some(key)) => Some((chain.clone(), key.clone())),
+        (None, None) => None,
+        _ => return Err(MonitorError::HalfTls),
+    };
+    let all = |secrets: &[String], scope| -> Vec<(String, Scope, Option<String>)> {
+        secrets.iter().map(|secret| (secret.clone(), scope, None)).collect()
+    };
+    let beats = options.beat_token.iter().map(|token| match token.split_once('@') {
+        Some((token, host)) => (token.to_owned(), Scope::Beat, Some(host.to_owned())),
+        None => (token.clone(), Scope::Beat, None),
+    });
+    let mut tokens: Vec<_> = beats.collect();
+    tokens.extend(all(&options.ping_key, Scope::Ping));
+    tokens.extend(all(&options.read_key, Scope::Read));
+    tokens.extend(all(&options.api_key, Scope::Admin));
+    if tokens.is_empty() && !options.open {
+        return Err(MonitorError::NobodyMay);
+    }
+    for (keys, name) in [(&options.read_key, "--read-key"), (&options.api_key, "--api-key")] {
+        if keys.iter().any(|key| key.len() != 32) {
+            return Err(MonitorError::KeyLength(name));
+        }
+    }
+    let webhooks = named("webhook", &options.webhook)
+        .map(|(name, url)| Receiver::Webhook { name, url: url.clone() });
+    let commands = named("command", &options.command).map(|(name, line)| Receiver::Command {
+        name,
+        command: line.split_whitespace().map(str::to_owned).collect(),
+    });
+    let mut judge = judge::Config::default();
+    judge.group_wait = u64::try_from(options.group_wait.as_millis()).unwrap_or(u64::MAX);
+    Ok(Config {
+        database: options.data.clone(),
+        url: options.public_url.clone(),
+        open: options.open,
+        plain: options.plain,
+        tls,
+        tokens,
+        receivers: webhooks.chain(commands).collect(),
+        deadman: options.deadman.clone(),
+        judge,
+        ..Config::default()
+    })
+}
+
+/// Letters are kept by the receiver's name, so the first of a kind has the same name always.
+fn named<'o>(kind: &'static str, values: &'o [String]) -> impl Iterator<Item = (String, &'o String)> {
+    let name = move |at: usize| if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) };
+    values.iter().enumerate().map(move |(at, value)| (name(at), value))
+}
+
+impl fmt::Display for MonitorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MonitorError::Listen(address, why) => {
+                write!(f, "cannot listen on {address}: {why}: give another with --listen")
+            }
+            MonitorError::HalfTls => f.write_str("--cert and --key are given together or not at all"),
+            MonitorError::NobodyMay => f.write_str(
+                "nobody could send or read: give keys (--beat-token, --ping-key, --read-key, \
+                 --api-key), or say --open for a monitor of one's own machine",
+            ),
+            MonitorError::KeyLength(name) => {
+                write!(f, "{name} has 32 characters; `openssl rand -hex 16` makes one")
+            }
+        }
+    }
+}
+
+impl Error for MonitorError {}

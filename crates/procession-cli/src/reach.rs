@@ -1,0 +1,130 @@
+//! Asking a monitor something.
+//!
+//! In: its address, a token, a request. Out: the answer, or why there is none and what to do.
+//! Always: an answer is waited for ten seconds at most, and read to a limit.
+
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The longest answer that is read: a page of a hundred thousand checks.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// Where the monitor is, and what opens it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Reach {
+    /// The monitor's address
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8420")]
+    pub(crate) url: String,
+    /// A token of the monitor; better in the file or the environment than on the command line
+    #[arg(long, value_name = "TOKEN", hide_env_values = true, hide_default_value = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// What the monitor answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The body.
+    pub(crate) text: String,
+    /// When it was sent, by the monitor's clock.
+    pub(crate) date: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum ReachError {
+    /// Nobody answered.
+    Unreachable(String, String),
+    /// The token opens nothing, or there is none.
+    Token(String, bool),
+    /// It answered that it will not; its words.
+    Refused(String, u16, String),
+    /// The answer is not a monitor's.
+    Strange(String, String),
+}
+
+impl Reach {
+    /// Asks; a body makes it a POST unless the method says otherwise.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, ReachError> {
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let unreachable = |why: String| ReachError::Unreachable(self.url.clone(), why);
+        let mut request = ureq::http::Request::builder().method(method).uri(&url);
+        if let Some(token) = &self.token {
+            request = request.header("x-api-key", token);
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = request.header("content-type", "application/json").body(body);
+        let request = request.map_err(|error| unreachable(error.to_string()))?;
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(LIMIT))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .allow_non_standard_methods(false)
+            .user_agent(concat!("procession/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let mut answer = agent.run(request).map_err(|error| unreachable(error.to_string()))?;
+        let status = answer.status().as_u16();
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let date = date.map(str::to_owned);
+        let text = answer.body_mut().with_config().limit(LONGEST).read_to_string();
+        let text = text.map_err(|error| unreachable(error.to_string()))?;
+        match status {
+            200..=299 => Ok(Answer { text, date }),
+            401 | 403 => Err(ReachError::Token(self.url.clone(), self.token.is_some())),
+            _ => Err(ReachError::Refused(self.url.clone(), status, said(&text))),
+        }
+    }
+
+    /// Asks for JSON.
+    pub(crate) fn json(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, ReachError> {
+        let answer = self.ask(method, path, body)?;
+        serde_json::from_str(&answer.text)
+            .map_err(|error| ReachError::Strange(self.url.clone(), error.to_string()))
+    }
+}
+
+/// The words of a refusal.
+fn said(text: &str) -> String {
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    let words = json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or(text);
+    crate::text::plain(words.trim()).chars().take(300).collect()
+}
+
+impl fmt::Display for ReachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReachError::Unreachable(url, why) => write!(
+                f,
+                "no monitor answers at {url}: {why}; start one with `procession monitor`, or name \
+                 another with --url"
+            ),
+            ReachError::Token(url, true) => {
+                write!(f, "the monitor at {url} refuses this token: give one that may do this")
+            }
+            ReachError::Token(url, false) => {
+                write!(f, "the monitor at {url} wants a token: give it in PROCESSION_TOKEN")
+            }
+            ReachError::Refused(url, status, why) => {
+                write!(f, "the monitor at {url} refuses: HTTP {status}: {why}")
+            }
+            ReachError::Strange(url, why) => {
+                write!(f, "the answer of {url} is not a monitor's ({why}): is the address right?")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReachError {}

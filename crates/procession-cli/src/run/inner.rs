@@ -1,0 +1,216 @@
+//! The process that supervises.
+//!
+//! In: the program, its signals, its output, its `sd_notify` datagrams. Out: reports, and the
+//! program's exit code. What always holds: one wait, on descriptors and the next deadline; nothing
+//! that the monitor does or fails to do reaches the program; when the main process has ended,
+//! everything else that was started ends too.
+
+use super::family;
+use super::life::{Exit, Life, Promise};
+use super::notify::Word;
+use super::options::Options;
+use super::outer::code_of;
+use super::output::{Output, piped};
+use super::program::Start;
+use super::report::Reporter;
+use super::signals::{Arrived, Signals, asks_to_stop};
+use super::socket::NotifySocket;
+use nix::sys::wait::WaitStatus;
+use procession_beat::beat::default_grace_ms;
+use procession_sys::life::{self, Pid, Told};
+use procession_sys::wait::{Interest, ready};
+use std::error::Error;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long what a program leaves behind has to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The exit code where nobody could tell how the program ended, or this process had to end it.
+const NO_CODE: i32 = 1;
+
+struct Supervisor {
+    begun: Instant,
+    life: Life,
+    reporter: Reporter,
+    socket: Option<NotifySocket>,
+    main: Main,
+}
+
+/// The process whose end is the program's.
+struct Main {
+    pid: i32,
+    pidfd: OwnedFd,
+}
+
+/// Runs the program under the process `outer`.
+pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<dyn Error>> {
+    let signals = Signals::take()?;
+    family::adopt_orphans()?;
+    let above = life::pidfd(Pid::from_raw(outer).ok_or("no process stands above this one")?)?;
+    if Pid::parent().map(Pid::as_raw) != Some(outer) {
+        return Err("the process above this one is gone".into());
+    }
+    let reporter = Reporter::start(options)?;
+    // Where there are no such sockets, the program runs without one; `doctor` says so.
+    let socket = NotifySocket::open().ok();
+    let piped = piped(options.tail);
+    let start = Start {
+        command: &options.command,
+        notify: socket.as_ref().map(NotifySocket::name),
+        watchdog: options.watchdog,
+        piped,
+    };
+    let mut program = start.start()?;
+    let (stdout, stderr) = (program.stdout.take(), program.stderr.take());
+    let mut output = Output::pass(stdout.map(Into::into), stderr.map(Into::into), options.tail)?;
+    let run = format!("{:016x}", fastrand::u64(..));
+    let mut supervisor = Supervisor {
+        begun: Instant::now(),
+        life: Life::new(run, promise(options), fastrand::f64()),
+        reporter,
+        socket,
+        main: Main::of(i32::try_from(program.id())?)?,
+    };
+    supervisor.report(supervisor.life.begin());
+    let (exit, code) = supervisor.watch(&signals, &above)?;
+    if !family::end_all(if exit == Exit::Orphaned { Duration::ZERO } else { GRACE }) {
+        eprintln!("procession run: some processes of the program cannot be killed");
+    }
+    supervisor.hear();
+    let last = supervisor.life.end(exit, output.last_lines());
+    supervisor.report(vec![last]);
+    if let Some(why) = supervisor.reporter.finish(options.linger) {
+        eprintln!("procession run: the end of {} was not reported: {why}", options.program());
+    }
+    output.finish();
+    Ok(ExitCode::from(u8::try_from(code & 0xff)?))
+}
+
+fn promise(options: &Options) -> Promise {
+    let default = || {
+        let period = u64::try_from(options.every.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(default_grace_ms(period))
+    };
+    Promise {
+        every: options.every,
+        grace: options.grace.unwrap_or_else(default),
+        max_runtime: options.max_runtime,
+        watchdog: options.watchdog,
+        service: options.service,
+    }
+}
+
+impl Main {
+    fn of(pid: i32) -> Result<Main, Box<dyn Error>> {
+        let pidfd = life::pidfd(Pid::from_raw(pid).ok_or("no process id")?)?;
+        Ok(Main { pid, pidfd })
+    }
+}
+
+impl Supervisor {
+    /// Waits for the end of the main process; how it ended, and the exit code that stands for it.
+    fn watch(
+        &mut self,
+        signals: &Signals,
+        above: &OwnedFd,
+    ) -> Result<(Exit, i32), Box<dyn Error>> {
+        loop {
+            let deadline = self.begun + self.life.next();
+            let mut waited = vec![
+                (signals.as_fd(), Interest::Readable),
+                (above.as_fd(), Interest::Readable),
+                (self.main.pidfd.as_fd(), Interest::Readable),
+            ];
+            if let Some(socket) = &self.socket {
+                waited.push((socket.as_fd(), Interest::Readable));
+            }
+            let arrived = ready(&waited, Some(deadline))?;
+            if arrived[1] {
+                return Ok((Exit::Orphaned, NO_CODE));
+            }
+            // Before the end is looked at: what it said last was said before.
+            self.hear();
+            while let Some(signal) = signals.next() {
+                self.pass_on(signal)?;
+            }
+            let ended = family::reap();
+            if let Some(end) = ended.iter().find_map(|status| self.end_of_main(status)) {
+                return Ok(end);
+            }
+            if arrived[2] {
+                if let Some(end) = self.end_of_anothers() {
+                    return Ok(end);
+                }
+            }
+            let due = self.life.due(self.begun.elapsed());
+            self.report(due);
+        }
+    }
+
+    fn report(&self, kinds: Vec<procession_beat::Kind>) {
+        self.reporter.report(kinds, self.life.main());
+    }
+
+    fn pass_on(&mut self, signal: Arrived) -> Result<(), Box<dyn Error>> {
+        let (Arrived::Sent(number) | Arrived::Terminal(number)) = signal else { return Ok(()) };
+        if asks_to_stop(number) {
+            self.life.asked_to_stop();
+        }
+        if let Arrived::Sent(number) = signal {
+            life::send_signal(self.main.pidfd.as_fd(), number)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in all datagrams that are there.
+    fn hear(&mut self) {
+        while let Some(words) = self.socket.as_ref().and_then(NotifySocket::receive) {
+            for word in words {
+                if let Word::MainPid(pid) = word {
+                    self.follow(pid);
+                }
+                let kinds = self.life.hear(&word, self.begun.elapsed());
+                self.report(kinds);
+            }
+        }
+    }
+
+    /// Another process is the main one from now on, if it is one of ours.
+    fn follow(&mut self, pid: i32) {
+        if let Ok(main) = Main::of(pid) {
+            // Asked after the descriptor was opened, so that it is that of the process asked about.
+            if family::is_descendant(pid) == Some(true) {
+                self.main = main;
+            }
+        }
+    }
+
+    fn end_of_main(&self, status: &WaitStatus) -> Option<(Exit, i32)> {
+        let code = code_of(status, self.main.pid)?;
+        Some(match status {
+            WaitStatus::Signaled(_, signal, _) => (Exit::Signal(*signal as i32), code),
+            _ => (Exit::Code(code), code),
+        })
+    }
+
+    /// The main process has ended, but another process is its parent: the kernel tells how, once
+    /// that has reaped it.
+    fn end_of_anothers(&self) -> Option<(Exit, i32)> {
+        // A child of ours that has ended since the last look: the next look reaps it.
+        let own = Pid::own().as_raw();
+        if family::parent_of(self.main.pid) == Some(own) {
+            return None;
+        }
+        Some(match life::exit_status(self.main.pidfd.as_fd()) {
+            Told::Exit(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => (Exit::Code(code), code),
+                (None, Some(signal)) => (Exit::Signal(signal), 128 + signal),
+                (None, None) => (Exit::Unknown, NO_CODE),
+            },
+            Told::NotYet | Told::Never => (Exit::Unknown, NO_CODE),
+        })
+    }
+}

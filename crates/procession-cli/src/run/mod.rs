@@ -1,0 +1,52 @@
+//! `procession run`: any program in any language, with liveness.
+//!
+//! Two processes of this command stand above the program, so that one is there whatever happens to
+//! the other:
+//!
+//! ```text
+//! outer   the process that was called: passes signals on, gives the program's exit code
+//!   inner   supervises: output, sd_notify, limits, reports to the monitor
+//!     program   and all that it starts
+//! ```
+//!
+//! If the outer is killed, the inner ends the program with everything it started and reports so; if
+//! the inner is killed, the kernel kills the program and the outer ends the rest. Nothing is left.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `options` | what is asked for |
+//! | `outer`, `inner` | the two processes |
+//! | `program` | becoming the program |
+//! | `family` | all that the program has started, and ending it |
+//! | `signals` | which signals are passed on, and which came from a terminal |
+//! | `notify` | what an `sd_notify` datagram says: pure |
+//! | `socket` | where such datagrams arrive, and from whom |
+//! | `life` | what is reported when: pure |
+//! | `output`, `tail` | passing output through, and keeping its end |
+//! | `report` | sending beats, without holding anybody up |
+
+mod family;
+mod inner;
+mod life;
+mod notify;
+mod options;
+mod outer;
+mod output;
+pub(crate) mod program;
+mod report;
+mod signals;
+pub(crate) mod socket;
+mod tail;
+
+pub(crate) use options::Options;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Runs the program; gives its exit code.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    match options.inside {
+        Some(outer) => inner::supervise(options, outer),
+        None => outer::stand(),
+    }
+}

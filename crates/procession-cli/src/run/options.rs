@@ -1,0 +1,70 @@
+//! What is asked of `procession run`.
+
+use crate::reach::Reach;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+/// Options, and the program.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// The program's name at the monitor; else its file's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// This machine's name at the monitor; else its host name
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// A beat, or the next run of a job, comes at least this often
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub(crate) every: Duration,
+    /// How much longer silence is forgiven; else a fifth of --every, but a minute at least
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) grace: Option<Duration>,
+    /// Report a failure when the program still runs after this time; it is not ended
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) max_runtime: Option<Duration>,
+    /// The program is meant to run for ever: it is up from its start, and its end is a failure
+    #[arg(long)]
+    pub(crate) service: bool,
+    /// Tell the program to send WATCHDOG=1 within this time, and report it as stuck if it does not
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) watchdog: Option<Duration>,
+    /// A label at the monitor; `group` names the group of machines
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Bytes of output kept for the report of a failure; 0: output is not looked at
+    #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
+    pub(crate) tail: usize,
+    /// How long the end of the program is tried to be reported before its exit code is given
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) linger: Duration,
+    /// The process that stands above this one.
+    #[arg(long, hide = true)]
+    pub(crate) inside: Option<i32>,
+    /// The program and its arguments
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The variable that tells the inner process which process is the outer one.
+pub(crate) const INSIDE: &str = "PROCESSION_RUN_INSIDE";
+
+impl Options {
+    /// The program's name at the monitor.
+    pub(crate) fn program(&self) -> String {
+        let file = || Path::new(self.command.first()?).file_name()?.to_str().map(str::to_owned);
+        self.name.clone().or_else(file).unwrap_or_else(|| "program".into())
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.into(), value.into()))
+        }
+        _ => Err("a label is NAME=VALUE".into()),
+    }
+}

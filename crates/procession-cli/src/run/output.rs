@@ -1,0 +1,113 @@
+//! Passing a program's output through, and keeping its end.
+//!
+//! In: the reading end of the program's pipe. Out: the same bytes on our stream, and their tail.
+//! What always holds: bytes arrive unchanged and in order; when nobody reads our stream any more,
+//! the program's pipe is closed, so that it learns it as it would have without us.
+
+use super::tail::Tail;
+use procession_sys::descriptor::{pipe, set_nonblocking};
+use procession_sys::wait::{Interest, ready};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the last bytes may take until the end of a program is reported without them.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Both streams on their way.
+#[derive(Debug)]
+pub(crate) struct Output {
+    tail: Arc<Mutex<Tail>>,
+    copiers: Vec<JoinHandle<()>>,
+    /// Closed once the program has ended.
+    running: Option<OwnedFd>,
+    /// At its end when both copiers have ended.
+    copying: OwnedFd,
+}
+
+/// Whether our standard output and standard error are passed through pipes: a terminal is handed
+/// to the program as it is, and so is everything where no tail is wanted.
+pub(crate) fn piped(tail: usize) -> (bool, bool) {
+    let is = |terminal: bool| tail > 0 && !terminal;
+    (is(io::stdout().is_terminal()), is(io::stderr().is_terminal()))
+}
+
+impl Output {
+    /// Begins to pass through what these pipes bring.
+    pub(crate) fn pass(
+        stdout: Option<OwnedFd>,
+        stderr: Option<OwnedFd>,
+        tail: usize,
+    ) -> io::Result<Output> {
+        let tail = Arc::new(Mutex::new(Tail::new(tail)));
+        let (ended, running) = pipe()?;
+        let (copying, alive) = pipe()?;
+        let mut copiers = Vec::new();
+        let mut copy = |pipe: OwnedFd, to: fn(&[u8]) -> io::Result<()>| -> io::Result<()> {
+            set_nonblocking(pipe.as_fd())?;
+            let (tail, ended, alive) = (tail.clone(), ended.try_clone()?, alive.try_clone()?);
+            copiers.push(std::thread::spawn(move || {
+                copy_all(std::fs::File::from(pipe), to, &tail, &ended);
+                drop(alive);
+            }));
+            Ok(())
+        };
+        if let Some(pipe) = stdout {
+            copy(pipe, |bytes| {
+                let mut stream = io::stdout().lock();
+                stream.write_all(bytes).and_then(|()| stream.flush())
+            })?;
+        }
+        if let Some(pipe) = stderr {
+            copy(pipe, |bytes| io::stderr().lock().write_all(bytes))?;
+        }
+        Ok(Output { tail, copiers, running: Some(running), copying })
+    }
+
+    /// The program has ended: what is still in the pipes is the last. Gives the tail, after a
+    /// second at the latest.
+    pub(crate) fn last_lines(&mut self) -> Vec<String> {
+        drop(self.running.take());
+        // Whether it passed within that time changes nothing but the tail.
+        let _ = ready(&[(self.copying.as_fd(), Interest::Readable)], Some(Instant::now() + SOON));
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner).lines()
+    }
+
+    /// Waits until everything has passed: as long as whoever reads our streams takes.
+    pub(crate) fn finish(self) {
+        for copier in self.copiers {
+            let _ = copier.join();
+        }
+    }
+}
+
+fn copy_all(
+    mut from: std::fs::File,
+    to: fn(&[u8]) -> io::Result<()>,
+    tail: &Mutex<Tail>,
+    ended: &OwnedFd,
+) {
+    let mut bytes = vec![0; 64 * 1024];
+    let mut last = false;
+    loop {
+        match from.read(&mut bytes) {
+            Ok(0) => return,
+            Ok(count) => {
+                tail.lock().unwrap_or_else(PoisonError::into_inner).push(&bytes[..count]);
+                if to(&bytes[..count]).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !last => {
+                let both =
+                    [(from.as_fd(), Interest::Readable), (ended.as_fd(), Interest::Readable)];
+                // The program has ended: one more look, for what it wrote before.
+                last = ready(&both, None).map_or(true, |ready| ready[1]);
+            }
+            Err(_nothing_more) => return,
+        }
+    }
+}
