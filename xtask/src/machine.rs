@@ -40,6 +40,9 @@ const NEEDS: &[Need] = &[
     // Opens the monitor's page.
     Need { what: What::Program("chromium-headless-shell"), package: "chromium-headless-shell" },
     Need { what: What::Program("python3"), package: "python3" },
+    // Programs that speak sd_notify, for `procession run`.
+    Need { what: What::Program("systemd-notify"), package: "systemd" },
+    Need { what: What::Program("redis-server"), package: "redis-server" },
     Need { what: What::PythonModule("ensurepip"), package: "python3-venv" },
 ];
 

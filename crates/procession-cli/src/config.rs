@@ -100,7 +100,8 @@ fn check(command: &Command, table: &Table, path: &Path, prefix: &str) -> Result<
 }
 
 fn option<'c>(command: &'c Command, key: &str) -> Option<&'c Arg> {
-    let is_meant = |arg: &&Arg| arg.get_long() == Some(key) && !arg.is_hide_set() && key != "config";
+    let is_meant =
+        |arg: &&Arg| arg.get_long() == Some(key) && !arg.is_hide_set() && key != "config";
     command.get_arguments().find(is_meant)
 }
 
@@ -143,23 +144,24 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 
 /// Makes the values of a checked file the defaults of their options.
 fn layer(mut command: Command, table: &Table, at_top: bool) -> Command {
+    // What all subcommands share first, so that what a subcommand's own table says stays.
+    for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+        command = if at_top {
+            everywhere(command, key, value)
+        } else {
+            with_default(command, key, value)
+        };
+    }
     for (key, value) in table {
-        match value {
-            Value::Table(inner) => {
-                command = command.mut_subcommand(key.clone(), |sub| layer(sub, inner, false));
-            }
-            value if at_top => command = everywhere(command, key, value),
-            value => command = with_default(command, key, value),
+        if let Value::Table(inner) = value {
+            command = command.mut_subcommand(key.clone(), |sub| layer(sub, inner, false));
         }
     }
     command
 }
 
 fn everywhere(command: Command, key: &str, value: &Value) -> Command {
-    with_default(command, key, value).mut_subcommands(|sub| {
-        // What a subcommand's own table says stays.
-        everywhere(sub, key, value)
-    })
+    with_default(command, key, value).mut_subcommands(|sub| everywhere(sub, key, value))
 }
 
 fn with_default(command: Command, key: &str, value: &Value) -> Command {
@@ -221,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_file_beats_the_default_and_a_flag_beats_the_file() {
-        let file = "url = 'http://m:1'\n[run]\nevery = '7m'\nservice = true\nlabel = ['a=b', 'c=d']";
+        let file =
+            "url = 'http://m:1'\n[run]\nevery = '7m'\nservice = true\nlabel = ['a=b', 'c=d']";
         let options = run(file, &["run", "--", "true"]);
         assert_eq!(options.reach.url, "http://m:1");
         assert_eq!(options.every, Duration::from_secs(420));

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use procession_sys::life::{self, Told};
 use rustix::fs::{MemfdFlags, SealFlags};
 use serde_json::json;
-use std::error::Error;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
@@ -37,7 +36,7 @@ struct Finding {
 }
 
 /// Examines everything.
-pub(crate) fn examine(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) fn examine(options: &Options) -> ExitCode {
     let mut findings = machine();
     findings.extend(monitor(&options.reach));
     if options.json {
@@ -51,7 +50,7 @@ pub(crate) fn examine(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         findings.iter().for_each(Finding::print);
     }
     let ill = findings.iter().any(|one| one.needed && one.result.is_err());
-    Ok(if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 impl Finding {
@@ -70,7 +69,12 @@ fn machine() -> Vec<Finding> {
     let finding = |what, needed, result, cost| Finding { what, result, cost, needed };
     vec![
         finding("/proc", true, proc(), "no process can be started without it: mount it"),
-        finding("pidfd", true, pidfd(), "processes cannot be watched and signalled safely: Linux 5.3"),
+        finding(
+            "pidfd",
+            true,
+            pidfd(),
+            "processes cannot be watched and signalled safely: Linux 5.3",
+        ),
         finding(
             "pidfd info",
             false,

@@ -48,11 +48,11 @@ fn main() -> ExitCode {
 
 fn act(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     match cli.command {
-        Command::Monitor(options) => monitor::serve(*options),
+        Command::Monitor(options) => monitor::serve(&options),
         Command::Run(options) => run::run(&options),
         Command::Status(options) => status::show(&options),
         Command::Checks(options) => checks::act(&options),
-        Command::Doctor(options) => doctor::examine(&options),
+        Command::Doctor(options) => Ok(doctor::examine(&options)),
         Command::Completions(options) => pages::completions(&options),
         Command::Man(options) => pages::man(&options),
     }

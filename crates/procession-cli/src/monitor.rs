@@ -78,8 +78,8 @@ enum MonitorError {
 }
 
 /// Serves until it is told to end.
-pub(crate) fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
-    let config = config(&options)?;
+pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    let config = config(options)?;
     let listener = TcpListener::bind(&options.listen)
         .map_err(|error| MonitorError::Listen(options.listen.clone(), error))?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -133,8 +133,7 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         name,
         command: line.split_whitespace().map(str::to_owned).collect(),
     });
-    let mut judge = judge::Config::default();
-    judge.group_wait = u64::try_from(options.group_wait.as_millis()).unwrap_or(u64::MAX);
+    let group_wait = u64::try_from(options.group_wait.as_millis()).unwrap_or(u64::MAX);
     Ok(Config {
         database: options.data.clone(),
         url: options.public_url.clone(),
@@ -144,14 +143,17 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         tokens,
         receivers: webhooks.chain(commands).collect(),
         deadman: options.deadman.clone(),
-        judge,
-        ..Config::default()
+        judge: judge::Config { group_wait, ..judge::Config::default() },
     })
 }
 
 /// Letters are kept by the receiver's name, so the first of a kind has the same name always.
-fn named<'o>(kind: &'static str, values: &'o [String]) -> impl Iterator<Item = (String, &'o String)> {
-    let name = move |at: usize| if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) };
+fn named<'o>(
+    kind: &'static str,
+    values: &'o [String],
+) -> impl Iterator<Item = (String, &'o String)> {
+    let name =
+        move |at: usize| if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) };
     values.iter().enumerate().map(move |(at, value)| (name(at), value))
 }
 
@@ -161,7 +163,9 @@ impl fmt::Display for MonitorError {
             MonitorError::Listen(address, why) => {
                 write!(f, "cannot listen on {address}: {why}: give another with --listen")
             }
-            MonitorError::HalfTls => f.write_str("--cert and --key are given together or not at all"),
+            MonitorError::HalfTls => {
+                f.write_str("--cert and --key are given together or not at all")
+            }
             MonitorError::NobodyMay => f.write_str(
                 "nobody could send or read: give keys (--beat-token, --ping-key, --read-key, \
                  --api-key), or say --open for a monitor of one's own machine",

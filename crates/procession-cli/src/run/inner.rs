@@ -112,11 +112,7 @@ impl Main {
 
 impl Supervisor {
     /// Waits for the end of the main process; how it ended, and the exit code that stands for it.
-    fn watch(
-        &mut self,
-        signals: &Signals,
-        above: &OwnedFd,
-    ) -> Result<(Exit, i32), Box<dyn Error>> {
+    fn watch(&mut self, signals: &Signals, above: &OwnedFd) -> Result<(Exit, i32), Box<dyn Error>> {
         loop {
             let deadline = self.begun + self.life.next();
             let mut waited = vec![

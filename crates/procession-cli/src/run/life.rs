@@ -48,7 +48,6 @@ pub(crate) struct Promise {
 pub(crate) struct Life {
     run: String,
     promise: Promise,
-    service: bool,
     next_alive: Duration,
     overran: bool,
     stuck: bool,
@@ -69,7 +68,6 @@ impl Life {
         Life {
             run,
             promise,
-            service: promise.service,
             next_alive,
             overran: false,
             stuck: false,
@@ -85,7 +83,7 @@ impl Life {
     /// The program runs.
     pub(crate) fn begin(&self) -> Vec<Kind> {
         let start = Kind::Start { run: Some(self.run.clone()) };
-        if self.service { vec![start, Kind::Alive] } else { vec![start] }
+        if self.promise.service { vec![start, Kind::Alive] } else { vec![start] }
     }
 
     /// The main process, as a beat shows it.
@@ -104,7 +102,6 @@ impl Life {
         let log = |text: String| vec![Kind::Log { text }];
         match word {
             Word::Ready => {
-                self.service = true;
                 self.heard = now;
                 self.next_alive = now + self.promise.every;
                 vec![Kind::Log { text: format!("ready after {}", span(now)) }, Kind::Alive]
@@ -198,7 +195,8 @@ impl Life {
         };
         let mut last_words = output;
         if let Some(number) = self.errno {
-            last_words.push(format!("ERRNO={number}: {}", std::io::Error::from_raw_os_error(number)));
+            last_words
+                .push(format!("ERRNO={number}: {}", std::io::Error::from_raw_os_error(number)));
         }
         if !self.status.is_empty() {
             last_words.push(format!("STATUS={}", self.status));

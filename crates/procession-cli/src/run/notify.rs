@@ -80,11 +80,10 @@ mod tests {
     fn each_key_is_read_and_nonsense_is_left_out() {
         let ms = Duration::from_millis;
         let cases: [(&[u8], Vec<Word>); 14] = [
-            (b"READY=1\nSTATUS=all well\nMAINPID=42", vec![
-                Word::Ready,
-                Word::Status("all well".into()),
-                Word::MainPid(42),
-            ]),
+            (
+                b"READY=1\nSTATUS=all well\nMAINPID=42",
+                vec![Word::Ready, Word::Status("all well".into()), Word::MainPid(42)],
+            ),
             (b"READY=1\0", vec![Word::Ready]),
             (b"READY=1\0\nSTOPPING=1", vec![]),
             (b"READY=0\nREADY=yes\nready=1\nREADY", vec![]),
@@ -94,10 +93,10 @@ mod tests {
             (b"WATCHDOG=1\nWATCHDOG=trigger", vec![Word::Watchdog, Word::Trigger]),
             (b"WATCHDOG_USEC=20000", vec![Word::WatchdogTime(ms(20))]),
             (b"WATCHDOG_USEC=0\nWATCHDOG_USEC=18446744073709551615", vec![]),
-            (b"EXTEND_TIMEOUT_USEC=5000\nERRNO=2", vec![
-                Word::ExtendTimeout(ms(5)),
-                Word::Errno(2),
-            ]),
+            (
+                b"EXTEND_TIMEOUT_USEC=5000\nERRNO=2",
+                vec![Word::ExtendTimeout(ms(5)), Word::Errno(2)],
+            ),
             (b"MAINPID=1\nMAINPID=-5\nMAINPID=99999999999\nERRNO=x", vec![]),
             (b"BARRIER=1\nFDSTORE=1\nFDNAME=a\nBUSERROR=b\nX_OWN=1", vec![]),
             (b"", vec![]),

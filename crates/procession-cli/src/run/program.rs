@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use super::options::INSIDE;
+use super::signals;
 
 /// The first argument of a process that is to become a program; clap never sees it.
 const MARK: &str = "--become";
@@ -60,8 +61,12 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
     }
     let parent = arguments.next()?.to_str()?.parse().ok()?;
     let (name, rest) = (arguments.next()?, arguments);
-    if procession_sys::life::die_with_parent().is_err() {
-        eprintln!("procession run: the kernel cannot tie {} to this process", name.display());
+    let tied = procession_sys::life::die_with_parent().and_then(|()| signals::give_back());
+    if tied.is_err() {
+        eprintln!(
+            "procession run: the kernel does not tie {} to this process",
+            name.to_string_lossy()
+        );
         return Some(ExitCode::from(NOT_EXECUTABLE));
     }
     if procession_sys::life::Pid::parent().map(procession_sys::life::Pid::as_raw) != Some(parent) {
@@ -73,7 +78,7 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
         command.env("WATCHDOG_PID", std::process::id().to_string());
     }
     let error = command.args(rest).exec();
-    eprintln!("procession run: {}: {error}", name.display());
+    eprintln!("procession run: {}: {error}", name.to_string_lossy());
     let not_found = error.kind() == io::ErrorKind::NotFound;
     Some(ExitCode::from(if not_found { NOT_FOUND } else { NOT_EXECUTABLE }))
 }

@@ -47,9 +47,7 @@ pub(crate) enum Arrived {
 impl Signals {
     /// Takes over the signals; before any thread is started, so that none has them unblocked.
     pub(crate) fn take() -> io::Result<Signals> {
-        let mut set = SigSet::empty();
-        set.add(Signal::SIGCHLD);
-        PASSED.into_iter().for_each(|signal| set.add(signal));
+        let set = taken();
         nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Signals(SignalFd::with_flags(&set, flags)?))
@@ -66,6 +64,16 @@ impl Signals {
             _ => Arrived::Terminal(signal),
         })
     }
+}
+
+/// Gives them back, in a process that is to become a program: blocked signals stay blocked over
+/// fork and exec.
+pub(crate) fn give_back() -> io::Result<()> {
+    Ok(nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&taken()), None)?)
+}
+
+fn taken() -> SigSet {
+    PASSED.into_iter().chain([Signal::SIGCHLD]).collect()
 }
 
 impl AsFd for Signals {

@@ -1,0 +1,92 @@
+//! `status`, `checks`, `doctor`, and the monitor's keys and receivers.
+
+use crate::support::{API_KEY, Monitor, procession, said, until};
+use serde_json::Value;
+
+#[test]
+fn status_shows_what_the_monitor_sees_and_tells_it_by_its_exit_code() {
+    let monitor = Monitor::open();
+    let ask = |more: &[&str]| said(procession(&["status", "--url", &monitor.url]).args(more));
+    assert_eq!(ask(&[]).out, "no checks yet\n");
+    assert_eq!(ask(&["--exit-code"]).code, Some(0));
+    said(&mut monitor.sh("backup", &[], "echo 'disk full'; exit 2"));
+    let shown = ask(&["--exit-code"]);
+    assert_eq!(shown.code, Some(1));
+    for words in ["1 down", "incident since", "backup", "dead: exit code 2"] {
+        assert!(shown.out.contains(words), "{words}: {}", shown.out);
+    }
+    assert!(!ask(&["--filter", "no such"]).out.contains("backup"));
+    let json: Value = serde_json::from_str(&ask(&["--json"]).out).expect("JSON");
+    assert_eq!(json["checks"][0]["name"], "backup");
+    let url = monitor.url.clone();
+    assert_eq!(monitor.stop(), Some(0));
+    let gone = said(&mut procession(&["status", "--url", &url]));
+    assert_eq!(gone.code, Some(2));
+    assert!(gone.err.contains("no monitor answers at"), "{}", gone.err);
+}
+
+#[test]
+fn checks_are_added_paused_resumed_and_deleted() {
+    let monitor = Monitor::start(&["--api-key", API_KEY]);
+    let ask = |arguments: &[&str]| {
+        let mut command = procession(&["checks"]);
+        command.args(arguments).args(["--url", &monitor.url]).env("PROCESSION_TOKEN", API_KEY);
+        said(&mut command)
+    };
+    let added = ask(&["add", "nightly", "--every", "1d", "--grace", "1h", "--tag", "db"]);
+    assert!(added.out.starts_with(&format!("{}/ping/", monitor.url)), "{}{}", added.out, added.err);
+    let list = ask(&["list", "--tag", "db"]);
+    assert!(list.out.contains("nightly") && list.out.contains("1day"), "{}", list.out);
+    assert!(!ask(&["list", "--tag", "other"]).out.contains("nightly"));
+    assert_eq!(ask(&["pause", "nightly"]).out, "nightly: paused\n");
+    assert_eq!(ask(&["resume", "nightly"]).out, "nightly: new\n");
+    ask(&["add", "nightly"]);
+    let unclear = ask(&["delete", "nightly"]);
+    assert_eq!(unclear.code, Some(2));
+    assert!(unclear.err.contains("2 checks are called `nightly`"), "{}", unclear.err);
+    let uuid = added.out.trim().rsplit('/').next().expect("a UUID");
+    assert_eq!(ask(&["delete", uuid]).out, "nightly: deleted\n");
+    let list: Value = serde_json::from_str(&ask(&["list", "--json"]).out).expect("JSON");
+    assert_eq!(list.as_array().expect("a list").len(), 1);
+    let nobody = said(&mut procession(&["checks", "list", "--url", &monitor.url]));
+    assert_eq!(nobody.code, Some(2));
+    assert!(nobody.err.contains("PROCESSION_TOKEN"), "{}", nobody.err);
+}
+
+#[test]
+fn a_beat_needs_its_token_and_a_command_is_told_of_a_failure() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let letter = directory.path().join("letter");
+    let command = format!("cp /dev/stdin {}", letter.display());
+    let monitor = Monitor::start(&["--beat-token", "B@web-1", "--command", &command]);
+    let run = |host: &str, token: &str| {
+        let options = ["--host", host, "--token", token];
+        said(&mut monitor.sh("guarded", &options, "exit 1"))
+    };
+    assert!(run("web-1", "wrong").err.contains("the monitor refuses it: HTTP 401"));
+    assert!(run("web-2", "B").err.contains("HTTP 403"));
+    let told = run("web-1", "B");
+    assert_eq!((told.code, told.err.as_str()), (Some(1), ""));
+    until("the letter", || {
+        let text = std::fs::read_to_string(&letter).unwrap_or_default();
+        serde_json::from_str::<Value>(&text).is_ok_and(|json| json["status"] == "firing")
+    });
+}
+
+#[test]
+fn the_doctor_finds_what_this_machine_has_and_a_monitor_that_is_missing() {
+    let monitor = Monitor::open();
+    let well = said(&mut procession(&["doctor", "--json", "--url", &monitor.url]));
+    assert_eq!(well.code, Some(0), "{}", well.out);
+    let findings: Value = serde_json::from_str(&well.out).expect("JSON");
+    let there = |what: &str| {
+        let all = findings.as_array().expect("a list");
+        all.iter().find(|one| one["what"] == what).map(|one| one["there"].clone())
+    };
+    for what in ["pidfd", "memfd seals", "subreaper", "monitor", "clock"] {
+        assert_eq!(there(what), Some(true.into()), "{what}: {findings}");
+    }
+    let alone = said(&mut procession(&["doctor", "--url", "http://127.0.0.1:9"]));
+    assert_eq!(alone.code, Some(0));
+    assert!(alone.out.contains("without monitor"), "{}", alone.out);
+}

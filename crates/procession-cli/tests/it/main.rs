@@ -1,0 +1,7 @@
+//! The command as a process, against a real monitor: itself, as `procession monitor`.
+
+mod asking;
+mod options;
+mod programs;
+mod running;
+mod support;

@@ -1,0 +1,181 @@
+//! `procession run`: what comes of a program, and what is left of it.
+
+use crate::support::{Marked, Monitor, children, first_line, procession, said, signal, until};
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_exit_code_is_kept_and_the_end_is_reported() {
+    let monitor = Monitor::open();
+    let cases = [
+        ("well", "exit 0", 0, "up", None),
+        ("three", "exit 3", 3, "down", Some("dead: exit code 3")),
+        ("segv", "kill -SEGV $$", 139, "down", Some("dead: signal 11")),
+        ("absent", "exec /no/such/program", 127, "down", Some("dead: exit code 127")),
+    ];
+    for (name, script, code, state, problem) in cases {
+        let said = said(&mut monitor.sh(name, &[], script));
+        assert_eq!(said.code, Some(code), "{name}: {}", said.err);
+        // Reported before `run` ended: nothing is waited for here.
+        let check = monitor.check(name).expect("reported");
+        assert_eq!(
+            (&check["state"], check["problem"].as_str()),
+            (&state.into(), problem),
+            "{name}"
+        );
+    }
+    let absent = said(&mut monitor.run("not-found", &[], &["/no/such/program"]));
+    assert_eq!(absent.code, Some(127));
+    assert!(absent.err.contains("/no/such/program: No such file"), "{}", absent.err);
+}
+
+#[test]
+fn output_passes_unchanged_and_its_end_is_in_the_report_of_a_failure() {
+    let monitor = Monitor::open();
+    let script = "seq 1 300000; echo 'no disk' >&2; exit 9";
+    let said = said(&mut monitor.sh("flood", &[], script));
+    let numbers: Vec<String> = (1..=300_000).map(|n| n.to_string()).collect();
+    let all = numbers.join("\n") + "\n";
+    assert!(said.out == all, "300 000 lines pass as they are, not {} bytes", said.out.len());
+    assert_eq!((said.err.as_str(), said.code), ("no disk\n", Some(9)));
+    let check = monitor.check("flood").expect("reported");
+    let words = check["beat"]["kind"]["last_words"].as_array().expect("last words");
+    assert!(words.contains(&"no disk".into()) && words.len() <= 20, "{words:?}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_program_as_without_us() {
+    let monitor = Monitor::open();
+    let mut child = monitor.run("yes", &[], &["yes"]).stdout(Stdio::piped()).spawn().expect("run");
+    assert_eq!(first_line(&mut child), "y");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("waited").code(), Some(128 + 13));
+}
+
+#[test]
+fn a_monitor_that_is_down_changes_nothing() {
+    let arguments = ["run", "--url", "http://127.0.0.1:9", "--linger", "0s", "--"];
+    let said =
+        said(procession(&arguments).args(["sh", "-c", "cat; echo out; echo err >&2; exit 4"]));
+    assert_eq!((said.code, said.out.as_str()), (Some(4), "out\n"));
+    assert!(said.err.starts_with("err\n") && said.err.contains("was not reported"), "{}", said.err);
+}
+
+#[test]
+fn signals_reach_the_program_once_and_a_stop_that_was_asked_for_is_no_death() {
+    let monitor = Monitor::open();
+    let script = "trap 'echo got' USR1; trap 'exit 0' TERM; echo ready; \
+                  while :; do sleep 0.05; done";
+    let mut run = monitor.sh("polite", &["--service"], script);
+    let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
+    assert_eq!(first_line(&mut child), "ready");
+    signal(&child, "USR1");
+    assert_eq!(first_line(&mut child), "got");
+    signal(&child, "TERM");
+    let mut rest = String::new();
+    child.stdout.take().expect("piped").read_to_string(&mut rest).expect("read");
+    assert_eq!((rest.as_str(), child.wait().expect("waited").code()), ("", Some(0)));
+    monitor.until("polite", "stopped");
+}
+
+#[test]
+fn a_terminal_interrupts_the_program_once() {
+    let monitor = Monitor::open();
+    let terminal = r#"
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b""
+while b"ready" not in seen:
+    seen += os.read(fd, 1000)
+os.write(fd, b"\x03")
+try:
+    while True:
+        piece = os.read(fd, 1000)
+        if not piece:
+            break
+        seen += piece
+except OSError:
+    pass
+print(seen.count(b"got"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+    let script = "trap 'n=1; echo got' INT; echo ready; \
+                  while [ -z \"$n\" ]; do sleep 0.05; done; sleep 0.3; exit 5";
+    let run = monitor.sh("terminal", &[], script);
+    let mut python = Command::new("python3");
+    python.args(["-c", terminal]).arg(run.get_program()).args(run.get_args());
+    let said = said(&mut python);
+    assert_eq!(said.out.trim(), "1 5", "{}", said.err);
+}
+
+#[test]
+fn what_a_program_leaves_behind_ends_with_it() {
+    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let script = format!("(setsid {} &) ; {} & echo started", marked.sleeper(), marked.sleeper());
+    let said = said(&mut monitor.sh("litter", &[], &script));
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "started\n"));
+    assert_eq!(marked.count(), 0);
+}
+
+/// A program with a child and a descendant that has left for a session of its own; they ignore
+/// SIGTERM.
+fn family(marked: &Marked) -> String {
+    let sleeper = marked.sleeper();
+    format!("trap '' TERM; (setsid {sleeper} &) ; {sleeper} & echo ready; {sleeper}")
+}
+
+#[test]
+fn when_run_is_killed_nothing_is_left_and_the_monitor_knows_at_once() {
+    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let mut run = monitor.sh("orphaned", &["--service"], &family(&marked));
+    let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
+    assert_eq!(first_line(&mut child), "ready");
+    until("the whole family", || marked.count() == 3);
+    child.kill().expect("killed");
+    child.wait().expect("reaped");
+    until("the family to be gone", || marked.count() == 0);
+    let check = monitor.until("orphaned", "down");
+    let problem = check["problem"].as_str().expect("a problem");
+    assert!(problem.contains("`procession run` was killed"), "{problem}");
+}
+
+#[test]
+fn when_the_supervising_process_is_killed_nothing_is_left_either() {
+    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let mut run = monitor.sh("headless", &[], &family(&marked));
+    let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
+    assert_eq!(first_line(&mut child), "ready");
+    until("the whole family", || marked.count() == 3);
+    let inner = children(child.id());
+    assert_eq!(inner.len(), 1, "one process stands between: {inner:?}");
+    crate::support::signal_pid(&inner[0].to_string(), "KILL");
+    assert_eq!(child.wait().expect("waited").code(), Some(128 + 9));
+    assert_eq!(marked.count(), 0);
+}
+
+#[test]
+fn a_program_that_ignores_sigterm_goes_on() {
+    let monitor = Monitor::open();
+    let script = "trap '' TERM; echo ready; read -r line; echo \"$line\"; exit 6";
+    let mut run = monitor.sh("deaf", &[], script);
+    run.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = run.spawn().expect("run");
+    assert_eq!(first_line(&mut child), "ready");
+    signal(&child, "TERM");
+    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), b"hello\n").expect("sent");
+    assert_eq!(first_line(&mut child), "hello");
+    assert_eq!(child.wait().expect("waited").code(), Some(6));
+}
+
+#[test]
+fn a_run_that_lasts_too_long_is_a_failure_and_goes_on() {
+    let monitor = Monitor::open();
+    let mut run = monitor.sh("slow", &["--max-runtime", "100ms"], "read -r line; exit 0");
+    let mut child = run.stdin(Stdio::piped()).spawn().expect("run");
+    let check = monitor.until("slow", "down");
+    assert!(check["problem"].as_str().expect("one").contains("still runs after"), "{check}");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().expect("waited").code(), Some(0));
+    monitor.until("slow", "up");
+}

@@ -1,0 +1,176 @@
+//! A monitor of one's own, the command, and patience.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long anything is waited for before it counts as never coming.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const API_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// The command, with nothing of the machine's own options.
+pub(crate) fn procession(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_procession"));
+    command.args(arguments).env("XDG_CONFIG_HOME", "/nowhere").stdin(Stdio::null());
+    command
+}
+
+/// What a command says and exits with.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn said(command: &mut Command) -> Said {
+    let Output { status, stdout, stderr } = command.output().expect("started");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Said { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// A monitor process; killed when dropped.
+pub(crate) struct Monitor {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Monitor {
+    /// One that lets everybody do everything.
+    pub(crate) fn open() -> Monitor {
+        Monitor::start(&["--open"])
+    }
+
+    pub(crate) fn start(arguments: &[&str]) -> Monitor {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut command = procession(&["monitor", "--listen", "127.0.0.1:0", "--data"]);
+        command.arg(directory.path().join("m.db")).args(["--group-wait", "0s"]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
+        let mut url = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut url).expect("its address");
+        assert!(url.starts_with("http"), "a monitor says its address: {url:?}");
+        Monitor { child, url: url.trim().into(), directory }
+    }
+
+    /// `procession run` of a program with this name, reporting here.
+    pub(crate) fn run(&self, name: &str, options: &[&str], program: &[&str]) -> Command {
+        let mut command = procession(&["run", "--url", &self.url, "--name", name]);
+        command.args(options).arg("--").args(program);
+        command
+    }
+
+    /// A script under `run`.
+    pub(crate) fn sh(&self, name: &str, options: &[&str], script: &str) -> Command {
+        self.run(name, options, &["sh", "-c", script])
+    }
+
+    /// The check of this name, as the page shows it.
+    pub(crate) fn check(&self, name: &str) -> Option<Value> {
+        let filter = ["status", "--json", "--url", &self.url, "--filter", name];
+        let said = said(&mut procession(&filter));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let status: Value = serde_json::from_str(&said.out).expect("JSON");
+        let checks = status["checks"].as_array().expect("checks");
+        checks.iter().find(|check| check["name"] == name).cloned()
+    }
+
+    /// Waits until the check of this name is in this state; gives it.
+    pub(crate) fn until(&self, name: &str, state: &str) -> Value {
+        let mut last = None;
+        until(&format!("{name} to be {state}"), || {
+            last = self.check(name);
+            last.as_ref().is_some_and(|check| check["state"] == state)
+        });
+        last.expect("just seen")
+    }
+
+    /// Ends it in order; its exit code.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        signal(&self.child, "TERM");
+        self.child.wait().expect("waited for").code()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks until the answer is yes.
+pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < PATIENCE, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends a signal to one process.
+pub(crate) fn signal(child: &Child, name: &str) {
+    signal_pid(&child.id().to_string(), name);
+}
+
+pub(crate) fn signal_pid(pid: &str, name: &str) {
+    let status = Command::new("kill").args(["-s", name, "--", pid]).status().expect("kill");
+    assert!(status.success(), "kill -s {name} {pid}");
+}
+
+/// A program name that no other process of this machine has, to see whether it is still there.
+pub(crate) struct Marked {
+    directory: tempfile::TempDir,
+}
+
+impl Marked {
+    pub(crate) fn new() -> Marked {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let prefix = format!("marked-{}-", COUNT.fetch_add(1, Ordering::Relaxed));
+        Marked { directory: tempfile::Builder::new().prefix(&prefix).tempdir().expect("made") }
+    }
+
+    /// A program that sleeps for ever, under the mark.
+    pub(crate) fn sleeper(&self) -> String {
+        let link = self.directory.path().join("sleeper");
+        if !link.exists() {
+            std::os::unix::fs::symlink("/bin/sleep", &link).expect("linked");
+        }
+        format!("{} infinity", link.display())
+    }
+
+    /// How many processes run under the mark.
+    pub(crate) fn count(&self) -> usize {
+        let mark = self.directory.path().join("sleeper");
+        let mark = mark.to_str().expect("text").as_bytes();
+        let of = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
+        let lines = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(of);
+        lines.filter(|line| line.split(|byte| *byte == 0).next() == Some(mark)).count()
+    }
+}
+
+/// The first line that a child writes.
+pub(crate) fn first_line(child: &mut Child) -> String {
+    let stdout = child.stdout.as_mut().expect("piped");
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while stdout.read(&mut byte).expect("read") == 1 && byte != *b"\n" {
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).expect("text")
+}
+
+/// The children of a process.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+pub(crate) fn write(path: &Path, text: &str) -> PathBuf {
+    let mut file = std::fs::File::create(path).expect("made");
+    file.write_all(text.as_bytes()).expect("written");
+    path.into()
+}
