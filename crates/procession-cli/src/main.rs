@@ -53,7 +53,7 @@ fn act(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Status(options) => status::show(&options),
         Command::Checks(options) => checks::act(&options),
         Command::Doctor(options) => Ok(doctor::examine(&options)),
-        Command::Completions(options) => pages::completions(&options),
-        Command::Man(options) => pages::man(&options),
+        Command::Completions(options) => pages::completions(&options, cli::command()),
+        Command::Man(options) => pages::man(&options, cli::command()),
     }
 }

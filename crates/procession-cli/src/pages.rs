@@ -1,9 +1,8 @@
 //! `procession completions` and `procession man`: what is made from the command's own picture.
 //!
-//! In: a shell, or a directory. Out: its completions, or a manual page for each subcommand. Always:
+//! In: the picture, and a shell or a directory. Out: its completions, or a manual page for each subcommand. Always:
 //! neither knows anything that the picture does not say.
 
-use crate::cli;
 use clap::{Args, Command};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -24,16 +23,18 @@ pub(crate) struct Directory {
 }
 
 /// Prints them.
-pub(crate) fn completions(options: &Shell) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) fn completions(
+    options: &Shell,
+    mut command: Command,
+) -> Result<ExitCode, Box<dyn Error>> {
     let mut text = Vec::new();
-    clap_complete::generate(options.shell, &mut cli::command(), "procession", &mut text);
+    clap_complete::generate(options.shell, &mut command, "procession", &mut text);
     std::io::Write::write_all(&mut std::io::stdout(), &text)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes them.
-pub(crate) fn man(options: &Directory) -> Result<ExitCode, Box<dyn Error>> {
-    let mut command = cli::command();
+pub(crate) fn man(options: &Directory, mut command: Command) -> Result<ExitCode, Box<dyn Error>> {
     command.build();
     write(&command, &options.directory, "procession")?;
     Ok(ExitCode::SUCCESS)
