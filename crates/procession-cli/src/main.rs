@@ -9,12 +9,13 @@
 //! | `config` | options from a file, under those of the environment and the command line |
 //! | `reach` | asking a monitor something |
 //! | `text` | what others wrote, safe for a terminal |
-//! | `monitor` `status` `checks` `doctor` `pages` | a subcommand each |
+//! | `monitor` `status` `checks` `doctor` `demo` `pages` | a subcommand each |
 //! | `run` | any program, with liveness |
 
 mod checks;
 mod cli;
 mod config;
+mod demo;
 mod doctor;
 mod monitor;
 mod pages;
@@ -53,6 +54,7 @@ fn act(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Status(options) => status::show(&options),
         Command::Checks(options) => checks::act(&options),
         Command::Doctor(options) => Ok(doctor::examine(&options)),
+        Command::Demo(options) => demo::show(&options),
         Command::Completions(options) => pages::completions(&options, cli::command()),
         Command::Man(options) => pages::man(&options, cli::command()),
     }

@@ -52,7 +52,8 @@ fn is_ill(status: &Value) -> bool {
     incidents || count("down") + count("degraded") > 0 || !status["database"].is_null()
 }
 
-fn picture(status: &Value) -> String {
+/// What is shown of a status.
+pub(crate) fn picture(status: &Value) -> String {
     let mut text = String::new();
     let counts = status["counts"].as_object();
     let counts = counts.into_iter().flatten().map(|(state, count)| format!("{count} {state}"));

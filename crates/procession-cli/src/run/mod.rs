@@ -25,7 +25,7 @@
 //! | `output`, `tail` | passing output through, and keeping its end |
 //! | `report` | sending beats, without holding anybody up |
 
-mod family;
+pub(crate) mod family;
 mod inner;
 mod life;
 mod notify;

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// A label at the monitor; `group` names the group of machines
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
-    /// Bytes of output kept for the report of a failure; 0: output is not looked at
+    /// Bytes of each stream of output kept for the report of a failure; 0: output is not looked at
     #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
     pub(crate) tail: usize,
     /// How long the end of the program is tried to be reported before its exit code is given

@@ -7,7 +7,7 @@
 use super::tail::Tail;
 use procession_sys::descriptor::{pipe, set_nonblocking};
 use procession_sys::wait::{Interest, ready};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,10 +16,14 @@ use std::time::{Duration, Instant};
 /// How long the last bytes may take until the end of a program is reported without them.
 const SOON: Duration = Duration::from_secs(1);
 
+/// Writes all bytes to a stream of ours.
+type Write = fn(&[u8]) -> io::Result<()>;
+
 /// Both streams on their way.
 #[derive(Debug)]
 pub(crate) struct Output {
-    tail: Arc<Mutex<Tail>>,
+    /// One for each stream, so that a flood on one does not wash away the other.
+    tails: [Arc<Mutex<Tail>>; 2],
     copiers: Vec<JoinHandle<()>>,
     /// Closed once the program has ended.
     running: Option<OwnedFd>,
@@ -41,11 +45,11 @@ impl Output {
         stderr: Option<OwnedFd>,
         tail: usize,
     ) -> io::Result<Output> {
-        let tail = Arc::new(Mutex::new(Tail::new(tail)));
+        let tails = [(); 2].map(|()| Arc::new(Mutex::new(Tail::new(tail))));
         let (ended, running) = pipe()?;
         let (copying, alive) = pipe()?;
         let mut copiers = Vec::new();
-        let mut copy = |pipe: OwnedFd, to: fn(&[u8]) -> io::Result<()>| -> io::Result<()> {
+        let mut copy = |pipe: OwnedFd, tail: &Arc<Mutex<Tail>>, to: Write| -> io::Result<()> {
             set_nonblocking(pipe.as_fd())?;
             let (tail, ended, alive) = (tail.clone(), ended.try_clone()?, alive.try_clone()?);
             copiers.push(std::thread::spawn(move || {
@@ -55,24 +59,26 @@ impl Output {
             Ok(())
         };
         if let Some(pipe) = stdout {
-            copy(pipe, |bytes| {
+            copy(pipe, &tails[0], |bytes| {
                 let mut stream = io::stdout().lock();
                 stream.write_all(bytes).and_then(|()| stream.flush())
             })?;
         }
         if let Some(pipe) = stderr {
-            copy(pipe, |bytes| io::stderr().lock().write_all(bytes))?;
+            copy(pipe, &tails[1], |bytes| io::stderr().lock().write_all(bytes))?;
         }
-        Ok(Output { tail, copiers, running: Some(running), copying })
+        Ok(Output { tails, copiers, running: Some(running), copying })
     }
 
-    /// The program has ended: what is still in the pipes is the last. Gives the tail, after a
-    /// second at the latest.
+    /// The program has ended: what is still in the pipes is the last. Gives the last lines of
+    /// standard output, then those of standard error, after a second at the latest.
     pub(crate) fn last_lines(&mut self) -> Vec<String> {
         drop(self.running.take());
         // Whether it passed within that time changes nothing but the tail.
         let _ = ready(&[(self.copying.as_fd(), Interest::Readable)], Some(Instant::now() + SOON));
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner).lines()
+        let lines =
+            |tail: &Arc<Mutex<Tail>>| tail.lock().unwrap_or_else(PoisonError::into_inner).lines();
+        self.tails.iter().flat_map(lines).collect()
     }
 
     /// Waits until everything has passed: as long as whoever reads our streams takes.
@@ -83,12 +89,7 @@ impl Output {
     }
 }
 
-fn copy_all(
-    mut from: std::fs::File,
-    to: fn(&[u8]) -> io::Result<()>,
-    tail: &Mutex<Tail>,
-    ended: &OwnedFd,
-) {
+fn copy_all(mut from: std::fs::File, to: Write, tail: &Mutex<Tail>, ended: &OwnedFd) {
     let mut bytes = vec![0; 64 * 1024];
     let mut last = false;
     loop {

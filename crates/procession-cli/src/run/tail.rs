@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-/// Most lines in a report.
-const LINES: usize = 20;
+/// Most lines in a report, of one stream.
+const LINES: usize = 10;
 
 /// The last bytes of something.
 #[derive(Debug)]

@@ -90,3 +90,18 @@ fn the_doctor_finds_what_this_machine_has_and_a_monitor_that_is_missing() {
     assert_eq!(alone.code, Some(0));
     assert!(alone.out.contains("without monitor"), "{}", alone.out);
 }
+
+#[test]
+fn the_demonstration_shows_both_deaths_and_leaves_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let said = said(procession(&["demo"]).env("TMPDIR", directory.path()));
+    assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
+    for words in [
+        "the monitor:  reader-lib is down, dead:",
+        "the monitor:  demo is down, dead:",
+        "nothing is left",
+    ] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).expect("read").count(), 0);
+}
