@@ -97,16 +97,16 @@ fn perform() -> Result<(), Box<dyn Error>> {
         println!("  the monitor:  {name} is {}", await_state(&reach, name, "down")?);
     }
     println!("\nwhat `procession status` shows:");
-    print!("{}\n", status::picture(&reach.json("GET", "/api/status", None)?));
+    println!("{}", status::picture(&reach.json("GET", "/api/status", None)?));
     Ok(())
 }
 
 /// The program: its workers, and what becomes of them.
 fn work(url: &str) -> Result<ExitCode, Box<dyn Error>> {
-    let _life = heartbeat(url, PROGRAM)?;
+    let _life = heartbeat(url.to_owned(), PROGRAM)?;
     let mut readers = Vec::new();
     for (name, place) in WORK {
-        let arguments = (url.to_owned(), name.to_owned(), place.to_owned());
+        let arguments = (url.to_owned(), name, place);
         let reader = Process::new(read_for_ever, arguments).name(name).daemon(true).start()?;
         println!("{name} {} reads {place}", reader.id());
         readers.push(reader);
@@ -125,18 +125,18 @@ fn say_end(reader: Child<()>) {
     }
 }
 
-fn heartbeat(url: &str, name: &str) -> Result<Life, procession::HeartbeatError> {
+fn heartbeat(url: String, name: &str) -> Result<Life, procession::HeartbeatError> {
     let second = Duration::from_secs(1);
     Heartbeat::to(url).name(name).every(second).grace(4 * second).stuck_after(4 * second).start()
 }
 
 /// A worker: the size of every file below `place`, again and again.
-fn read_for_ever(url: String, name: String, place: String) {
+fn read_for_ever(url: String, name: &str, place: &str) {
     // Without it nobody would miss this worker: the demonstration shall fail.
-    let life = heartbeat(&url, &name).expect("a heartbeat");
+    let life = heartbeat(url, name).expect("a heartbeat");
     loop {
         let mut bytes = 0_u64;
-        read(Path::new(&place), &mut bytes, &life);
+        read(Path::new(place), &mut bytes, &life);
         life.note(format!("{bytes} bytes below {place}"));
         std::thread::sleep(Duration::from_millis(100));
     }
