@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How long the monitor may take to notice something.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long heartbeats may take to report and to end after the program.
 const LINGER: Duration = Duration::from_secs(10);
 /// What the workers read.
@@ -126,8 +126,9 @@ fn say_end(reader: Child<()>) {
 }
 
 fn heartbeat(url: String, name: &str) -> Result<Life, procession::HeartbeatError> {
-    let second = Duration::from_secs(1);
-    Heartbeat::to(url).name(name).every(second).grace(4 * second).stuck_after(4 * second).start()
+    // The grace stays a minute: on a busy machine silence shall not come before a death.
+    let (second, half_a_minute) = (Duration::from_secs(1), Duration::from_secs(30));
+    Heartbeat::to(url).name(name).every(second).stuck_after(half_a_minute).start()
 }
 
 /// A worker: the size of every file below `place`, again and again.

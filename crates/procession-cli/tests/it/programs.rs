@@ -21,7 +21,7 @@ fn systemd_notify_is_heard_and_its_barrier_passes() {
 #[test]
 fn the_end_of_the_process_named_by_mainpid_is_the_end_of_the_program() {
     let monitor = Monitor::open();
-    let script = "(sleep 0.3; exit 7) & systemd-notify MAINPID=$! READY=1; exit 0";
+    let script = "(while kill -0 $$ 2>/dev/null; do sleep 0.05; done; exit 7) & systemd-notify MAINPID=$! READY=1; exit 0";
     let said = said(&mut monitor.sh("forking", &[], script));
     assert_eq!(said.code, Some(7), "{}", said.err);
     let check = monitor.check("forking").expect("reported");

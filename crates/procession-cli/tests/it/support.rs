@@ -59,6 +59,8 @@ impl Monitor {
     /// `procession run` of a program with this name, reporting here.
     pub(crate) fn run(&self, name: &str, options: &[&str], program: &[&str]) -> Command {
         let mut command = procession(&["run", "--url", &self.url, "--name", name]);
+        // A busy machine's monitor has the time it needs: reports are looked for afterwards.
+        command.args(["--linger", "60s"]);
         command.args(options).arg("--").args(program);
         command
     }
