@@ -109,7 +109,12 @@ fn become_it(
 
 /// Sends the answer; a parent that is gone, or dropped its handle, is nobody to tell.
 fn send(corridor: BorrowedFd<'_>, answer: &Parcel) {
-    let Err(error) = parcel::forward(corridor, answer, Waiting::Allowed) else { return };
+    let Err(error) = parcel::forward(corridor, answer, Waiting::Allowed) else {
+        // The kernel may have woken the parent on this processor, where it would wait for the end
+        // of this process, which takes longer than everything before.
+        std::thread::yield_now();
+        return;
+    };
     let why = format!("{} bytes could not be sent: {error}", answer.bytes.len());
     let _ = parcel::forward(corridor, &Answer::unencodable(&why), Waiting::Allowed);
 }
