@@ -6,11 +6,13 @@ mod support;
 use procession_monitor::{Config, Scope};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::SystemTime;
 use support::{Monitor, until};
 
 /// A program with a heartbeat; killed when dropped.
@@ -302,10 +304,24 @@ fn a_monitor_that_is_not_there_changes_nothing_and_hears_the_history_when_it_is(
     assert_eq!(program.end().0.code(), Some(6));
     program.wait_until_nothing_is_left();
 
+    let deaf = TcpListener::bind(&address).unwrap();
     let mut program = Program::start(&url, &["--wait"]);
-    program.does("tick");
+    let mut unheard = BTreeSet::new();
+    while unheard.len() < 2 {
+        unheard.extend(number_of_beat(deaf.accept().unwrap().0));
+    }
+    drop(deaf);
     let monitor = Monitor::start_at(configuration(directory.path()), &address);
+    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     wait_for(&monitor, "up");
+    let database = rusqlite::Connection::open(directory.path().join("monitor.db")).unwrap();
+    until("what was said before the monitor was there", || {
+        let begun = i64::try_from(begun.as_millis()).unwrap();
+        let rows = "SELECT count(*) FROM beat_run WHERE last < ?1";
+        let rows: rusqlite::Result<i64> = database.query_row(rows, [begun], |row| row.get(0));
+        rows.is_ok_and(|rows| rows > 0)
+    });
+    drop(database);
     drop(monitor);
     program.does("tick");
     let monitor = Monitor::start_at(configuration(directory.path()), &address);
@@ -316,6 +332,24 @@ fn a_monitor_that_is_not_there_changes_nothing_and_hears_the_history_when_it_is(
     program.tell("exit 8");
     assert_eq!(program.end().0.code(), Some(8));
     assert_eq!(wait_for_death(&monitor, "program")["beat"]["kind"]["cause"], json!({ "code": 8 }));
+}
+
+/// The number of the beat in a request that is not answered, unless it was given up before.
+fn number_of_beat(mut stream: TcpStream) -> Option<String> {
+    let mut request = Vec::new();
+    let mut some = [0; 1024];
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((number, _)) =
+            text.split_once("\"seq\":").and_then(|(_, rest)| rest.split_once(','))
+        {
+            return Some(number.to_owned());
+        }
+        match stream.read(&mut some) {
+            Ok(0) | Err(_) => return None,
+            Ok(length) => request.extend_from_slice(&some[..length]),
+        }
+    }
 }
 
 #[test]
