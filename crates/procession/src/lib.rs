@@ -32,6 +32,7 @@
 mod assignment;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod bulk;
 pub mod channel;
 mod child;
 mod closing;

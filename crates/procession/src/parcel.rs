@@ -7,8 +7,10 @@
 //! Descriptors inside values have one door: while a parcel is being written or read, and only
 //! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
 
+use crate::bulk;
 use postcard::ser_flavors::Flavor;
-use procession_sys::parcel::Parcel;
+use procession_sys::memory::Sealed;
+use procession_sys::parcel::{Bytes, LARGEST_INLINE, Parcel};
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
 use std::cell::Cell;
@@ -88,16 +90,31 @@ impl Flavor for Growing {
 }
 
 /// Writes `value` behind `head`.
-pub(crate) fn encode<T: Serialize>(head: Vec<u8>, value: &T) -> Result<Parcel, EncodeError> {
+pub(crate) fn encode<T: Serialize + 'static>(
+    head: Vec<u8>,
+    value: &T,
+) -> Result<Parcel, EncodeError> {
+    // What will travel as sealed memory is written there at once.
+    if let Some(bytes) = bulk::bytes_of(value).filter(|bytes| bytes.len() > LARGEST_INLINE) {
+        let sealed = Sealed::from_pieces(&[&head, bytes]).map_err(|error| EncodeError {
+            type_name: std::any::type_name::<T>(),
+            reason: error.to_string(),
+        })?;
+        return Ok(Parcel { bytes: Bytes::from(sealed), descriptors: Vec::new() });
+    }
     let (bytes, descriptors) = write(head, value)?;
     Ok(Parcel { bytes: bytes.into(), descriptors })
 }
 
 /// As [`encode`], in its two parts.
-pub(crate) fn write<T: Serialize>(
-    head: Vec<u8>,
+pub(crate) fn write<T: Serialize + 'static>(
+    mut head: Vec<u8>,
     value: &T,
 ) -> Result<(Vec<u8>, Vec<OwnedFd>), EncodeError> {
+    if let Some(bytes) = bulk::bytes_of(value) {
+        head.extend_from_slice(bytes);
+        return Ok((head, Vec::new()));
+    }
     let (bytes, table) =
         with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
     let bytes = bytes.map_err(|error| EncodeError {
@@ -112,23 +129,31 @@ pub(crate) fn write<T: Serialize>(
 }
 
 /// Reads a value from the bytes of `parcel` behind the first `skip`.
-pub(crate) fn decode<T: DeserializeOwned>(parcel: Parcel, skip: usize) -> Result<T, DecodeError> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
+    parcel: Parcel,
+    skip: usize,
+) -> Result<T, DecodeError> {
     let Parcel { bytes, descriptors } = parcel;
     read(bytes.get(skip..).unwrap_or_default(), descriptors)
 }
 
 /// As [`decode`], for values that borrow: the parcel's bytes stay for the life of the process.
-pub(crate) fn decode_static<T: Deserialize<'static>>(parcel: Parcel) -> Result<T, DecodeError> {
+pub(crate) fn decode_static<T: Deserialize<'static> + 'static>(
+    parcel: Parcel,
+) -> Result<T, DecodeError> {
     let Parcel { bytes, descriptors } = parcel;
     read(bytes.leak(), descriptors)
 }
 
 /// Reads a value from exactly these bytes and descriptors.
-pub(crate) fn read<'a, T: Deserialize<'a>>(
+pub(crate) fn read<'a, T: Deserialize<'a> + 'static>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<T, DecodeError> {
     let error = |reason: String| DecodeError { type_name: std::any::type_name::<T>(), reason };
+    if let Some(value) = bulk::value_of(bytes) {
+        return value.map_err(error);
+    }
     let table = descriptors.into_iter().map(Some).collect();
     match with_table(table, || postcard::take_from_bytes(bytes)).0 {
         Ok((value, [])) => Ok(value),

@@ -7,6 +7,7 @@ use super::error::{SendError, SendFailure};
 use super::ring::Ring;
 use super::scratch;
 use super::sending::{Patience, Refusal, Sending};
+use crate::bulk;
 use crate::fd::Fd;
 use crate::parcel;
 use crate::value::Value;
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// Tells a sender from a receiver among descriptors of the same kinds.
 const KIND: u8 = b's';
+
+/// A vector of more bytes than this is sent from where it lies: 4 KiB.
+const LONG: usize = 4 << 10;
 
 /// The sending end of a [`channel`](super::channel()), which any number of processes may have.
 ///
@@ -111,6 +115,9 @@ impl<T: Value> Sender<T> {
 
     fn send_with(&self, value: T, patience: Patience) -> Result<(), SendError<T>> {
         let sent = scratch::with(|scratch| {
+            if let Some(bytes) = bulk::bytes_of(&value).filter(|bytes| bytes.len() > LONG) {
+                return self.end.send(bytes, &[], patience).map_err(SendFailure::from);
+            }
             scratch.clear();
             let (bytes, descriptors) = match parcel::write(std::mem::take(scratch), &value) {
                 Ok(written) => written,

@@ -292,15 +292,15 @@ fn no_bytes_in_the_memory_cause_a_panic_or_a_long_read() {
 
 #[test]
 fn a_message_of_another_type_is_an_error_and_the_next_is_received() {
-    let (sender, receiver) = channel::<Vec<u8>>().expect("a channel");
+    let (sender, receiver) = channel::<Vec<String>>().expect("a channel");
     let end = receiver.end();
     let tail = end.ring().tail();
     let behind = end.ring().write(tail, &Record::Whole(&[0xff; 20]));
     end.ring().set_tail(behind);
-    sender.send(vec![1]).expect("room");
+    sender.send(vec!["text".to_owned()]).expect("room");
     let error = receiver.recv().expect_err("no vector");
     assert!(matches!(error, RecvError::Undecodable(_)), "{error}");
-    assert_eq!(receiver.recv().expect("the next"), [1]);
+    assert_eq!(receiver.recv().expect("the next"), ["text"]);
 }
 
 #[test]

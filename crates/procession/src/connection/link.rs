@@ -1,6 +1,7 @@
 //! A connection whose other side knows the key.
 //!
-//! A message is its length in eight bytes, the lowest first, then the value as postcard.
+//! A message is its length in eight bytes, the lowest first, then the value as postcard, or for a
+//! vector of numbers their bytes.
 
 use super::address::Address;
 use super::error::{ConnectError, ConnectionError};

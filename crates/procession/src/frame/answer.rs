@@ -41,14 +41,14 @@ pub(crate) enum Answer {
 pub(crate) struct Returned(Parcel);
 
 impl Returned {
-    pub(crate) fn decode<T: DeserializeOwned>(self) -> Result<T, DecodeError> {
+    pub(crate) fn decode<T: DeserializeOwned + 'static>(self) -> Result<T, DecodeError> {
         parcel::decode(self.0, 1)
     }
 }
 
 impl Answer {
     /// The frame for a value; for one that cannot be encoded, the frame that says so.
-    pub(crate) fn returned<T: Serialize>(value: &T) -> Parcel {
+    pub(crate) fn returned<T: Serialize + 'static>(value: &T) -> Parcel {
         parcel::encode(vec![RETURNED], value)
             .unwrap_or_else(|error| Self::unencodable(&error.to_string()))
     }

@@ -5,7 +5,7 @@ use crate::parcel;
 use std::io;
 
 /// As a message would: the same memory under another handle.
-fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+fn again<T: crate::Value>(value: &T) -> T {
     let parcel = parcel::encode(Vec::new(), value).expect("a parcel");
     assert!(parcel.bytes.len() < 16, "a handle is small, whatever it is of");
     parcel::decode(parcel, 0).expect("the same memory")

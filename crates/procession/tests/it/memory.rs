@@ -89,3 +89,31 @@ fn a_value_survives_the_death_of_whoever_changes_it() {
         join(child).expect_err("killed");
     }
 }
+
+/// As an argument, a value and a message, on either side of where bytes leave the packet or ring.
+#[test]
+fn vectors_of_numbers_cross_by_value_at_every_size() {
+    fn reverse(mut numbers: Vec<f64>) -> Vec<f64> {
+        numbers.reverse();
+        numbers
+    }
+    let echo = |from: procession::Receiver<Vec<f64>>, to: Sender<Vec<f64>>| {
+        for numbers in &from {
+            to.send(reverse(numbers.expect("numbers"))).expect("somebody listens");
+        }
+    };
+    let (numbers, from) = channel().expect("a channel");
+    let (to, reversed) = channel().expect("a channel");
+    let echo = Process::new(echo, (from, to)).start().expect("a child");
+    for length in [0, 1, 500, 513, 8_190, 8_191, 8_192, 8_193, 3 << 20] {
+        let sent: Vec<f64> = (0..length).map(f64::from).collect();
+        let back: Vec<f64> = sent.iter().rev().copied().collect();
+        let child = Process::new(reverse, (sent.clone(),)).start().expect("a child");
+        assert!(join(child).expect("a value") == back, "{length} numbers as argument and value");
+        numbers.send(sent).expect("the child listens");
+        let received = reversed.recv_timeout(DEADLINE).expect("the child lives");
+        assert!(received == Some(back), "{length} numbers as messages");
+    }
+    drop(numbers);
+    join(echo).expect("it echoed");
+}

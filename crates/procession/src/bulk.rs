@@ -1,0 +1,117 @@
+//! Vectors of numbers as the bytes they are.
+//!
+//! In: a value of any type, or bytes. Out: its bytes, or the value, where the type is a vector of
+//! numbers, alone or as the one argument of a function; nothing else is touched. What always holds:
+//! both ways are decided by the type alone, so what one writes the other reads; a value takes as
+//! much memory as its bytes, and where that is not there it is an error.
+//!
+//! serde hands such a vector over number by number, which takes ten times as long as copying it.
+
+use bytemuck::Pod;
+use procession_sys::memory::expect_use;
+use std::any::Any;
+
+macro_rules! numbers {
+    ($act:ident) => {
+        $act!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64)
+    };
+}
+
+/// The bytes of a vector of numbers; none of a value of any other type.
+pub(crate) fn bytes_of<T: 'static>(value: &T) -> Option<&[u8]> {
+    let value: &dyn Any = value;
+    macro_rules! try_all {
+        ($($number:ty)*) => {
+            $(
+                if let Some(vector) = value.downcast_ref::<Vec<$number>>() {
+                    return Some(bytemuck::cast_slice(vector));
+                }
+                if let Some((vector,)) = value.downcast_ref::<(Vec<$number>,)>() {
+                    return Some(bytemuck::cast_slice(vector));
+                }
+            )*
+        };
+    }
+    numbers!(try_all);
+    None
+}
+
+/// The vector of numbers with these bytes; none for any other type.
+pub(crate) fn value_of<T: 'static>(bytes: &[u8]) -> Option<Result<T, String>> {
+    // What is filled has the type asked for, so it is put where that type is: in a slot for it.
+    let mut slot: Option<T> = None;
+    let any: &mut dyn Any = &mut slot;
+    macro_rules! try_all {
+        ($($number:ty)*) => {
+            $(
+                if let Some(slot) = any.downcast_mut::<Option<Vec<$number>>>() {
+                    match copied(bytes) {
+                        Ok(vector) => *slot = Some(vector),
+                        Err(reason) => return Some(Err(reason)),
+                    }
+                } else if let Some(slot) = any.downcast_mut::<Option<(Vec<$number>,)>>() {
+                    match copied(bytes) {
+                        Ok(vector) => *slot = Some((vector,)),
+                        Err(reason) => return Some(Err(reason)),
+                    }
+                }
+            )*
+        };
+    }
+    numbers!(try_all);
+    slot.map(Ok)
+}
+
+fn copied<N: Pod>(bytes: &[u8]) -> Result<Vec<N>, String> {
+    let (length, rest) = (bytes.len() / size_of::<N>(), bytes.len() % size_of::<N>());
+    if rest != 0 {
+        return Err(format!("{rest} bytes are left over"));
+    }
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(length).map_err(|error| error.to_string())?;
+    expect_use(vector.spare_capacity_mut());
+    if let Ok(numbers) = bytemuck::try_cast_slice(bytes) {
+        vector.extend_from_slice(numbers);
+    } else {
+        // Behind a frame's first byte numbers lie anywhere.
+        let numbers = bytes.chunks_exact(size_of::<N>());
+        vector.extend(numbers.map(bytemuck::pod_read_unaligned::<N>));
+    }
+    Ok(vector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_numbers_are_their_bytes_wherever_those_lie() {
+        fn check<N: Pod + PartialEq + std::fmt::Debug>(numbers: Vec<N>) {
+            let bytes = bytes_of(&numbers).expect("a vector of numbers").to_vec();
+            for skip in 0..9 {
+                let behind = [&vec![0; skip][..], &bytes].concat();
+                let back = value_of::<Vec<N>>(&behind[skip..]).expect("such a vector");
+                assert_eq!(back.expect("whole"), numbers);
+            }
+            let arguments = (numbers,);
+            assert_eq!(bytes_of(&arguments), Some(&bytes[..]));
+            let back = value_of::<(Vec<N>,)>(&bytes).expect("such arguments").expect("whole");
+            assert_eq!(back, arguments);
+        }
+        check(vec![1_u8, 2, 255]);
+        check(vec![-1_i16, 2]);
+        check(vec![1.5_f32; 1_000]);
+        check((0..2_000_000).map(f64::from).collect());
+        check(vec![u128::MAX, 0]);
+        check(Vec::<u64>::new());
+    }
+
+    #[test]
+    fn half_a_number_is_an_error_and_other_types_are_left_alone() {
+        let error = value_of::<Vec<u32>>(&[0; 7]).expect("such a vector").expect_err("half");
+        assert_eq!(error, "3 bytes are left over");
+        assert!(value_of::<Vec<bool>>(&[2]).is_none());
+        assert!(value_of::<Vec<char>>(&[0; 4]).is_none());
+        assert!(bytes_of(&vec!["text"]).is_none() && bytes_of(&[1_u8; 4]).is_none());
+    }
+}
