@@ -94,13 +94,12 @@ pub(crate) fn encode<T: Serialize + 'static>(
     head: Vec<u8>,
     value: &T,
 ) -> Result<Parcel, EncodeError> {
-    // What will travel as sealed memory is written there at once.
+    // What will travel as sealed memory is written there at once. Where that fails, as above a limit
+    // on files, sending it says so.
     if let Some(bytes) = bulk::bytes_of(value).filter(|bytes| bytes.len() > LARGEST_INLINE) {
-        let sealed = Sealed::from_pieces(&[&head, bytes]).map_err(|error| EncodeError {
-            type_name: std::any::type_name::<T>(),
-            reason: error.to_string(),
-        })?;
-        return Ok(Parcel { bytes: Bytes::from(sealed), descriptors: Vec::new() });
+        if let Ok(sealed) = Sealed::from_pieces(&[&head, bytes]) {
+            return Ok(Parcel { bytes: Bytes::from(sealed), descriptors: Vec::new() });
+        }
     }
     let (bytes, descriptors) = write(head, value)?;
     Ok(Parcel { bytes: bytes.into(), descriptors })
