@@ -5,6 +5,10 @@
 
 use std::io;
 
+mod sandbox;
+
+pub use sandbox::{LACKS, Lack, answer, forbid, forbid_in, lack_of, watch};
+
 /// Closes a descriptor by its number, whoever owns it in this process.
 ///
 /// # Errors
@@ -13,6 +17,15 @@ pub fn close(number: i32) -> io::Result<()> {
     // SAFETY: sound towards the kernel. Whoever owns the number here finds it gone, or somebody
     // else's: that is what the caller, which exists for nothing else, wants to see survived.
     check(unsafe { libc::close(number) })
+}
+
+/// Puts the open file `source` in the place of `number`, whoever owns that in this process.
+///
+/// # Errors
+/// As `dup2(2)`: `EBADF` where `source` is not open.
+pub fn replace(number: i32, source: i32) -> io::Result<()> {
+    // SAFETY: as in `close`.
+    check(unsafe { libc::dup2(source, number) }.min(0))
 }
 
 /// Reads from the null page.

@@ -34,11 +34,30 @@ pub fn block_group() {
 /// What std gives every Rust program, and nothing else: all defaults, SIGPIPE ignored, none
 /// blocked.
 pub fn as_std_leaves_them() {
+    all_default();
+    set(SIGPIPE, libc::SIG_IGN);
+    block_none();
+}
+
+/// Every disposition is the default, but for those that may not be set.
+pub(crate) fn all_default() {
     for signal in 1..=LAST {
         set(signal, libc::SIG_DFL);
     }
-    set(SIGPIPE, libc::SIG_IGN);
-    block_none();
+}
+
+/// The calling thread blocks every signal; gives those that it blocked before.
+pub(crate) fn block_all() -> libc::sigset_t {
+    let (all, mut before) = (full_set(), set_of(&[]));
+    // SAFETY: both sets are initialised.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
+    before
+}
+
+/// The calling thread blocks what it did before [`block_all`].
+pub(crate) fn restore(before: &libc::sigset_t) {
+    // SAFETY: `before` is initialised; a null third argument asks for no old mask.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut()) };
 }
 
 /// The calling thread blocks no signal from now on.

@@ -2,7 +2,11 @@
 //!
 //! In: what the new process is to be ([`Role`]) and its descriptors. Out: its process id. What
 //! always holds: it is the running image (`/proc/self/exe`, never a path that may have been
-//! replaced), with all signals default and unblocked, and gets just the descriptors named.
+//! replaced), with all signals default and unblocked, and gets just the descriptors named. Where a
+//! sandbox refuses `posix_spawn`, as some do with a `clone3` that they do not know, it is made by a
+//! fork.
+
+mod forked;
 
 use crate::boot::{self, Role};
 use crate::life::Pid;
@@ -32,12 +36,20 @@ pub fn own_image(
     let mut environment: Vec<CString> =
         entries.filter_map(|entry| CString::from_vec_with_nul(entry.to_vec()).ok()).collect();
     environment.push(boot::variable(role, socket, guarded));
+    let kept = [Some(socket), guarded].into_iter().flatten();
+    let kept: Vec<RawFd> = kept.map(|descriptor| descriptor.as_raw_fd()).collect();
+    let (arguments, environment) = (arguments(), null_ended(&environment));
+    let arguments = null_ended(&arguments);
     let mut attributes = Attributes::new()?;
-    attributes.keep(socket)?;
-    if let Some(guarded) = guarded {
-        attributes.keep(guarded)?;
+    for &number in &kept {
+        attributes.keep(number)?;
     }
-    attributes.spawn(&arguments(), &environment)
+    match attributes.spawn(&arguments, &environment) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            forked::spawn(&kept, &arguments, &environment)
+        }
+        spawned => spawned,
+    }
 }
 
 /// The arguments as the program got them. Before `main`, musl's std does not know them yet; the
@@ -81,16 +93,15 @@ impl Attributes {
     }
 
     /// A `dup2` of a descriptor onto itself clears close-on-exec, in the new process only.
-    fn keep(&mut self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-        let number: RawFd = descriptor.as_raw_fd();
+    fn keep(&mut self, number: RawFd) -> io::Result<()> {
         // SAFETY: `self.actions` is initialised.
         check(unsafe {
             libc::posix_spawn_file_actions_adddup2(&raw mut self.actions, number, number)
         })
     }
 
-    fn spawn(&self, arguments: &[CString], environment: &[CString]) -> io::Result<Pid> {
-        let (arguments, environment) = (null_ended(arguments), null_ended(environment));
+    /// Both arrays are ended by a null.
+    fn spawn(&self, arguments: &[*mut c_char], environment: &[*mut c_char]) -> io::Result<Pid> {
         let mut pid = 0;
         // SAFETY: both arrays are ended by a null and their strings outlive the call, as do the
         // initialised attributes.

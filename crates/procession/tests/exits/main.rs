@@ -13,6 +13,7 @@ mod abrupt;
 mod campaign;
 mod foreign;
 mod host_program;
+mod lacking;
 mod nested;
 mod orderly;
 mod terminal;

@@ -2,6 +2,7 @@
 
 mod channel;
 mod endings;
+mod fallbacks;
 mod family;
 mod faults;
 mod fork_server;

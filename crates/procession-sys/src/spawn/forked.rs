@@ -1,0 +1,66 @@
+//! An exec behind a fork, where nothing better is to be had.
+//!
+//! In: what [`own_image`](super::own_image) has made ready. Out: the new process's id. What always
+//! holds: as of `posix_spawn`, an exec that fails is an error here and leaves no process; between
+//! fork and exec nothing runs but system calls, whatever threads this process has.
+
+use super::OWN_IMAGE;
+use crate::descriptor;
+use crate::life::Pid;
+use crate::signal;
+use std::ffi::c_char;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Starts the own image; both arrays are ended by a null.
+pub(super) fn spawn(
+    kept: &[RawFd],
+    arguments: &[*mut c_char],
+    environment: &[*mut c_char],
+) -> io::Result<Pid> {
+    let (reader, writer) = descriptor::pipe()?;
+    let blocked = signal::block_all();
+    // SAFETY: the child calls only what is safe in a signal handler, and ends in `become_it`.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        become_it(kept, arguments, environment, writer.as_raw_fd());
+    }
+    let error = io::Error::last_os_error();
+    signal::restore(&blocked);
+    drop(writer);
+    let Some(pid) = Pid::from_raw(forked) else { return Err(error) };
+    let mut said = [0; size_of::<i32>()];
+    if File::from(reader).read_exact(&mut said).is_err() {
+        // An exec that succeeds closes the pipe.
+        return Ok(pid);
+    }
+    // SAFETY: a child of this process that nobody else knows of; no status is asked for.
+    unsafe { libc::waitpid(forked, std::ptr::null_mut(), 0) };
+    Err(io::Error::from_raw_os_error(i32::from_ne_bytes(said)))
+}
+
+/// In the child.
+fn become_it(
+    kept: &[RawFd],
+    arguments: &[*mut c_char],
+    environment: &[*mut c_char],
+    report: RawFd,
+) -> ! {
+    signal::all_default();
+    signal::block_none();
+    for &number in kept {
+        // SAFETY: a flag of a descriptor of this process, which runs nothing else any more.
+        unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+    }
+    // SAFETY: both arrays are ended by a null and live in this process's memory; it returns only
+    // where it fails.
+    unsafe {
+        libc::execve(OWN_IMAGE.as_ptr(), arguments.as_ptr().cast(), environment.as_ptr().cast())
+    };
+    // SAFETY: the C library's error number of this thread.
+    let error = unsafe { *libc::__errno_location() }.to_ne_bytes();
+    // SAFETY: the bytes outlive the call; where nobody reads, there is nobody to tell.
+    unsafe { libc::write(report, error.as_ptr().cast(), error.len()) };
+    crate::exit::now(127)
+}
