@@ -32,8 +32,8 @@ const fn lack(name: &'static str, call: libc::c_long, when: Option<Argument>, er
     Lack { name, call, when, errno }
 }
 
-const fn with(number: u32, mask: u32, value: u32) -> Option<Argument> {
-    Some(Argument { number, mask, value })
+const fn with(number: u32, mask: u32, value: u32) -> Argument {
+    Argument { number, mask, value }
 }
 
 /// What a process may lack that procession uses where it is there.
@@ -42,11 +42,11 @@ pub const LACKS: [Lack; 9] = [
     lack("pidfd_send_signal", libc::SYS_pidfd_send_signal, None, libc::ENOSYS),
     lack("close_range", libc::SYS_close_range, None, libc::ENOSYS),
     lack("clone3", libc::SYS_clone3, None, libc::ENOSYS),
-    lack("P_PIDFD", libc::SYS_waitid, with(0, !0, libc::P_PIDFD), libc::EINVAL),
-    lack("MFD_NOEXEC_SEAL", libc::SYS_memfd_create, with(1, 8, 8), libc::EINVAL),
-    lack("PIDFD_GET_INFO", libc::SYS_ioctl, with(1, 0xffff, 0xff0b), libc::ENOTTY),
-    lack("MADV_WIPEONFORK", libc::SYS_madvise, with(2, !0, 18), libc::EINVAL),
-    lack("PR_SET_MM", libc::SYS_prctl, with(0, !0, 35), libc::EINVAL),
+    lack("P_PIDFD", libc::SYS_waitid, Some(with(0, !0, libc::P_PIDFD)), libc::EINVAL),
+    lack("MFD_NOEXEC_SEAL", libc::SYS_memfd_create, Some(with(1, 8, 8)), libc::EINVAL),
+    lack("PIDFD_GET_INFO", libc::SYS_ioctl, Some(with(1, 0xffff, 0xff0b)), libc::ENOTTY),
+    lack("MADV_WIPEONFORK", libc::SYS_madvise, Some(with(2, !0, 18)), libc::EINVAL),
+    lack("PR_SET_MM", libc::SYS_prctl, Some(with(0, !0, 35)), libc::EINVAL),
 ];
 
 impl Lack {
@@ -61,6 +61,7 @@ impl Lack {
 ///
 /// # Panics
 /// Where there is none.
+#[must_use]
 pub fn lack_of(name: &str) -> Lack {
     let found = LACKS.into_iter().find(|lack| lack.name == name);
     found.unwrap_or_else(|| panic!("nobody knows how to lack {name}"))

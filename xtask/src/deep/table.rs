@@ -26,27 +26,26 @@ pub(super) struct Setting<'a> {
 /// Modules without I/O, which miri can interpret: package and path of the module.
 const PURE: &[(&str, &str)] = &[("procession", "ending"), ("procession", "frame")];
 
-const RELEASE: &str = "cargo test --package procession --tests --release";
-
 pub(super) const STEPS: &[Step] = &[
     Step {
         name: "debug",
         about: "the library's tests, as developers build it",
-        lines: |_| Ok(apart("debug", Line::of("cargo test --package procession --tests"))),
+        lines: |_| Ok(suite("debug", &Line::new("cargo"), |line| line)),
     },
     Step {
         name: "release",
         about: "the same, optimised",
-        lines: |_| Ok(apart("release", Line::of(RELEASE))),
+        lines: |_| Ok(suite("release", &Line::new("cargo"), release)),
     },
     Step {
         name: "fat-lto",
         about: "functions are found although the linker merges and drops code",
         lines: |_| {
-            let line = Line::of(RELEASE)
-                .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-                .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-            Ok(apart("fat-lto", line))
+            Ok(suite("fat-lto", &Line::new("cargo"), |line| {
+                release(line)
+                    .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+                    .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+            }))
         },
     },
     Step {
@@ -55,29 +54,31 @@ pub(super) const STEPS: &[Step] = &[
         lines: |setting| {
             toolchain::nightly(setting.root)?;
             // A stable cargo builds tests with unwinding whatever the profile says.
-            let line = Line::of("cargo +nightly test --package procession --tests --release")
-                .arg("-Zpanic-abort-tests")
-                .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
-                .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-            Ok(apart("panic-abort", line))
+            Ok(suite("panic-abort", &Line::of("cargo +nightly -Zpanic-abort-tests"), |line| {
+                release(line)
+                    .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
+                    .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+            }))
         },
     },
     Step {
         name: "no-build-id",
         about: "the same build is recognised without a build-id",
         lines: |_| {
-            let line = Line::of(RELEASE).env("RUSTFLAGS", "-Clink-arg=-Wl,--build-id=none");
-            Ok(apart("no-build-id", line))
+            Ok(suite("no-build-id", &Line::new("cargo"), |line| {
+                release(line).env("RUSTFLAGS", "-Clink-arg=-Wl,--build-id=none")
+            }))
         },
     },
     Step {
         name: "static-pie",
         about: "one static, relocatable image with glibc",
         lines: |_| {
-            let line = Line::of(RELEASE)
-                .args(["--target", "x86_64-unknown-linux-gnu"])
-                .env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
-            Ok(apart("static-pie", line))
+            Ok(suite("static-pie", &Line::new("cargo"), |line| {
+                release(line)
+                    .args(["--target", "x86_64-unknown-linux-gnu"])
+                    .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
+            }))
         },
     },
     Step {
@@ -85,17 +86,15 @@ pub(super) const STEPS: &[Step] = &[
         about: "the other C library",
         lines: |setting| {
             toolchain::target(setting.root, "x86_64-unknown-linux-musl")?;
-            let line = Line::of(RELEASE).args(["--target", "x86_64-unknown-linux-musl"]);
-            Ok(apart("musl", line))
+            Ok(suite("musl", &Line::new("cargo"), |line| {
+                release(line).args(["--target", "x86_64-unknown-linux-musl"])
+            }))
         },
     },
     Step {
         name: "oldest",
         about: "the oldest toolchain that Cargo.toml claims",
-        lines: |setting| {
-            let cargo = toolchain::oldest(setting.root)?;
-            Ok(apart("oldest", cargo.args(["test", "--package", "procession", "--tests"])))
-        },
+        lines: |setting| Ok(suite("oldest", &toolchain::oldest(setting.root)?, |line| line)),
     },
     Step {
         name: "nextest",
@@ -123,6 +122,19 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "fallbacks",
+        about: "the tests of one process, on a kernel that lacks one system call after another",
+        lines: |_| Ok(fallbacks()),
+    },
+    Step {
+        name: "soak",
+        about: "a hundred thousand starts, and nothing grows; a thousand at once",
+        lines: |_| {
+            let line = Line::of("cargo run --package procession --release --example soak --");
+            Ok(apart("release", line.args(["--starts", "100000", "--at-once", "1000"])))
+        },
+    },
+    Step {
         name: "miri",
         about: "the pure modules, interpreted, every undefined operation found",
         lines: miri,
@@ -130,9 +142,34 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "fuzz", about: "every fuzz target for --seconds each", lines: fuzz },
 ];
 
+/// The library's tests, and before them the examples that they run, built by one `cargo` and `like`
+/// one another.
+fn suite(name: &str, cargo: &Line, like: fn(Line) -> Line) -> Vec<Line> {
+    let kinds = [["build", "--examples"], ["test", "--tests"]];
+    let lines =
+        kinds.map(|words| like(cargo.clone().args(words).args(["--package", "procession"])));
+    lines.into_iter().flat_map(|line| apart(name, line)).collect()
+}
+
+fn release(line: Line) -> Line {
+    line.arg("--release")
+}
+
 /// A line with a target folder of its own, so that no step's flags rebuild another's work.
 fn apart(name: &str, line: Line) -> Vec<Line> {
     vec![line.env("CARGO_TARGET_DIR", format!("target/deep/{name}"))]
+}
+
+/// Those lacks that the tests themselves can do without.
+fn fallbacks() -> Vec<Line> {
+    let tests = "cargo test --package procession --test it --test exits --test exits_host";
+    let build = Line::of(tests).arg("--no-run");
+    let mut lines = apart("debug", build);
+    for lack in ["close_range", "P_PIDFD", "MFD_NOEXEC_SEAL", "PIDFD_GET_INFO", "clone3"] {
+        let line = Line::of("cargo run --package hostile --example without --").arg(lack);
+        lines.extend(apart("debug", line.args(tests.split_whitespace())));
+    }
+    lines
 }
 
 fn miri(setting: &Setting) -> Result<Vec<Line>, Missing> {

@@ -10,7 +10,7 @@ use crate::machine;
 pub(super) struct Missing(pub(super) String);
 
 /// Debian's compiler that follows the browsers' needs, and its cargo.
-const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web"];
+const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev"];
 
 /// Whether a nightly toolchain is installed.
 pub(super) fn nightly(root: &Path) -> Result<(), Missing> {
@@ -53,13 +53,17 @@ pub(super) fn oldest(root: &Path) -> Result<Line, Missing> {
         version.split_whitespace().nth(1).is_some_and(|version| is_version(version, wanted))
     };
     if !debian() {
-        let policy = Line::of("apt-cache policy rustc-web").output(root).unwrap_or_default();
-        if !candidate(&policy).is_some_and(|version| is_version(version, wanted)) {
-            return Err(Missing(format!(
+        let listed = Line::of("apt-cache madison rustc-web").output(root).unwrap_or_default();
+        let version = listed_versions(&listed).find(|version| is_version(version, wanted));
+        let version = version.ok_or_else(|| {
+            Missing(format!(
                 "neither rustup nor Debian's rustc-web has {wanted}: rustup toolchain install {wanted}"
-            )));
-        }
-        machine::install(root, DEBIAN_PACKAGES).map_err(|error| Missing(error.to_string()))?;
+            ))
+        })?;
+        let packages: Vec<String> =
+            DEBIAN_PACKAGES.iter().map(|package| format!("{package}={version}")).collect();
+        let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+        machine::install(root, &packages).map_err(|error| Missing(error.to_string()))?;
         if !debian() {
             return Err(Missing(format!(
                 "rustc-web is installed, but /usr/bin/rustc is not {wanted}"
@@ -75,9 +79,9 @@ fn claimed(manifest: &str) -> Option<&str> {
     line.split('"').nth(1)
 }
 
-/// The version that apt would install.
-fn candidate(policy: &str) -> Option<&str> {
-    policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:")).map(str::trim)
+/// The versions that apt can install, the newest first: the second column of `apt-cache madison`.
+fn listed_versions(listed: &str) -> impl Iterator<Item = &str> {
+    listed.lines().filter_map(|line| line.split('|').nth(1)).map(str::trim)
 }
 
 /// Whether `version` is `wanted` or one of its patches: `1.85.0+dfsg` is 1.85, `1.850` is not.
@@ -102,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn the_claimed_version_and_the_candidate_are_read() {
+    fn the_claimed_version_and_the_listed_ones_are_read() {
         assert_eq!(claimed("[workspace.package]\nrust-version = \"1.85\"\n"), Some("1.85"));
         assert_eq!(claimed("edition = \"2024\"\n"), None);
-        let policy = "rustc-web:\n  Installed: (none)\n  Candidate: 1.85.0+dfsg3\n";
-        assert_eq!(candidate(policy), Some("1.85.0+dfsg3"));
+        let listed = "rustc-web | 1.96.0 | deb security\nrustc-web | 1.85.0+dfsg3 | deb main\n";
+        assert!(listed_versions(listed).eq(["1.96.0", "1.85.0+dfsg3"]));
     }
 
     #[test]
