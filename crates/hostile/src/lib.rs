@@ -5,8 +5,10 @@
 
 use std::io;
 
+mod refusals;
 mod sandbox;
 
+pub use refusals::{REFUSALS, Refusal, SHORTAGES};
 pub use sandbox::{LACKS, Lack, answer, forbid, forbid_in, lack_of, watch};
 
 /// Closes a descriptor by its number, whoever owns it in this process.

@@ -4,6 +4,7 @@
 //! on everything that it starts from then on, processes included. What always holds: a filter only
 //! takes away, and is never taken off again; a call that it lets pass is the kernel's own.
 
+use crate::refusals::REFUSALS;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
@@ -22,7 +23,7 @@ pub struct Lack {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Argument {
+pub(crate) struct Argument {
     number: u32,
     mask: u32,
     value: u32,
@@ -32,7 +33,7 @@ const fn lack(name: &'static str, call: libc::c_long, when: Option<Argument>, er
     Lack { name, call, when, errno }
 }
 
-const fn with(number: u32, mask: u32, value: u32) -> Argument {
+pub(crate) const fn with(number: u32, mask: u32, value: u32) -> Argument {
     Argument { number, mask, value }
 }
 
@@ -88,17 +89,17 @@ pub fn forbid_in(command: &mut Command, lacks: &[Lack]) {
     unsafe { command.pre_exec(move || forbid(&lacks)) };
 }
 
-/// Has the calling thread, and whoever it starts, ask before each of these calls.
+/// Has the calling thread, and whoever it starts, ask before each of the calls of [`REFUSALS`].
 ///
 /// Gives the number of the descriptor on which they ask. Somebody must [`answer`] there, on a thread
 /// that was started before.
 ///
 /// # Errors
 /// As `seccomp(2)`: `EBUSY` where there is a watch already.
-pub fn watch(calls: &[libc::c_long]) -> io::Result<RawFd> {
+pub fn watch() -> io::Result<RawFd> {
     let mut program = vec![load(0)];
-    for &call in calls {
-        rule(&mut program, call, None, libc::SECCOMP_RET_USER_NOTIF);
+    for refusal in REFUSALS {
+        rule(&mut program, refusal.call, refusal.when, libc::SECCOMP_RET_USER_NOTIF);
     }
     install(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)
 }

@@ -50,6 +50,31 @@ pub fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     above_standard(rustix::process::pidfd_open(pid.to_kernel()?, PidfdFlags::empty())?)
 }
 
+/// As [`pidfd`]; none where the kernel or a sandbox lacks them, which is no want of anything.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn pidfd_if_known(pid: Pid) -> io::Result<Option<OwnedFd>> {
+    use rustix::io::Errno;
+    match pidfd(pid) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOSYS | Errno::PERM) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Kills a child of this process that was started just now, and reaps it.
+///
+/// For one that cannot be watched: whoever reaps any child of this process may be faster.
+pub fn end_child(child: Pid) {
+    let Ok(pid) = child.to_kernel() else { return };
+    let _ = signal_child(child, crate::signal::SIGKILL);
+    let wait = || rustix::process::waitpid(Some(pid), WaitOptions::empty());
+    while matches!(wait(), Err(rustix::io::Errno::INTR)) {}
+}
+
 /// Sends signal number `signal` through a pidfd; a process that has ended is no error.
 ///
 /// # Errors

@@ -175,17 +175,19 @@ fn start() -> Result<Server, LinkError> {
         LinkError::Server("this program's file cannot be read: is /proc mounted?".to_owned())
     })?;
     let (control, there) = parcel::pair().map_err(system("making the control socket"))?;
-    let main = life::pidfd(Pid::own()).ok();
+    let main = life::pidfd_if_known(Pid::own()).map_err(system("watching this process"))?;
     let environment =
         Environment::default().to_block().map_err(system("reading the environment"))?;
     let guarded = main.as_ref().map(AsFd::as_fd);
     let pid = spawn::own_image(Role::Server, there.as_fd(), guarded, &environment)
         .map_err(system("starting the fork server (/proc/self/exe)"))?;
     drop(there);
-    let new = New { control, pidfd: life::pidfd(pid).ok() };
+    let watched = life::pidfd_if_known(pid).inspect_err(|_| life::end_child(pid));
+    let pidfd = watched.map_err(system("watching the fork server"))?;
+    let new = New { control, pid, pidfd };
     match new.greeting() {
         Ok(Some((found, offers))) if found == module.to_bytes() => {
-            let New { control, pidfd } = new;
+            let New { control, pidfd, .. } = new;
             let (owner, identity) = (Pid::own(), inherit::identity());
             Ok(Server { control, offers, pidfd, owner, identity })
         }
@@ -208,6 +210,7 @@ fn start() -> Result<Server, LinkError> {
 /// What has been started and has not greeted yet.
 struct New {
     control: OwnedFd,
+    pid: Pid,
     pidfd: Option<OwnedFd>,
 }
 
@@ -231,9 +234,12 @@ impl New {
 
     /// Ends what has been started and is no server.
     fn end_and_reap(&self) {
-        if let Some(pidfd) = &self.pidfd {
-            let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
-            wait_and_reap(pidfd);
+        match &self.pidfd {
+            Some(pidfd) => {
+                let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
+                wait_and_reap(pidfd);
+            }
+            None => life::end_child(self.pid),
         }
     }
 }

@@ -7,6 +7,7 @@ mod family;
 mod faults;
 mod fork_server;
 mod handle;
+mod hostility;
 mod inheritance;
 mod jobs;
 mod limits;

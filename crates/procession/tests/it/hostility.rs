@@ -1,0 +1,253 @@
+//! Functions that harm their own process, and kernels that refuse every resource once: starting and
+//! joining goes on.
+
+use crate::support::{
+    METHODS, alone, children, gone, is_ready, join, kill, line, server_of, stay, tell,
+    within_minutes,
+};
+use hostile::{REFUSALS, SHORTAGES};
+use procession::{Fd, Process, StartMethod, Stdio, active_children};
+use procession_sys::fork::{Fork, fork};
+use procession_sys::thread::SingleThreaded;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Closes or replaces half of what is open, which half by `seed`, its corridor among them or not.
+fn break_descriptors(seed: u32) -> u32 {
+    for number in 0..16 {
+        let dice = (seed.wrapping_add(number) ^ 0x9e37).wrapping_mul(0x85eb_ca6b) >> 13;
+        let number = i32::try_from(number).expect("small");
+        match dice % 4 {
+            0 => drop(hostile::close(number)),
+            // A socket in the corridor's place may be anybody's; a plain file is nobody's.
+            1 => drop(hostile::replace(number, 0)),
+            _ => {}
+        }
+    }
+    seed
+}
+
+#[test]
+fn a_process_that_breaks_its_descriptors_ends_with_its_value_or_an_error() {
+    let values = within_minutes("processes with broken descriptors", || {
+        let mut values = 0;
+        for method in METHODS {
+            for seed in 0..100 {
+                let plan = Process::new(break_descriptors, (seed,)).start_method(method);
+                let child = plan.stdin(Stdio::Null).stderr(Stdio::Null).start().expect("a child");
+                values += usize::from(child.join().is_ok_and(|value| value == seed));
+            }
+        }
+        values
+    });
+    assert!((1..200).contains(&values), "{values} of 200 kept their corridor");
+    assert_eq!(join(Process::new(|| 7, ()).start().expect("a child")).expect("a value"), 7);
+}
+
+#[test]
+fn a_process_that_writes_for_ever_to_nobody_can_be_joined_or_killed() {
+    const LENGTH: usize = 256 << 20;
+    let pour = || {
+        let mut output = std::io::stdout();
+        let piece = vec![b'x'; 1 << 20];
+        (0..LENGTH >> 20).for_each(|_| output.write_all(&piece).expect("somebody reads"));
+        LENGTH
+    };
+    for method in METHODS {
+        let plan = || Process::new(pour, ()).start_method(method).stdout(Stdio::Piped);
+        let child = plan().start().expect("a child");
+        assert_eq!(join(child).expect("its output is drained"), LENGTH, "{method}");
+        let mut stuck = plan().start().expect("a child");
+        assert!(stuck.join_timeout(Duration::from_millis(20)).expect("no ending").is_none());
+        stuck.kill().expect("SIGKILL");
+        assert_eq!(join(stuck).expect_err("it was killed").signal(), Some(9), "{method}");
+    }
+}
+
+/// Leaves a process behind in a session of its own, with every descriptor of ours; that tells its id.
+fn leave_a_stranger(mut line: Fd<UnixStream>) {
+    let proof = SingleThreaded::prove().expect("one thread");
+    if let Fork::Parent(_) = fork(&proof).expect("a fork") {
+        return;
+    }
+    rustix::process::setsid().expect("a session");
+    // The second fork: the stranger leads no session, and its parent is gone.
+    if let Fork::Parent(_) = fork(&proof).expect("a fork") {
+        procession_sys::exit::now(0);
+    }
+    let id = std::process::id().to_ne_bytes();
+    line.write_all(&id).expect("the other end");
+    let _ = line.read_to_end(&mut Vec::new());
+    procession_sys::exit::now(0);
+}
+
+#[test]
+fn what_a_process_leaves_behind_in_another_session_lives_on_and_is_nobodys_child() {
+    for method in METHODS {
+        let (mut here, there) = UnixStream::pair().expect("a pair");
+        let plan = Process::new(leave_a_stranger, (Fd(there),)).start_method(method).daemon(true);
+        let child = plan.stdout(Stdio::Piped).start().expect("a child");
+        let mut id = [0; 4];
+        here.read_exact(&mut id).expect("the stranger's id");
+        join(child).expect("its end, though its output is held open");
+        let stranger = u32::from_ne_bytes(id);
+        assert!(!active_children().iter().any(|one| one.id() == stranger), "{method}");
+        let end = procession_sys::life::pidfd(
+            i32::try_from(stranger)
+                .ok()
+                .and_then(procession_sys::life::Pid::from_raw)
+                .expect("an id"),
+        );
+        let end = end.expect("it lives");
+        assert!(!is_ready(&end, Duration::ZERO), "{method}: it ended with its maker");
+        drop(here);
+        assert!(is_ready(&end, crate::support::DEADLINE), "{method}: it ends when it is told");
+    }
+}
+
+/// The error to be said, zero for none; how many calls pass before; and what was refused.
+static ERROR: AtomicI32 = AtomicI32::new(0);
+static PASS: AtomicI64 = AtomicI64::new(0);
+/// The names of the calls that were refused, in their order.
+static REFUSED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+/// Where calls ask; none below zero.
+static LISTENER: AtomicI32 = AtomicI32::new(-1);
+
+fn decide(_thread: u32, call: i64) -> Option<i32> {
+    let error = ERROR.load(Ordering::SeqCst);
+    let refusal = REFUSALS.iter().find(|one| one.call == call)?;
+    if !refusal.errors.contains(&error) || PASS.fetch_sub(1, Ordering::SeqCst) != 0 {
+        return None;
+    }
+    refused().push(refusal.name);
+    Some(error)
+}
+
+fn refused() -> MutexGuard<'static, Vec<&'static str>> {
+    REFUSED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has this thread, and all that it starts, ask a thread that was there before.
+fn be_watched() {
+    let answering = std::thread::spawn(|| {
+        while LISTENER.load(Ordering::SeqCst) < 0 {
+            std::thread::park();
+        }
+        hostile::answer(LISTENER.load(Ordering::SeqCst), decide)
+    });
+    let listener = hostile::watch().expect("a filter");
+    LISTENER.store(listener, Ordering::SeqCst);
+    answering.thread().unpark();
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("the descriptors").count()
+}
+
+fn increment(n: i64) -> i64 {
+    n + 1
+}
+
+/// Starts with the `n`th call refused; whether there was one.
+fn start_refused(method: StartMethod, error: i32, n: i64) -> bool {
+    let before = refused().len();
+    PASS.store(n, Ordering::SeqCst);
+    ERROR.store(error, Ordering::SeqCst);
+    let plan = Process::new(increment, (n,)).start_method(method).stderr(Stdio::Null);
+    let ended = plan.start().map(procession::Child::join);
+    ERROR.store(0, Ordering::SeqCst);
+    match ended {
+        Ok(Ok(value)) => assert_eq!(value, n + 1),
+        // Not started, or started and not able to become what it was to be.
+        Ok(Err(error)) => assert!(!error.to_string().is_empty()),
+        Err(error) => assert!(error.to_string().starts_with("process `"), "{error}"),
+    }
+    refused().len() > before
+}
+
+/// Refuses one call after the other, until a start makes no more of them.
+fn refuse_each(method: StartMethod, error: i32, fresh_server: bool) {
+    let next = || Process::new(increment, (1,)).start().expect("the next start").join();
+    // A spare child of a killed server may take a start with it.
+    let tries = if fresh_server { 8 } else { 1 };
+    let (mut n, mut passed) = (0, 0);
+    while passed < 3 {
+        if fresh_server {
+            for server in children() {
+                kill(server);
+                gone(server, "the server");
+            }
+        }
+        let refused = start_refused(method, error, n);
+        let works = (0..tries).any(|_| next().is_ok_and(|value| value == 2));
+        assert!(works, "after refusal {n} with {error}, {method}");
+        // Who works ahead makes some calls before and some after: one pass may miss.
+        passed = if refused { 0 } else { passed + 1 };
+        n += 1;
+    }
+}
+
+#[test]
+fn a_resource_refused_at_any_call_of_a_start_is_an_error_and_the_next_start_works() {
+    alone(|| {
+        be_watched();
+        let first = Process::new(increment, (1,)).start().expect("a child");
+        assert_eq!(first.join().expect("a value"), 2);
+        let before = open_descriptors();
+        for error in SHORTAGES {
+            for method in METHODS {
+                refuse_each(method, error, false);
+            }
+            refuse_each(StartMethod::ForkServer, error, true);
+        }
+        assert_eq!(open_descriptors(), before, "a descriptor was left open");
+        assert_eq!(children().len(), 1, "a child beside the server");
+        assert_eq!(active_children(), []);
+        let (mut events, line) = line();
+        let child = Process::new(stay, (line,)).start().expect("a child");
+        events.wait("a child");
+        let server = server_of(&child);
+        let open = std::fs::read_dir(format!("/proc/{server}/fd")).expect("its descriptors");
+        let open = open.count();
+        assert!(open < 40, "the server has {open} descriptors");
+        drop(events);
+        child.join().expect("it ends");
+        for name in ["socketpair", "sendmsg", "openat", "pidfd_open", "clone", "execve"] {
+            assert!(refused().contains(&name), "{name} was never refused");
+        }
+    });
+}
+
+/// Three generations, the last with a child that procession did not start.
+fn descend(depth: u32, mut line: Fd<UnixStream>) {
+    if depth > 0 {
+        let child = Process::new(descend, (depth - 1, line)).daemon(true).start().expect("a child");
+        drop(child.join());
+        return;
+    }
+    let mut stranger = std::process::Command::new("sleep").arg("infinity").spawn().expect("sleep");
+    line.write_all(&stranger.id().to_ne_bytes()).expect("the other end");
+    tell(&mut line);
+    stranger.wait().expect("it sleeps for ever");
+}
+
+#[test]
+fn a_killed_middle_takes_its_descendants_along_and_a_stranger_stays() {
+    for method in METHODS {
+        let (mut here, there) = UnixStream::pair().expect("a pair");
+        here.set_read_timeout(Some(crate::support::DEADLINE)).expect("a timeout");
+        let plan = Process::new(descend, (3, Fd(there))).start_method(method);
+        let child = plan.start().expect("a child");
+        let mut id = [0; 5];
+        here.read_exact(&mut id).expect("the stranger's id");
+        let stranger = u32::from_ne_bytes([id[0], id[1], id[2], id[3]]);
+        child.kill().expect("SIGKILL");
+        assert_eq!(join(child).expect_err("it was killed").signal(), Some(9), "{method}");
+        // Only its own descendants had the other end; the stranger's descriptors close on exec.
+        here.read_to_end(&mut Vec::new()).expect("the end of the last descendant");
+        kill(stranger);
+    }
+}
