@@ -3,8 +3,19 @@
 //! Data only. What always holds: each error is one that the call's manual page names, and one that
 //! a machine short of descriptors, memory or processes gives for as few arguments as ours.
 
-use crate::sandbox::{Argument, with};
 use libc::{EAGAIN, EMFILE, ENOMEM};
+
+/// An argument of a call: by its place, and its value where it is masked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Argument {
+    pub(crate) number: u32,
+    pub(crate) mask: u32,
+    pub(crate) value: u32,
+}
+
+pub(crate) const fn with(number: u32, mask: u32, value: u32) -> Argument {
+    Argument { number, mask, value }
+}
 
 /// A call that takes a resource.
 #[derive(Clone, Copy, Debug)]

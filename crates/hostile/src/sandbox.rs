@@ -4,7 +4,7 @@
 //! on everything that it starts from then on, processes included. What always holds: a filter only
 //! takes away, and is never taken off again; a call that it lets pass is the kernel's own.
 
-use crate::refusals::REFUSALS;
+use crate::refusals::{Argument, REFUSALS, with};
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
@@ -22,19 +22,8 @@ pub struct Lack {
     pub errno: i32,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Argument {
-    number: u32,
-    mask: u32,
-    value: u32,
-}
-
 const fn lack(name: &'static str, call: libc::c_long, when: Option<Argument>, errno: i32) -> Lack {
     Lack { name, call, when, errno }
-}
-
-pub(crate) const fn with(number: u32, mask: u32, value: u32) -> Argument {
-    Argument { number, mask, value }
 }
 
 /// What a process may lack that procession uses where it is there.

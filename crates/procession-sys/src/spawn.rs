@@ -46,7 +46,7 @@ pub fn own_image(
     }
     match attributes.spawn(&arguments, &environment) {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-            forked::spawn(&kept, &arguments, &environment)
+            forked::spawn(OWN_IMAGE, &kept, &arguments, &environment)
         }
         spawned => spawned,
     }

@@ -1,20 +1,20 @@
 //! An exec behind a fork, where nothing better is to be had.
 //!
-//! In: what [`own_image`](super::own_image) has made ready. Out: the new process's id. What always
+//! In: an image, its arguments, its environment, its descriptors. Out: the new process's id. What always
 //! holds: as of `posix_spawn`, an exec that fails is an error here and leaves no process; between
 //! fork and exec nothing runs but system calls, whatever threads this process has.
 
-use super::OWN_IMAGE;
 use crate::descriptor;
 use crate::life::Pid;
 use crate::signal;
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
 
-/// Starts the own image; both arrays are ended by a null.
+/// Starts `image`; both arrays are ended by a null.
 pub(super) fn spawn(
+    image: &CStr,
     kept: &[RawFd],
     arguments: &[*mut c_char],
     environment: &[*mut c_char],
@@ -24,7 +24,7 @@ pub(super) fn spawn(
     // SAFETY: the child calls only what is safe in a signal handler, and ends in `become_it`.
     let forked = unsafe { libc::fork() };
     if forked == 0 {
-        become_it(kept, arguments, environment, writer.as_raw_fd());
+        become_it(image, kept, arguments, environment, writer.as_raw_fd());
     }
     let error = io::Error::last_os_error();
     signal::restore(&blocked);
@@ -42,6 +42,7 @@ pub(super) fn spawn(
 
 /// In the child.
 fn become_it(
+    image: &CStr,
     kept: &[RawFd],
     arguments: &[*mut c_char],
     environment: &[*mut c_char],
@@ -55,9 +56,7 @@ fn become_it(
     }
     // SAFETY: both arrays are ended by a null and live in this process's memory; it returns only
     // where it fails.
-    unsafe {
-        libc::execve(OWN_IMAGE.as_ptr(), arguments.as_ptr().cast(), environment.as_ptr().cast())
-    };
+    unsafe { libc::execve(image.as_ptr(), arguments.as_ptr().cast(), environment.as_ptr().cast()) };
     // SAFETY: the C library's error number of this thread.
     let error = unsafe { *libc::__errno_location() }.to_ne_bytes();
     // SAFETY: the bytes outlive the call; where nobody reads, there is nobody to tell.
