@@ -61,7 +61,8 @@ pub fn compare(title: &str, rounds: usize, mut contestants: Vec<Contestant<'_>>)
     for contestant in &contestants {
         let ratio = contestant.best().as_secs_f64() / yardstick.as_secs_f64();
         let (best, least) = (micros(contestant.best()), micros(contestant.least));
-        println!("| {} | {best:.1} | {least:.1} | {ratio:.3} |", contestant.name);
+        let digits = if best < 10.0 { 3 } else { 1 };
+        println!("| {} | {best:.digits$} | {least:.digits$} | {ratio:.3} |", contestant.name);
     }
 }
 

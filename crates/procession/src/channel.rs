@@ -114,6 +114,8 @@ fn make<T>(limit: u32) -> io::Result<(Sender<T>, Receiver<T>)> {
     Ok((Sender::new(sending), Receiver::new(receiving)))
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod anything;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

@@ -18,5 +18,7 @@ pub use error::{ConnectError, ConnectionError};
 pub use link::{Connection, connect};
 pub use listener::Listener;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod anything;
 #[cfg(test)]
 mod tests;

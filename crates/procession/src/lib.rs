@@ -90,8 +90,15 @@ pub use stdio::Stdio;
 pub use value::{Failure, Value};
 pub use wait_any::wait_any;
 
+// The fuzz targets' doors.
+#[cfg(fuzzing)]
+pub use channel::anything::receive_anything;
+#[cfg(fuzzing)]
+pub use connection::anything::hear_anything;
 #[cfg(fuzzing)]
 pub use frame::anything::read_anything;
+#[cfg(fuzzing)]
+pub use memory::anything::adopt_anything;
 
 // The documents' own programs are compiled and run.
 #[cfg(doctest)]

@@ -25,5 +25,7 @@ pub use frozen::Frozen;
 pub use slice::SharedSlice;
 pub use value::Shared;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod anything;
 #[cfg(test)]
 mod tests;

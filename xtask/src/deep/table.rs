@@ -135,6 +135,14 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "channels",
+        about: "three thousand senders and receivers of one channel killed",
+        lines: |_| {
+            let line = Line::of(RELEASE).args(["--", "whoever_is_killed_the_others_go_on"]);
+            Ok(apart("release", line.env("PROCESSION_ROUNDS", "3000")))
+        },
+    },
+    Step {
         name: "miri",
         about: "the pure modules, interpreted, every undefined operation found",
         lines: miri,

@@ -25,7 +25,10 @@ const TAIL: usize = LINE;
 const SENDING: usize = 2 * LINE;
 const HEAD: usize = 3 * LINE;
 const RECEIVING: usize = 4 * LINE;
-const RECORDS: usize = 5 * LINE;
+// Who waits asks where the other side runs, so that stands apart from the lock that it works with.
+const SENDING_CPU: usize = 5 * LINE;
+const RECEIVING_CPU: usize = 6 * LINE;
+const RECORDS: usize = 7 * LINE;
 
 /// Room for records: 256 KiB, which stays in a processor's cache.
 const DEFAULT_WORDS: u32 = 1 << 15;
@@ -163,21 +166,21 @@ impl Ring {
 
     /// What senders share.
     pub(super) fn sending(&self) -> Side<'_> {
-        self.side(SENDING)
+        self.side(SENDING, SENDING_CPU)
     }
 
     /// What receivers share.
     pub(super) fn receiving(&self) -> Side<'_> {
-        self.side(RECEIVING)
+        self.side(RECEIVING, RECEIVING_CPU)
     }
 
-    fn side(&self, line: usize) -> Side<'_> {
-        let halves = &self.memory.half_words()[2 * line..][..4];
+    fn side(&self, line: usize, cpu: usize) -> Side<'_> {
+        let halves = &self.memory.half_words()[2 * line..][..3];
         let words = &self.memory.words()[line + 2..][..2];
         Side {
             lock: Lock::new(&halves[0], &halves[1]),
             armed: &halves[2],
-            cpu: &halves[3],
+            cpu: &self.memory.half_words()[2 * cpu],
             seen: &words[0],
             annexed: &words[1],
         }

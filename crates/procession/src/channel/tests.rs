@@ -273,7 +273,7 @@ fn no_bytes_in_the_memory_cause_a_panic_or_a_long_read() {
         let memory = receiver.end().ring().memory().try_clone_to_owned().expect("a duplicate");
         let memory = Shared::adopt(memory).expect("the memory");
         // All but the locks, which whoever writes them can keep.
-        let places: Vec<usize> = (0..100)
+        let places: Vec<usize> = (0..130)
             .filter(|place| ![32, 64].contains(place))
             .filter(|_| next() % 4 == 0)
             .collect();
