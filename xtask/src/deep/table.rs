@@ -138,7 +138,8 @@ pub(super) const STEPS: &[Step] = &[
         name: "channels",
         about: "three thousand senders and receivers of one channel killed",
         lines: |_| {
-            let line = Line::of(RELEASE).args(["--", "whoever_is_killed_the_others_go_on"]);
+            let line = Line::of("cargo test --package procession --tests --release --");
+            let line = line.arg("whoever_is_killed_the_others_go_on");
             Ok(apart("release", line.env("PROCESSION_ROUNDS", "3000")))
         },
     },
