@@ -100,9 +100,21 @@ except OSError:
     pass
 print(seen.count(b"got"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
-    let script = "trap 'n=1; echo got' INT; echo ready; \
-                  while [ -z \"$n\" ]; do sleep 0.05; done; sleep 0.3; exit 5";
-    let run = monitor.sh("terminal", &[], script);
+    // Its handler writes a byte for each signal, however many come before the program looks.
+    let program = r#"
+import os, select, signal, sys
+r, w = os.pipe()
+os.set_blocking(w, False)
+signal.signal(signal.SIGINT, lambda *_: None)
+signal.set_wakeup_fd(w)
+print("ready", flush=True)
+count = len(os.read(r, 1))
+while select.select([r], [], [], 0.5)[0]:
+    count += len(os.read(r, 1))
+print("got" * count)
+sys.exit(5)
+"#;
+    let run = monitor.run("terminal", &[], &["python3", "-c", program]);
     let mut python = Command::new("python3");
     python.args(["-c", terminal]).arg(run.get_program()).args(run.get_args());
     let said = said(&mut python);
@@ -152,6 +164,23 @@ fn when_the_supervising_process_is_killed_nothing_is_left_either() {
     crate::support::signal_pid(&inner[0].to_string(), "KILL");
     assert_eq!(child.wait().expect("waited").code(), Some(128 + 9));
     assert_eq!(marked.count(), 0);
+}
+
+#[test]
+fn the_program_itself_dies_also_when_both_processes_above_it_are_killed() {
+    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let script = format!("echo ready; exec {}", marked.sleeper());
+    let mut run = monitor.sh("beheaded", &[], &script);
+    let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
+    assert_eq!(first_line(&mut child), "ready");
+    until("the program", || marked.count() == 1);
+    let inner = children(child.id())[0].to_string();
+    // Neither can act on the death of the other any more.
+    signal(&child, "STOP");
+    crate::support::signal_pid(&inner, "KILL");
+    child.kill().expect("killed");
+    child.wait().expect("reaped");
+    until("the program to be gone", || marked.count() == 0);
 }
 
 #[test]
