@@ -6,6 +6,7 @@ mod fallbacks;
 mod family;
 mod faults;
 mod fork_server;
+mod generations;
 mod handle;
 mod hostility;
 mod inheritance;
