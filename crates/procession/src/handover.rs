@@ -65,7 +65,7 @@ impl Handover<'_> {
         exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
         for _try in 0..TRIES {
             let server = link::server()?;
-            if self.birth.method == StartMethod::ForkServer {
+            if self.birth.method == StartMethod::ForkServer && !server.has_died() {
                 if let Some(corridor) = self.to_a_spare(&server)? {
                     return Ok(corridor);
                 }

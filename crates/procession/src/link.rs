@@ -95,8 +95,17 @@ impl Server {
 
     /// Whether a server that has hung up is gone, which it is soon if it has died.
     pub(crate) fn is_gone(&self) -> bool {
+        self.ends_by(Instant::now() + GOING)
+    }
+
+    /// Whether it has died, as far as is known: its children that nobody has taken die with it.
+    pub(crate) fn has_died(&self) -> bool {
+        self.ends_by(Instant::now())
+    }
+
+    fn ends_by(&self, deadline: Instant) -> bool {
         let end = [(self.end(), Interest::Readable)];
-        wait::ready(&end, Some(Instant::now() + GOING)).is_ok_and(|ready| ready == [true])
+        wait::ready(&end, Some(deadline)).is_ok_and(|ready| ready == [true])
     }
 
     fn is_own(&self) -> bool {
