@@ -254,6 +254,8 @@ impl Server {
         if self.phase != Phase::Serving {
             return tell(&corridor, &Report::not_started("the program is ending"));
         }
+        // Starts that follow each other too fast for spares to be made between them.
+        let pressed = self.nursery.refill_at().is_some();
         let made =
             corridor.try_clone().and_then(|its| self.nursery.child(birth, its, self.main.as_ref()));
         match made {
@@ -261,6 +263,9 @@ impl Server {
                 fault!("server.forked");
                 let forked = birth.method == StartMethod::ForkServer;
                 self.wards.insert(pid, Ward::new(&birth.record, forked, corridor));
+                if forked && pressed {
+                    self.nursery.refill(self.offers.as_fd(), self.main.as_ref());
+                }
             }
             Err(error) => tell(&corridor, &Report::not_started(&error.to_string())),
         }
