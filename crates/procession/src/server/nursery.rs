@@ -2,8 +2,8 @@
 //!
 //! In: a wish for a child, or time to make some. Out: a process that waits on its corridor for its
 //! start. What always holds: a spare child has run nothing, offers itself to the program, and dies
-//! with its server; spares are made while nobody waits, and a server that has nothing to do does
-//! nothing.
+//! with its server; spares are made in idle moments, or at once where starts leave none, and a
+//! server that has nothing to do does nothing.
 
 use crate::entry::{self, Greeting};
 use crate::frame::{Birth, StartMethod};
