@@ -74,15 +74,18 @@ mod armed {
 
     /// Leaves a process behind that holds every descriptor of this one.
     fn leak() {
+        let own = rustix::thread::name().expect("a name");
+        // Born with its name: whoever looks for it never sees it with another.
+        rustix::thread::set_name(c"leaker").expect("a name");
         // SAFETY: the child makes only system calls, until somebody kills it.
         unsafe {
             if libc::fork() == 0 {
-                libc::prctl(libc::PR_SET_NAME, c"leaker".as_ptr());
                 loop {
                     libc::pause();
                 }
             }
         }
+        rustix::thread::set_name(&own).expect("a name");
     }
 
     fn wait_for_end_of(process: Option<Pid>) {
@@ -97,13 +100,20 @@ mod armed {
 
     /// A process of the program that the plan was made for. An orphan's parent is somebody else,
     /// whom nobody may touch: it lacks the plan, or is of another session.
+    ///
+    /// Who is dying has given its memory back, and with it its environment, before its children
+    /// are orphans; it counts as ours, and is waited for.
     fn one_of_ours(pid: Pid) -> Option<OwnedFd> {
         let pidfd = life::pidfd(pid).ok()?;
-        let environment = std::fs::read(format!("/proc/{}/environ", pid.as_raw())).ok()?;
+        let environment = match std::fs::read(format!("/proc/{}/environ", pid.as_raw())) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Vec::new(),
+            environment => environment.ok()?,
+        };
         let planned = environment.split(|&byte| byte == 0).any(|entry| {
             entry.strip_prefix(PLAN.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
         });
-        (planned && session(pid)? == session(Pid::own())?).then_some(pidfd)
+        let ours = planned || environment.is_empty();
+        (ours && session(pid)? == session(Pid::own())?).then_some(pidfd)
     }
 
     fn parent_of(pid: Pid) -> Option<Pid> {
