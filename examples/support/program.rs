@@ -66,14 +66,24 @@ impl Program {
 
     /// Waits until it has printed `line` `count` times in all.
     pub(crate) fn wait_for(&mut self, line: &str, count: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.count(line) < count {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
+        let said = self.has_said(|seen| seen == line, count, Instant::now() + PATIENCE);
+        assert!(said, "waiting for {count} x {line:?}; seen: {:?}", self.seen);
+    }
+
+    /// Whether it has printed as many lines that are `wanted` by the deadline, or its end.
+    pub(crate) fn has_said(
+        &mut self,
+        wanted: impl Fn(&str) -> bool,
+        count: usize,
+        deadline: Instant,
+    ) -> bool {
+        while self.seen.iter().filter(|seen| wanted(seen)).count() < count {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(next) => self.seen.push(next),
-                Err(why) => panic!("waiting for {count} x {line:?}: {why}; seen: {:?}", self.seen),
+                Err(_late_or_ended) => return false,
             }
         }
+        true
     }
 
     /// How often it has printed `line`, as far as has been waited for.

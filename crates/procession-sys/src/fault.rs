@@ -33,7 +33,7 @@ pub use armed::reach;
 #[cfg(procession_faults)]
 mod armed {
     use crate::life::{self, Pid};
-    use crate::signal::SIGKILL;
+    use crate::signal::{SIGINT, SIGKILL};
     use crate::wait::{self, Interest};
     use std::os::fd::{AsFd, OwnedFd};
 
@@ -49,25 +49,39 @@ mod armed {
         for (_, action) in steps.filter(|(name, _)| *name == point) {
             match action {
                 "die" => life::signal_child(Pid::own(), SIGKILL).expect("one may kill oneself"),
-                "kill-children" => children().into_iter().for_each(|child| kill(Some(child))),
+                "kill-children" => children_of(Pid::own()).into_iter().for_each(kill),
                 "leak" => leak(),
-                "kill-parent" => kill(Pid::parent()),
-                "kill-grandparent" => kill(Pid::parent().and_then(parent_of)),
-                "wait-for-orphanhood" => wait_for_end_of(Pid::parent()),
+                "kill-parent" => Pid::parent().into_iter().for_each(kill),
+                "kill-grandparent" => {
+                    Pid::parent().and_then(parent_of).into_iter().for_each(kill);
+                }
+                "wait-for-orphanhood" => Pid::parent().into_iter().for_each(wait_for_end_of),
+                "wait-for-children" => {
+                    children_of(Pid::own()).into_iter().for_each(wait_for_end_of);
+                }
+                "interrupt-children" => children_of(Pid::own()).into_iter().for_each(interrupt),
                 other => panic!("{PLAN}: there is no action `{other}`"),
             }
         }
     }
 
-    fn kill(victim: Option<Pid>) {
-        let Some(pidfd) = victim.and_then(one_of_ours) else { return };
+    fn kill(victim: Pid) {
+        let Some(pidfd) = one_of_ours(victim) else { return };
         life::send_signal(pidfd.as_fd(), SIGKILL).expect("one of ours may be killed");
         wait_for(&pidfd);
     }
 
-    fn children() -> Vec<Pid> {
-        let own = Pid::own().as_raw();
-        let list = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
+    /// Interrupts a server as a terminal does, and waits for the end of its spare children.
+    fn interrupt(server: Pid) {
+        let Some(pidfd) = one_of_ours(server) else { return };
+        let spares: Vec<_> = children_of(server).into_iter().filter_map(one_of_ours).collect();
+        life::send_signal(pidfd.as_fd(), SIGINT).expect("one of ours may be interrupted");
+        spares.iter().for_each(wait_for);
+    }
+
+    fn children_of(parent: Pid) -> Vec<Pid> {
+        let parent = parent.as_raw();
+        let list = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
         let list = list.unwrap_or_default();
         list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
     }
@@ -88,10 +102,8 @@ mod armed {
         rustix::thread::set_name(&own).expect("a name");
     }
 
-    fn wait_for_end_of(process: Option<Pid>) {
-        if let Some(pidfd) = process.and_then(one_of_ours) {
-            wait_for(&pidfd);
-        }
+    fn wait_for_end_of(process: Pid) {
+        one_of_ours(process).iter().for_each(wait_for);
     }
 
     fn wait_for(pidfd: &OwnedFd) {

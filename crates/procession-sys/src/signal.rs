@@ -14,7 +14,7 @@ const TERMINAL: [i32; 6] =
     [SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP];
 
 /// What service managers and people send to all processes of a program at once.
-const GROUP: [i32; 3] = [SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
+pub const GROUP: [i32; 3] = [SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
 
 /// The highest signal number that Linux has.
 const LAST: i32 = 64;
@@ -103,7 +103,7 @@ pub(crate) fn full_set() -> libc::sigset_t {
 /// A descriptor that is ready to read when a child of this process has ended, or the terminal has
 /// sent a signal (`signalfd(2)`).
 ///
-/// With what is sent to a whole program, both stay blocked: nothing but SIGKILL and a fault of its
+/// With [`GROUP`], both stay blocked: nothing but SIGKILL and a fault of its
 /// own ends a process that has this, and what is sent to its children is never lost, since a child
 /// is born with the same blocked and not ignored.
 #[derive(Debug)]
@@ -119,14 +119,14 @@ pub struct Signalled {
 }
 
 impl ServerSignals {
-    /// Blocks these signals in the calling thread and opens the descriptor.
+    /// Blocks these signals in the calling thread, and the `others`, and opens the descriptor.
     ///
     /// # Errors
     /// As `signalfd(2)`: `EMFILE`, `ENFILE`, `ENOMEM`.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(others: &[i32]) -> io::Result<Self> {
         set(SIGCHLD, libc::SIG_DFL);
         let read = [&[SIGCHLD], &TERMINAL[..]].concat();
-        set_mask(&[&read[..], &GROUP].concat());
+        set_mask(&[&read[..], others].concat());
         let signals = set_of(&read);
         let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
         // SAFETY: `signals` is initialised; -1 asks for a new descriptor.

@@ -9,6 +9,7 @@ use crate::frame::{Answer, World};
 use crate::panic_hook;
 use crate::world::Present;
 use procession_sys::descriptor::{self, Standard};
+use procession_sys::fault;
 use procession_sys::image::Key;
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::{abort, inherit, overflow};
@@ -110,6 +111,7 @@ fn become_it(
 /// Sends the answer; a parent that is gone, or dropped its handle, is nobody to tell.
 fn send(corridor: BorrowedFd<'_>, answer: &Parcel) {
     let Err(error) = parcel::forward(corridor, answer, Waiting::Allowed) else {
+        fault!("child.answered");
         // The kernel may have woken the parent on this processor, where it would wait for the end
         // of this process, which takes longer than everything before.
         std::thread::yield_now();

@@ -8,7 +8,9 @@ use crate::ending::{Ending, Exit, verdict};
 use crate::frame::{Answer, Order, Report, Returned};
 use crate::link::Server;
 use crate::stdio::Drain;
-use procession_sys::life::{self, Told};
+use procession_sys::fault;
+use procession_sys::fault::stands;
+use procession_sys::life::{self, Pid, Told};
 use procession_sys::parcel::{self, Waiting};
 use procession_sys::wait::{self, Interest};
 use std::io;
@@ -106,6 +108,10 @@ impl Corridor {
 
     /// Sends the process a signal; one that has ended is no error.
     pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
+        if !stands("signals-by-pidfd") {
+            let pid = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+            return pid.map_or(Ok(()), |pid| life::signal_child(pid, number));
+        }
         if let Some(pidfd) = &self.pidfd {
             return life::send_signal(pidfd.as_fd(), number);
         }
@@ -123,7 +129,9 @@ impl Corridor {
     ) -> io::Result<bool> {
         let mut told_by = None;
         loop {
-            self.read_reports();
+            if stands("draining") || !(self.ended || self.serverless) {
+                self.read_reports();
+            }
             if self.is_lost() && !self.ask_kernel(deadline) {
                 return Ok(false);
             }
@@ -135,6 +143,7 @@ impl Corridor {
             // Once the process has ended, its server is about to say so.
             let mut told_by = || *told_by.get_or_insert_with(|| Instant::now() + SERVER);
             let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
+            fault!("join.waits");
             if !self.watch(deadline, outputs)? {
                 return Ok(false);
             }
@@ -191,6 +200,7 @@ impl Corridor {
     fn exited(&mut self, status: i32) {
         let end = self.pidfd.as_ref().map(|pidfd| [(pidfd.as_fd(), Interest::Readable)]);
         let now = Some(Instant::now());
+        let end = end.filter(|_| stands("exit-check"));
         if end.is_some_and(|end| wait::ready(&end, now).is_ok_and(|ready| ready == [false])) {
             return self.answered(Answer::Garbled("it told of an end that is not its".to_owned()));
         }

@@ -68,7 +68,7 @@ pub(crate) fn live(boot: Boot, greeting: Greeting<'_>, present: &Present) -> ! {
         .flatten()
         .map(AsFd::as_fd)
         .collect();
-    if descriptor::close_all_but(&kept).is_err() {
+    if stands("closing-in-child") && descriptor::close_all_but(&kept).is_err() {
         now(REFUSED);
     }
     let start = match parcel::receive(boot.socket.as_fd(), Waiting::Allowed) {
@@ -119,6 +119,7 @@ fn run(start: Parcel, corridor: OwnedFd, parent_pidfd: Option<OwnedFd>, present:
     if let Err(error) = guarded {
         return assignment::refuse(corridor, &format!("its guard: {error}"));
     }
+    fault!("child.knows");
     let (setup, function) = match (head.setup(), head.function()) {
         (Ok(setup), Ok(function)) => (setup, function),
         (Err(error), _) | (_, Err(error)) => {

@@ -14,6 +14,7 @@ use crate::frame::{Adoption, Birth, Offer, Order, Record, Report, StartMethod, i
 use crate::link::{self, LinkError, Server};
 use procession_sys::exit;
 use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::parcel::{self, Cut, Peeked, Waiting};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -65,7 +66,8 @@ impl Handover<'_> {
         exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
         for _try in 0..TRIES {
             let server = link::server()?;
-            if self.birth.method == StartMethod::ForkServer && !server.has_died() {
+            let known_dead = || stands("death-before-spares") && server.has_died();
+            if self.birth.method == StartMethod::ForkServer && !known_dead() {
                 if let Some(corridor) = self.to_a_spare(&server)? {
                     return Ok(corridor);
                 }

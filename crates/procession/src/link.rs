@@ -10,6 +10,7 @@ use crate::look::look;
 use crate::server::CONSTRUCTOR;
 use crate::world::Environment;
 use procession_sys::boot::{self, Role};
+use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::wait::{self, Interest};
@@ -82,9 +83,13 @@ impl Server {
     /// When the server is seen to be gone, the kernel has killed its children that have no start.
     pub(crate) fn hear(&self, socket: BorrowedFd<'_>) -> io::Result<Option<Parcel>> {
         let mut waited = vec![(socket, Interest::Readable)];
-        waited.extend(self.pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), Interest::Readable)));
+        let watched = self.pidfd.as_ref().filter(|_| stands("server-pidfd"));
+        waited.extend(watched.map(|pidfd| (pidfd.as_fd(), Interest::Readable)));
         loop {
             let gone = wait::ready(&waited, None)?.get(1) == Some(&true);
+            if gone && !stands("hearing-the-dead") {
+                return Ok(None);
+            }
             match parcel::receive(socket, Waiting::Never) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && !gone => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -109,7 +114,7 @@ impl Server {
     }
 
     fn is_own(&self) -> bool {
-        self.owner == Pid::own()
+        self.owner == Pid::own() || !stands("owner-check")
     }
 }
 

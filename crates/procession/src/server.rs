@@ -107,7 +107,9 @@ impl Server {
             .flatten()
             .map(AsFd::as_fd)
             .collect();
-        descriptor::close_all_but(&kept)?;
+        if stands("closing-in-server") {
+            descriptor::close_all_but(&kept)?;
+        }
         for stream in
             [descriptor::Standard::Input, descriptor::Standard::Output, descriptor::Standard::Error]
         {
@@ -116,7 +118,8 @@ impl Server {
         std::env::set_current_dir("/")?;
         inherit::raise_open_files();
         inherit::set_thread_name("forkserver");
-        let signals = ServerSignals::open()?;
+        let group: &[i32] = if stands("blocking-group-signals") { &signal::GROUP } else { &[] };
+        let signals = ServerSignals::open(group)?;
         let module = image::main_module()
             .ok_or_else(|| io::Error::other("this program cannot be identified"))?;
         let (programs, offers) = parcel::pair()?;
@@ -141,7 +144,8 @@ impl Server {
             if signalled {
                 self.on_signals();
             }
-            if main || (control && self.obey_waiting_orders().is_err()) {
+            let hung_up = control && self.obey_waiting_orders().is_err();
+            if main || (hung_up && stands("control-end")) {
                 self.orphan();
             }
             if timed_out {
@@ -189,7 +193,9 @@ impl Server {
         match self.phase {
             Phase::Serving => self.nursery.refill(self.offers.as_fd(), self.main.as_ref()),
             Phase::Closing(_) => {
-                self.signal_daemons(signal::SIGKILL);
+                if stands("killing-after-grace") {
+                    self.signal_daemons(signal::SIGKILL);
+                }
                 self.phase = Phase::Closing(None);
             }
             Phase::Closed | Phase::Orphaned => {}
@@ -284,7 +290,9 @@ impl Server {
 
     /// Ends the spares; those who have been given a start up to now are none.
     fn withdraw(&mut self) {
-        self.nursery.withhold_all();
+        if stands("withholding-spares") {
+            self.nursery.withhold_all();
+        }
         // An adoption comes before its start, so those of all starts given are here by now.
         self.hear_adoptions();
         self.nursery.discard();
@@ -342,7 +350,9 @@ impl Server {
     fn begin_closing(&mut self) {
         self.nursery.close();
         self.withdraw();
-        self.signal_daemons(signal::SIGTERM);
+        if stands("asking-daemons") {
+            self.signal_daemons(signal::SIGTERM);
+        }
         // A stopped process gets its signal only when it goes on.
         self.signal_daemons(signal::SIGCONT);
         self.phase = Phase::Closing(Some(Instant::now() + DAEMON_GRACE));

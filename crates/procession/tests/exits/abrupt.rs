@@ -1,9 +1,11 @@
 //! Main ends without a word: daemons are killed at once, the others finish their work.
 
-use super::{assert_nobody_is_left, family, wait_until_gone_but};
+use super::{assert_nobody_is_left, family, run, wait_for_family, wait_until_gone_but};
+use crate::host_program::host_program;
 use crate::program::Program;
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 
 /// Daemons of a main process that is gone end; a worker goes on, with the server that guards it.
 fn daemons_end_and_the_worker_finishes(program: &mut Program, parent_alive: bool) {
@@ -21,7 +23,11 @@ fn daemons_end_and_the_worker_finishes(program: &mut Program, parent_alive: bool
 }
 
 fn killed_by(signal: Signal) {
-    let mut program = family("return");
+    // Under `nohup`, or behind a shell's `&`, this process ignores some of them.
+    let default = ["--default-signal=HUP,INT,TERM", "--"];
+    let mut command = Command::new("env");
+    let mut program = run(command.args(default).arg(host_program()).args(["--case", "return"]));
+    wait_for_family(&mut program);
     program.signal(signal);
     assert_eq!(program.wait().signal(), Some(signal.as_raw()));
     daemons_end_and_the_worker_finishes(&mut program, false);

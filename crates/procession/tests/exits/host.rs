@@ -19,6 +19,7 @@ use std::thread;
 
 #[path = "../../../../examples/orphans.rs"]
 mod orphans;
+mod single;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,11 +44,24 @@ fn play(case: &[&str]) {
         ["terminal", path] => sit_at(path),
         ["reaping"] => reap_everything(),
         ["ignoring"] => ignore_children(),
-        ["one", method] => start_one(method, true),
-        ["spare", daemon] => {
-            wait_for_spares();
-            start_one(&StartMethod::ForkServer.to_string(), *daemon == "daemon");
+        ["one", method, temper] => single::start_one(method, *temper == "daemon"),
+        ["spare", temper] => {
+            single::wait_for_spares();
+            single::start_one(&StartMethod::ForkServer.to_string(), *temper == "daemon");
         }
+        ["value", "ordered"] => single::say_value(),
+        ["value", "spare"] => {
+            single::wait_for_spares();
+            single::say_value();
+        }
+        ["value", "after the server's death"] => {
+            single::kill_server(single::wait_for_spares());
+            single::say_value();
+        }
+        ["forger"] => single::join_a_forger(),
+        ["sockets"] => single::count_sockets(),
+        ["pipe"] => single::leave_a_pipe_to_the_server(),
+        ["recycled"] => single::kill_one_whose_id_is_another(),
         [way] => {
             start_family();
             leave(way);
@@ -149,37 +163,6 @@ fn answer() -> u32 {
 
 fn only(signal: Signal) -> SigSet {
     SigSet::from_iter([signal])
-}
-
-/// Comes back when spare children wait for their starts.
-fn wait_for_spares() {
-    let server = Process::new(std::os::unix::process::parent_id, ()).start().expect("a start");
-    let server = server.join().expect("its parent");
-    let list = format!("/proc/{server}/task/{server}/children");
-    let asleep = |pid: &str| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" S"))
-    };
-    loop {
-        let children = std::fs::read_to_string(&list).expect("the kernel's list");
-        let children: Vec<&str> = children.split_whitespace().collect();
-        if children.len() >= 4 && children.into_iter().all(asleep) {
-            return;
-        }
-        thread::yield_now();
-    }
-}
-
-/// One process that never ends by itself, and whether it was started.
-fn start_one(method: &str, daemon: bool) {
-    let methods = [StartMethod::ForkServer, StartMethod::Spawn];
-    let method = methods.into_iter().find(|one| one.to_string() == method).expect("a method");
-    let victim = Process::new(be_idle, ()).name("victim").daemon(daemon).start_method(method);
-    match victim.start() {
-        Ok(_child) => println!("started"),
-        Err(error) => println!("not started: {error}"),
-    }
-    leave("return");
 }
 
 fn start_detached() {

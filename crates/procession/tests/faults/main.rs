@@ -10,9 +10,9 @@ mod host_program;
 #[expect(dead_code, reason = "the observer serves more than these tests")]
 #[path = "../../../../examples/support/observer.rs"]
 mod observer;
-#[expect(dead_code, reason = "the program serves more than these tests")]
 #[path = "../../../../examples/support/program.rs"]
 mod program;
 
 mod kill_points;
 mod negative_controls;
+mod removed;
