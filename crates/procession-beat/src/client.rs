@@ -7,7 +7,12 @@
 use crate::Beat;
 use serde::Deserialize;
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
+use ureq::config::ConfigBuilder;
+#[cfg(feature = "tls")]
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::typestate::AgentScope;
 
 /// A monitor to send to.
 ///
@@ -43,6 +48,9 @@ pub struct Receipt {
 /// Why a beat was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
+    /// Who answered could not show that it is the monitor, over TLS: try again, its certificate may
+    /// be renewed.
+    Untrusted(String),
     /// The monitor was not reached, or did not answer in time: try again.
     Unreachable(String),
     /// It answered that it cannot take the beat now: try again.
@@ -54,15 +62,23 @@ pub enum SendError {
 impl Client {
     /// A client for the monitor at `url` (its root), with a token for beats if it wants one.
     pub fn new(url: &str, token: Option<String>) -> Client {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("procession-beat/", env!("CARGO_PKG_VERSION")));
         Client {
-            agent: config.build().into(),
+            agent: configuration().build().into(),
             url: format!("{}/api/beat", url.trim_end_matches('/')),
             token,
         }
+    }
+
+    /// Trusts only the authorities in these PEM texts, in place of those that browsers trust: for a
+    /// monitor whose certificate a private authority has signed.
+    ///
+    /// # Errors
+    /// [`NoCertificate`] where there is none in it, or one is cut off.
+    #[cfg(feature = "tls")]
+    pub fn trusting(self, pem: &[u8]) -> Result<Client, NoCertificate> {
+        let tls = TlsConfig::builder().root_certs(authorities(pem)?).build();
+        let config = configuration().tls_config(tls).build();
+        Ok(Client { agent: config.into(), ..self })
     }
 
     /// Sends a beat once, within `limit`.
@@ -70,16 +86,14 @@ impl Client {
     /// # Errors
     /// [`SendError`] says whether another try can help.
     pub fn send(&self, beat: &Beat, limit: Duration) -> Result<Receipt, SendError> {
-        let unreachable = |error: ureq::Error| SendError::Unreachable(error.to_string());
         let mut request = self.agent.post(&self.url).header("content-type", "application/json");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let request = request.config().timeout_global(Some(limit)).build();
-        let mut answer = request.send(&beat.encode()[..]).map_err(unreachable)?;
+        let mut answer = request.send(&beat.encode()[..])?;
         let status = answer.status().as_u16();
-        let text = answer.body_mut().with_config().limit(64 * 1024).read_to_string();
-        let text = text.map_err(unreachable)?;
+        let text = answer.body_mut().with_config().limit(64 * 1024).read_to_string()?;
         match status {
             200 => serde_json::from_str(&text).map_err(|_| {
                 let what = "the answer is not a monitor's: is the URL right?";
@@ -90,6 +104,62 @@ impl Client {
         }
     }
 }
+
+fn configuration() -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("procession-beat/", env!("CARGO_PKG_VERSION")))
+}
+
+/// The certificates of authorities in PEM texts, for a client over TLS.
+///
+/// # Errors
+/// [`NoCertificate`] where there is none in them, or one is cut off.
+#[cfg(feature = "tls")]
+pub fn authorities(pem: &[u8]) -> Result<RootCerts, NoCertificate> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(NoCertificate(Some(error.to_string()))),
+        }
+    }
+    if certificates.is_empty() { Err(NoCertificate(None)) } else { Ok(certificates.into()) }
+}
+
+/// A request that had no answer.
+impl From<ureq::Error> for SendError {
+    fn from(error: ureq::Error) -> Self {
+        match error {
+            // What rustls objects to comes as such an error of I/O; a network makes no other.
+            ureq::Error::Io(why) if why.kind() == ErrorKind::InvalidData => {
+                SendError::Untrusted(why.to_string())
+            }
+            ureq::Error::Tls(why) => SendError::Untrusted(why.to_owned()),
+            why => SendError::Unreachable(why.to_string()),
+        }
+    }
+}
+
+/// A text in which certificates of authorities were looked for has none.
+#[cfg(feature = "tls")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoCertificate(Option<String>);
+
+#[cfg(feature = "tls")]
+impl fmt::Display for NoCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("there is no certificate in it; PEM is expected"),
+            Some(why) => write!(f, "a certificate in it cannot be read: {why}"),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl std::error::Error for NoCertificate {}
 
 impl SendError {
     /// Whether another try can help.
@@ -102,6 +172,11 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SendError::Unreachable(why) => write!(f, "the monitor cannot be reached: {why}"),
+            SendError::Untrusted(why) => write!(
+                f,
+                "the monitor could not prove who it is: {why}; if a private authority signed its \
+                 certificate, name that authority"
+            ),
             SendError::Busy(status) => write!(f, "the monitor cannot take it now: HTTP {status}"),
             SendError::Refused(status, why) => {
                 write!(f, "the monitor refuses it: HTTP {status}: {why}")

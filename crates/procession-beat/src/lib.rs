@@ -27,5 +27,7 @@ pub mod plan;
 pub use beat::{Beat, BeatError, Cause, Child, Death, Kind, Main, MainState, Panic, Sample};
 #[cfg(feature = "client")]
 pub use client::{Client, Receipt, SendError};
+#[cfg(feature = "tls")]
+pub use client::{NoCertificate, authorities};
 pub use instance::Instance;
 pub use plan::Plan;

@@ -80,7 +80,7 @@ fn perform() -> Result<(), Box<dyn Error>> {
             victim = rest.split(' ').next().and_then(|pid| pid.parse().ok());
         }
     }
-    let reach = Reach { url, token: None };
+    let reach = Reach { url, token: None, ca: None };
     let all = WORK.map(|(name, _)| name).into_iter().chain([PROGRAM]);
     for name in all.clone() {
         await_state(&reach, name, "up")?;

@@ -3,9 +3,12 @@
 //! In: its address, a token, a request. Out: the answer, or why there is none and what to do.
 //! Always: an answer is waited for ten seconds at most, and read to a limit.
 
+use procession_beat::{Client, NoCertificate, SendError, authorities};
 use serde_json::Value;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,6 +24,9 @@ pub(crate) struct Reach {
     /// A token of the monitor; better in the file or the environment than on the command line
     #[arg(long, value_name = "TOKEN", hide_env_values = true, hide_default_value = true)]
     pub(crate) token: Option<String>,
+    /// Trust only the authorities in this file (PEM), for a monitor with a private certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// What the monitor answered.
@@ -37,6 +43,10 @@ pub(crate) struct Answer {
 pub(crate) enum ReachError {
     /// Nobody answered.
     Unreachable(String, String),
+    /// Who answered could not prove that it is the monitor; why.
+    Untrusted(String, String),
+    /// There are no certificates in this file; why.
+    Authorities(PathBuf, String),
     /// The token opens nothing, or there is none.
     Token(String, bool),
     /// It answered that it will not; its words.
@@ -46,6 +56,23 @@ pub(crate) enum ReachError {
 }
 
 impl Reach {
+    /// A client that sends beats there.
+    pub(crate) fn client(&self) -> Result<Client, ReachError> {
+        let client = Client::new(&self.url, self.token.clone());
+        self.trusted(|pem| client.clone().trusting(pem)).map(|one| one.unwrap_or(client.clone()))
+    }
+
+    /// What is made of the file of authorities, if one is named.
+    fn trusted<T>(
+        &self,
+        make: impl Fn(&[u8]) -> Result<T, NoCertificate>,
+    ) -> Result<Option<T>, ReachError> {
+        let Some(path) = &self.ca else { return Ok(None) };
+        let wrong = |why: String| ReachError::Authorities(path.clone(), why);
+        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        make(&pem).map(Some).map_err(|error| wrong(error.to_string()))
+    }
+
     /// Asks; a body makes it a POST unless the method says otherwise.
     pub(crate) fn ask(
         &self,
@@ -55,6 +82,11 @@ impl Reach {
     ) -> Result<Answer, ReachError> {
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let unreachable = |why: String| ReachError::Unreachable(self.url.clone(), why);
+        let failed = |error: ureq::Error| match error.into() {
+            SendError::Untrusted(why) => ReachError::Untrusted(self.url.clone(), why),
+            SendError::Unreachable(why) => unreachable(why),
+            other => unreachable(other.to_string()),
+        };
         let mut request = ureq::http::Request::builder().method(method).uri(&url);
         if let Some(token) = &self.token {
             request = request.header("x-api-key", token);
@@ -62,7 +94,9 @@ impl Reach {
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = request.header("content-type", "application/json").body(body);
         let request = request.map_err(|error| unreachable(error.to_string()))?;
+        let roots = self.trusted(authorities)?.unwrap_or(RootCerts::WebPki);
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_global(Some(LIMIT))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -70,12 +104,12 @@ impl Reach {
             .user_agent(concat!("procession/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        let mut answer = agent.run(request).map_err(|error| unreachable(error.to_string()))?;
+        let mut answer = agent.run(request).map_err(failed)?;
         let status = answer.status().as_u16();
         let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
         let date = date.map(str::to_owned);
         let text = answer.body_mut().with_config().limit(LONGEST).read_to_string();
-        let text = text.map_err(|error| unreachable(error.to_string()))?;
+        let text = text.map_err(failed)?;
         match status {
             200..=299 => Ok(Answer { text, date }),
             401 | 403 => Err(ReachError::Token(self.url.clone(), self.token.is_some())),
@@ -111,6 +145,14 @@ impl fmt::Display for ReachError {
                 "no monitor answers at {url}: {why}; start one with `procession monitor`, or name \
                  another with --url"
             ),
+            ReachError::Untrusted(url, why) => write!(
+                f,
+                "{url} could not prove that it is the monitor: {why}; if a private authority signed \
+                 its certificate, name that authority's with --ca"
+            ),
+            ReachError::Authorities(path, why) => {
+                write!(f, "the certificates to trust in {}: {why}", path.display())
+            }
             ReachError::Token(url, true) => {
                 write!(f, "the monitor at {url} refuses this token: give one that may do this")
             }

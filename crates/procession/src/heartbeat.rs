@@ -32,7 +32,7 @@ use procession_sys::thread;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use watch::{Orders, watch};
@@ -75,13 +75,14 @@ pub struct Heartbeat {
     grace: Option<Duration>,
     labels: BTreeMap<String, String>,
     token: Option<String>,
+    ca: Option<PathBuf>,
     stuck_after: Option<Duration>,
     linger: Duration,
 }
 
 impl Heartbeat {
     /// A heartbeat that reports to the monitor at `url`, its root: `http://HOST:PORT`, or `https`
-    /// with a certificate that the common authorities have signed.
+    /// with a certificate that the common authorities have signed, or those of [`ca`](Self::ca).
     pub fn to(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -90,6 +91,7 @@ impl Heartbeat {
             grace: None,
             labels: BTreeMap::new(),
             token: None,
+            ca: None,
             stuck_after: None,
             linger: LINGER,
         }
@@ -127,6 +129,24 @@ impl Heartbeat {
         self
     }
 
+    /// Trusts only the authorities whose certificates are in this file (PEM), for a monitor whose
+    /// certificate a private authority has signed. It is read once, by [`start`](Self::start).
+    /// Default: the authorities that browsers trust.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), procession::HeartbeatError> {
+    /// use procession::Heartbeat;
+    ///
+    /// let life = Heartbeat::to("https://monitor:8420").ca("/etc/ssl/our-ca.pem").start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "cacert")]
+    pub fn ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca = Some(file.into());
+        self
+    }
+
     /// Promises a [`tick`](Life::tick) at least this often: without one the program is reported as
     /// stuck, after this time and a quarter of it at the latest. Default: no such promise.
     pub fn stuck_after(mut self, limit: Duration) -> Self {
@@ -152,6 +172,7 @@ impl Heartbeat {
             return Err(HeartbeatError::Url(self.url));
         }
         let beat = self.beat()?;
+        let authorities = self.authorities()?;
         let main = pidfd(Pid::own()).map_err(system("opening a pidfd of this process"))?;
         let page = Page::new().map_err(system("making its shared memory"))?;
         let (here, there) = UnixStream::pair().map_err(system("making its bell"))?;
@@ -163,6 +184,7 @@ impl Heartbeat {
             main: Fd(main),
             url: self.url,
             token: self.token,
+            authorities,
             beat: beat.encode(),
             stuck_after: self.stuck_after,
             linger: self.linger,
@@ -193,6 +215,15 @@ impl Heartbeat {
             return Err(HeartbeatError::Limit("stuck_after: 100 ms at least".to_owned()));
         }
         Ok(beat)
+    }
+
+    /// What is in the file of authorities, if one is named, once it is known to hold some.
+    fn authorities(&self) -> Result<Option<Vec<u8>>, HeartbeatError> {
+        let Some(path) = &self.ca else { return Ok(None) };
+        let wrong = |why: String| HeartbeatError::Authorities(path.clone(), why);
+        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        procession_beat::authorities(&pem).map_err(|error| wrong(error.to_string()))?;
+        Ok(Some(pem))
     }
 
     fn program(&self) -> String {

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Most reports that wait for the monitor.
@@ -20,8 +21,10 @@ const MOST: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     reports: Sender<(Kind, Main)>,
-    /// Closed when the last report has been sent or given up; says why it was given up.
-    done: Receiver<Option<SendError>>,
+    /// Says at the end whether everything has been sent.
+    done: Receiver<bool>,
+    /// Why the last try failed.
+    failed: Arc<Mutex<Option<SendError>>>,
 }
 
 /// What stays the same over all beats of a run.
@@ -31,7 +34,7 @@ struct Speaker {
     model: Beat,
     queue: VecDeque<(Beat, Instant)>,
     tries: u32,
-    failed: Option<SendError>,
+    failed: Arc<Mutex<Option<SendError>>>,
 }
 
 impl Reporter {
@@ -43,13 +46,14 @@ impl Reporter {
         let model = model(options)?;
         let grace = Duration::from_millis(model.grace_ms);
         let mut speaker = Speaker {
-            client: Client::new(&options.reach.url, options.reach.token.clone()),
+            client: options.reach.client()?,
             plan: Plan::new(options.every, grace),
             model,
             queue: VecDeque::new(),
             tries: 0,
-            failed: None,
+            failed: Arc::default(),
         };
+        let failed = speaker.failed.clone();
         let (reports, inbox) = channel();
         let (tell, done) = channel();
         let linger = options.linger;
@@ -64,9 +68,9 @@ impl Reporter {
                 }
                 std::thread::sleep(wait);
             }
-            let _ = tell.send(speaker.failed.filter(|_| !speaker.queue.is_empty()));
+            let _ = tell.send(speaker.queue.is_empty());
         });
-        Ok(Reporter { reports, done })
+        Ok(Reporter { reports, done, failed })
     }
 
     /// Reports.
@@ -80,11 +84,11 @@ impl Reporter {
     /// Gives the last report `linger` to arrive; why it did not.
     pub(crate) fn finish(self, linger: Duration) -> Option<String> {
         drop(self.reports);
-        match self.done.recv_timeout(linger) {
-            Ok(failed) => failed.map(|error| error.to_string()),
-            Err(RecvTimeoutError::Timeout) => Some("the monitor does not answer".into()),
-            Err(RecvTimeoutError::Disconnected) => Some("nobody was left to report".into()),
+        if self.done.recv_timeout(linger) == Ok(true) {
+            return None;
         }
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(failed.as_ref().map_or("the monitor does not answer".into(), ToString::to_string))
     }
 }
 
@@ -135,11 +139,12 @@ impl Speaker {
             match self.client.send(beat, self.plan.try_limit()) {
                 Ok(_) => {
                     self.queue.pop_front();
-                    (self.tries, self.failed) = (0, None);
+                    self.tries = 0;
+                    self.say_failed(None);
                 }
                 Err(error) if error.may_pass() => {
                     self.tries += 1;
-                    self.failed = Some(error);
+                    self.say_failed(Some(error));
                     let wait = self.plan.wait(self.tries, since.elapsed(), fastrand::f64());
                     return wait.unwrap_or(procession_beat::plan::LONGEST_WAIT);
                 }
@@ -150,6 +155,10 @@ impl Speaker {
             }
         }
         Duration::ZERO
+    }
+
+    fn say_failed(&self, why: Option<SendError>) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 }
 

@@ -5,3 +5,4 @@ mod options;
 mod programs;
 mod running;
 mod support;
+mod tls;

@@ -1,6 +1,6 @@
 //! `procession run`: what comes of a program, and what is left of it.
 
-use crate::support::{Marked, Monitor, children, first_line, procession, said, signal, until};
+use crate::support::{Ending, Marked, Monitor, children, first_line, procession, said, signal};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -81,37 +81,46 @@ fn signals_reach_the_program_once_and_a_stop_that_was_asked_for_is_no_death() {
 #[test]
 fn a_terminal_interrupts_the_program_once() {
     let monitor = Monitor::open();
+    // Both processes of ours are stopped while the terminal interrupts, so that the program has
+    // taken its interrupt before they look at theirs: two that wait at once would be one.
     let terminal = r#"
-import os, pty, sys
+import os, pty, signal, sys
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
 seen = b""
-while b"ready" not in seen:
-    seen += os.read(fd, 1000)
+def read_until(word):
+    global seen
+    while word not in seen:
+        seen += os.read(fd, 1000)
+read_until(b"ready")
+ours = [int(open(f"/proc/{pid}/task/{pid}/children").read()), pid]
+for each in ours:
+    os.kill(each, signal.SIGSTOP)
+    while open(f"/proc/{each}/stat").read().rsplit(") ", 1)[1][0] != "T":
+        os.sched_yield()
 os.write(fd, b"\x03")
+read_until(b"interrupted")
+for each in ours:
+    os.kill(each, signal.SIGCONT)
+os.kill(pid, signal.SIGUSR1)
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 try:
-    while True:
-        piece = os.read(fd, 1000)
-        if not piece:
-            break
+    while piece := os.read(fd, 1000):
         seen += piece
 except OSError:
     pass
-print(seen.count(b"got"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print(seen.count(b"interrupted"), code)
 "#;
-    // Its handler writes a byte for each signal, however many come before the program looks.
+    // Signals are taken in the order of their numbers: whatever is passed on of the interrupt is
+    // seen before the end that was asked for after it.
     let program = r#"
-import os, select, signal, sys
-r, w = os.pipe()
-os.set_blocking(w, False)
-signal.signal(signal.SIGINT, lambda *_: None)
-signal.set_wakeup_fd(w)
+import signal, sys
+both = {signal.SIGINT, signal.SIGUSR1}
+signal.pthread_sigmask(signal.SIG_BLOCK, both)
 print("ready", flush=True)
-count = len(os.read(r, 1))
-while select.select([r], [], [], 0.5)[0]:
-    count += len(os.read(r, 1))
-print("got" * count)
+while signal.sigwait(both) == signal.SIGINT:
+    print("interrupted", flush=True)
 sys.exit(5)
 "#;
     let run = monitor.run("terminal", &[], &["python3", "-c", program]);
@@ -123,11 +132,16 @@ sys.exit(5)
 
 #[test]
 fn what_a_program_leaves_behind_ends_with_it() {
-    let (monitor, marked) = (Monitor::open(), Marked::new());
-    let script = format!("(setsid {} &) ; {} & echo started", marked.sleeper(), marked.sleeper());
-    let said = said(&mut monitor.sh("litter", &[], &script));
-    assert_eq!((said.code, said.out.as_str()), (Some(0), "started\n"));
-    assert_eq!(marked.count(), 0);
+    let (monitor, mut marked) = (Monitor::open(), Marked::new());
+    let sleeper = marked.sleeper();
+    let script = format!("(setsid {sleeper} &) ; {sleeper} & read -r line; echo started");
+    let mut run = monitor.sh("litter", &[], &script);
+    let mut child = run.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("run");
+    marked.await_started(2);
+    drop(child.stdin.take());
+    assert_eq!(first_line(&mut child), "started");
+    assert_eq!(child.wait().expect("waited").code(), Some(0));
+    assert!(marked.are_gone());
 }
 
 /// A program with a child and a descendant that has left for a session of its own; they ignore
@@ -139,14 +153,17 @@ fn family(marked: &Marked) -> String {
 
 #[test]
 fn when_run_is_killed_nothing_is_left_and_the_monitor_knows_at_once() {
-    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let (monitor, mut marked) = (Monitor::open(), Marked::new());
     let mut run = monitor.sh("orphaned", &["--service"], &family(&marked));
     let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
     assert_eq!(first_line(&mut child), "ready");
-    until("the whole family", || marked.count() == 3);
+    marked.await_started(3);
+    // It holds this test's standard error until it has ended.
+    let inner = Ending::of(children(child.id())[0]);
     child.kill().expect("killed");
     child.wait().expect("reaped");
-    until("the family to be gone", || marked.count() == 0);
+    marked.await_gone();
+    inner.await_end();
     let check = monitor.until("orphaned", "down");
     let problem = check["problem"].as_str().expect("a problem");
     assert!(problem.contains("`procession run` was killed"), "{problem}");
@@ -154,33 +171,33 @@ fn when_run_is_killed_nothing_is_left_and_the_monitor_knows_at_once() {
 
 #[test]
 fn when_the_supervising_process_is_killed_nothing_is_left_either() {
-    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let (monitor, mut marked) = (Monitor::open(), Marked::new());
     let mut run = monitor.sh("headless", &[], &family(&marked));
     let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
     assert_eq!(first_line(&mut child), "ready");
-    until("the whole family", || marked.count() == 3);
+    marked.await_started(3);
     let inner = children(child.id());
     assert_eq!(inner.len(), 1, "one process stands between: {inner:?}");
     crate::support::signal_pid(&inner[0].to_string(), "KILL");
     assert_eq!(child.wait().expect("waited").code(), Some(128 + 9));
-    assert_eq!(marked.count(), 0);
+    assert!(marked.are_gone());
 }
 
 #[test]
 fn the_program_itself_dies_also_when_both_processes_above_it_are_killed() {
-    let (monitor, marked) = (Monitor::open(), Marked::new());
+    let (monitor, mut marked) = (Monitor::open(), Marked::new());
     let script = format!("echo ready; exec {}", marked.sleeper());
     let mut run = monitor.sh("beheaded", &[], &script);
     let mut child = run.stdout(Stdio::piped()).spawn().expect("run");
     assert_eq!(first_line(&mut child), "ready");
-    until("the program", || marked.count() == 1);
+    marked.await_started(1);
     let inner = children(child.id())[0].to_string();
     // Neither can act on the death of the other any more.
     signal(&child, "STOP");
     crate::support::signal_pid(&inner, "KILL");
     child.kill().expect("killed");
     child.wait().expect("reaped");
-    until("the program to be gone", || marked.count() == 0);
+    marked.await_gone();
 }
 
 #[test]

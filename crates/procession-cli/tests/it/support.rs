@@ -1,10 +1,14 @@
 //! A monitor of one's own, the command, and patience.
 
+use procession_sys::life::{Pid, pidfd};
+use procession_sys::wait::{Interest, ready};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything is waited for before it counts as never coming.
@@ -123,35 +127,77 @@ pub(crate) fn signal_pid(pid: &str, name: &str) {
     assert!(status.success(), "kill -s {name} {pid}");
 }
 
-/// A program name that no other process of this machine has, to see whether it is still there.
+/// Programs that hold a pipe: that they run and that they are gone are events on it.
 pub(crate) struct Marked {
     directory: tempfile::TempDir,
+    pipe: File,
 }
 
 impl Marked {
     pub(crate) fn new() -> Marked {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let prefix = format!("marked-{}-", COUNT.fetch_add(1, Ordering::Relaxed));
-        Marked { directory: tempfile::Builder::new().prefix(&prefix).tempdir().expect("made") }
+        let directory = tempfile::tempdir().expect("made");
+        let path = directory.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+        assert!(made.success(), "mkfifo {}", path.display());
+        let script = write(&directory.path().join("sleeper"), "echo up\nexec sleep infinity\n");
+        assert!(script.exists());
+        let mut options = File::options();
+        let pipe =
+            options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        Marked { pipe: pipe.open(path).expect("opened"), directory }
     }
 
-    /// A program that sleeps for ever, under the mark.
+    /// A program that sleeps for ever with the pipe as its output, as a shell's command.
     pub(crate) fn sleeper(&self) -> String {
-        let link = self.directory.path().join("sleeper");
-        if !link.exists() {
-            std::os::unix::fs::symlink("/bin/sleep", &link).expect("linked");
-        }
-        format!("{} infinity", link.display())
+        let directory = self.directory.path().display();
+        format!("sh {directory}/sleeper >{directory}/pipe")
     }
 
-    /// How many processes run under the mark.
-    pub(crate) fn count(&self) -> usize {
-        let mark = self.directory.path().join("sleeper");
-        let mark = mark.to_str().expect("text").as_bytes();
-        let of = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
-        let lines = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(of);
-        lines.filter(|line| line.split(|byte| *byte == 0).next() == Some(mark)).count()
+    /// Waits until so many of them run.
+    pub(crate) fn await_started(&mut self, count: usize) {
+        let mut lines = 0;
+        while lines < count {
+            let more = self.next().expect("one more of them");
+            lines += more.iter().filter(|byte| **byte == b'\n').count();
+        }
     }
+
+    /// Waits until none of them is there any more.
+    pub(crate) fn await_gone(&mut self) {
+        while self.next().is_some() {}
+    }
+
+    /// Whether none of them is there any more.
+    pub(crate) fn are_gone(&mut self) -> bool {
+        matches!(self.pipe.read(&mut [0; 64]), Ok(0))
+    }
+
+    /// What they write next; none once they are gone.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        await_event(self.pipe.as_fd(), "the marked programs");
+        let mut bytes = [0; 64];
+        let count = self.pipe.read(&mut bytes).expect("read");
+        (count > 0).then(|| bytes[..count].to_vec())
+    }
+}
+
+/// A process whose end is to be awaited, though it is no child.
+pub(crate) struct Ending(OwnedFd);
+
+impl Ending {
+    pub(crate) fn of(pid: u32) -> Ending {
+        let pid = Pid::from_raw(i32::try_from(pid).expect("a process id")).expect("a process id");
+        Ending(pidfd(pid).expect("it is there"))
+    }
+
+    pub(crate) fn await_end(&self) {
+        await_event(self.0.as_fd(), "the end of a process");
+    }
+}
+
+fn await_event(descriptor: BorrowedFd<'_>, what: &str) {
+    let event = ready(&[(descriptor, Interest::Readable)], Some(Instant::now() + PATIENCE));
+    assert_eq!(event.expect("a wait"), [true], "waited for {what}");
 }
 
 /// The first line that a child writes.
@@ -172,7 +218,7 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 }
 
 pub(crate) fn write(path: &Path, text: &str) -> PathBuf {
-    let mut file = std::fs::File::create(path).expect("made");
+    let mut file = File::create(path).expect("made");
     file.write_all(text.as_bytes()).expect("written");
     path.into()
 }

@@ -2,6 +2,7 @@
 
 use crate::launch::StartError;
 use procession_beat::BeatError;
+use std::path::PathBuf;
 use std::{fmt, io};
 
 /// A heartbeat could not be started. The program goes on without one.
@@ -12,6 +13,8 @@ pub enum HeartbeatError {
     Url(String),
     /// A name, label or time is out of the limits that monitors keep; which, and its limits.
     Limit(String),
+    /// The certificates of the authorities to trust cannot be had from this file, and why.
+    Authorities(PathBuf, String),
     /// Its process could not be started.
     Start(StartError),
     /// The kernel refused something.
@@ -43,6 +46,9 @@ impl fmt::Display for HeartbeatError {
                 write!(f, "`{url}` is no monitor's URL: give http://HOST:PORT or https://HOST")
             }
             Self::Limit(what) => f.write_str(what),
+            Self::Authorities(path, why) => {
+                write!(f, "the certificates to trust in {}: {why}", path.display())
+            }
             Self::Start(error) => error.fmt(f),
             Self::System { doing, source } => write!(f, "{doing}: {source}"),
         }
@@ -54,7 +60,7 @@ impl std::error::Error for HeartbeatError {
         match self {
             Self::Start(error) => Some(error),
             Self::System { source, .. } => Some(source),
-            Self::Url(_) | Self::Limit(_) => None,
+            Self::Url(_) | Self::Limit(_) | Self::Authorities(..) => None,
         }
     }
 }

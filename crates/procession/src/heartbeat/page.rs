@@ -72,6 +72,8 @@ pub enum Delivery {
     Taken,
     /// The monitor was not reached, or was too busy; it is tried again.
     Unreachable,
+    /// Who answered could not show by its certificate that it is the monitor; it is tried again.
+    Untrusted,
     /// The monitor will not take it: this HTTP status.
     Refused(u16),
 }
@@ -82,6 +84,7 @@ impl fmt::Display for Delivery {
             Self::Pending => f.write_str("not sent yet"),
             Self::Taken => f.write_str("taken by the monitor"),
             Self::Unreachable => f.write_str("the monitor cannot be reached"),
+            Self::Untrusted => f.write_str("the monitor could not prove who it is"),
             Self::Refused(status) => write!(f, "refused by the monitor: HTTP {status}"),
         }
     }
@@ -147,7 +150,8 @@ impl Page {
             Delivery::Pending => 0,
             Delivery::Taken => 1,
             Delivery::Unreachable => 2,
-            Delivery::Refused(status) => 3 + u64::from(status),
+            Delivery::Untrusted => 3,
+            Delivery::Refused(status) => 4 + u64::from(status),
         };
         self.word(Word::Delivery).store(value, Ordering::Relaxed);
     }
@@ -157,7 +161,8 @@ impl Page {
             0 => Delivery::Pending,
             1 => Delivery::Taken,
             2 => Delivery::Unreachable,
-            status => Delivery::Refused(u16::try_from(status - 3).unwrap_or(u16::MAX)),
+            3 => Delivery::Untrusted,
+            status => Delivery::Refused(u16::try_from(status - 4).unwrap_or(u16::MAX)),
         }
     }
 

@@ -73,7 +73,7 @@ impl Sender {
                         return Some(newer);
                     }
                 }
-                Err(SendError::Unreachable(_)) => return None,
+                Err(SendError::Unreachable(_) | SendError::Untrusted(_)) => return None,
                 Ok(_) | Err(SendError::Refused(..)) => drop(history.pop_front()),
             }
         }
@@ -107,6 +107,7 @@ impl Sender {
         self.page.set_delivery(match &sent {
             Ok(_) => Delivery::Taken,
             Err(SendError::Refused(status, _)) => Delivery::Refused(*status),
+            Err(SendError::Untrusted(_)) => Delivery::Untrusted,
             Err(SendError::Unreachable(_) | SendError::Busy(_)) => Delivery::Unreachable,
         });
         sent.map(drop)

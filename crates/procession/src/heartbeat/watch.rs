@@ -10,7 +10,7 @@ use super::sender::{Sender, dice};
 use super::verdict::{self, Evidence};
 use super::vitals::{Image, Stat, Vitals};
 use crate::fd::Fd;
-use procession_beat::{Beat, Client, Kind, Main, MainState, Plan, Sample};
+use procession_beat::{Beat, Client, Kind, Main, MainState, NoCertificate, Plan, Sample};
 use procession_sys::alarm::{Alarm, since_boot};
 use procession_sys::life::{self, Pid, Told};
 use procession_sys::wait::{self, Interest};
@@ -39,6 +39,8 @@ pub(super) struct Orders {
     pub(super) main: Fd<OwnedFd>,
     pub(super) url: String,
     pub(super) token: Option<String>,
+    /// The authorities that are trusted, as PEM; none: those that browsers trust.
+    pub(super) authorities: Option<Vec<u8>>,
     /// A beat of main, as JSON: all that is the same in every report.
     pub(super) beat: Vec<u8>,
     pub(super) stuck_after: Option<Duration>,
@@ -55,6 +57,16 @@ pub(super) fn watch(orders: Orders) {
     {
         let _ = watch.serve();
     }
+}
+
+/// How the monitor is spoken to.
+pub(super) fn client(
+    url: &str,
+    token: Option<String>,
+    authorities: Option<&[u8]>,
+) -> Result<Client, NoCertificate> {
+    let client = Client::new(url, token);
+    authorities.map_or(Ok(client.clone()), |pem| client.trusting(pem))
 }
 
 struct Watch {
@@ -89,7 +101,8 @@ impl Watch {
         let hidden = Image::default();
         Ok(Self {
             sender: Sender {
-                client: Client::new(&orders.url, orders.token),
+                client: client(&orders.url, orders.token, orders.authorities.as_deref())
+                    .map_err(io::Error::other)?,
                 page: orders.page.clone(),
                 plan: Plan::new(ms(beat.period_ms), ms(beat.grace_ms)),
             },

@@ -1,125 +1,12 @@
-//! The heartbeat of a real program, at a real monitor: each end has its verdict, and the program
-//! is as it would be without.
+//! What is told of each end, standstill and stop.
 
-mod support;
-
-use procession_monitor::{Config, Scope};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use crate::harness::{Program, check, configuration, wait_for, wait_for_death};
+use crate::support::{Monitor, until};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::SystemTime;
-use support::{Monitor, until};
-
-/// A program with a heartbeat; killed when dropped.
-struct Program {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    /// Its heartbeat's process id.
-    heart: Pid,
-}
-
-impl Program {
-    /// Runs it until it says that it was reported.
-    fn start(url: &str, options: &[&str]) -> Program {
-        let test = std::env::current_exe().unwrap();
-        let program = test.parent().and_then(Path::parent).unwrap();
-        let program = program.join("examples/heartbeat_program");
-        assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
-        let mut child = Command::new(program)
-            .arg(url)
-            .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let mut program = Program { child, output, heart: Pid::INIT };
-        let heart = program.line();
-        let heart = heart.strip_prefix("heart ").unwrap_or_else(|| panic!("{heart}"));
-        program.heart = Pid::from_raw(heart.parse().unwrap()).unwrap();
-        assert_eq!(program.line(), "reported");
-        program
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    fn tell(&mut self, line: &str) {
-        writeln!(self.child.stdin.as_ref().unwrap(), "{line}").unwrap();
-    }
-
-    fn does(&mut self, line: &str) {
-        self.tell(line);
-        assert_eq!(self.line(), format!("did {line}"));
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Waits for its end; how it ended, and what else it said.
-    fn end(&mut self) -> (ExitStatus, String, String) {
-        let (mut output, mut errors) = (String::new(), String::new());
-        self.output.read_to_string(&mut output).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        (self.child.wait().unwrap(), output, errors)
-    }
-
-    fn heart_beats(&self) -> bool {
-        test_kill_process(self.heart).is_ok()
-    }
-
-    fn wait_until_nothing_is_left(&self) {
-        until("the end of the heartbeat", || !self.heart_beats());
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn configuration(directory: &Path) -> Config {
-    let tokens = vec![("BEAT".into(), Scope::Beat, None)];
-    Config { open: true, tokens, ..support::config(directory) }
-}
-
-/// What the monitor shows of the check of this name.
-fn check(monitor: &Monitor, name: &str) -> Value {
-    let checks = monitor.get("/api/status").json()["checks"].take();
-    let named = |check: &&Value| check["name"] == name;
-    checks.as_array().unwrap().iter().find(named).cloned().unwrap_or(Value::Null)
-}
-
-fn wait_for(monitor: &Monitor, state: &str) -> Value {
-    let mut seen = Value::Null;
-    until(&format!("the program to be {state}"), || {
-        seen = check(monitor, "program");
-        seen["state"] == state
-    });
-    seen
-}
-
-/// Waits for the report of an end: the silence of a slow machine may have been told before.
-fn wait_for_death(monitor: &Monitor, name: &str) -> Value {
-    let mut seen = Value::Null;
-    until(&format!("the end of {name} to be told"), || {
-        seen = check(monitor, name);
-        seen["beat"]["kind"]["type"] == "dead"
-    });
-    seen
-}
+use std::process::ExitStatus;
 
 #[test]
 fn each_end_of_a_program_is_told_as_it_was_and_is_as_without_a_heartbeat() {
@@ -292,74 +179,72 @@ fn a_beat_says_what_the_program_uses_and_who_its_children_are() {
 }
 
 #[test]
-fn a_monitor_that_is_not_there_changes_nothing_and_hears_the_history_when_it_is() {
+fn a_program_in_an_endless_loop_is_stuck_and_seen_to_be_busy() {
     let directory = tempfile::tempdir().unwrap();
-    let unused = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = unused.local_addr().unwrap().to_string();
-    drop(unused);
-    let url = format!("http://{address}");
-    let mut program = Program::start(&url, &["--wait", "--linger", "300"]);
-    program.does("note nobody hears it");
-    program.tell("exit 6");
-    assert_eq!(program.end().0.code(), Some(6));
-    program.wait_until_nothing_is_left();
-
-    let deaf = TcpListener::bind(&address).unwrap();
-    let mut program = Program::start(&url, &["--wait"]);
-    let mut unheard = BTreeSet::new();
-    while unheard.len() < 2 {
-        unheard.extend(number_of_beat(deaf.accept().unwrap().0));
-    }
-    drop(deaf);
-    let monitor = Monitor::start_at(configuration(directory.path()), &address);
-    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    wait_for(&monitor, "up");
-    let database = rusqlite::Connection::open(directory.path().join("monitor.db")).unwrap();
-    until("what was said before the monitor was there", || {
-        let begun = i64::try_from(begun.as_millis()).unwrap();
-        let rows = "SELECT count(*) FROM beat_run WHERE last < ?1";
-        let rows: rusqlite::Result<i64> = database.query_row(rows, [begun], |row| row.get(0));
-        rows.is_ok_and(|rows| rows > 0)
+    let monitor = Monitor::start(configuration(directory.path()));
+    let mut program = Program::start(&monitor.url, &["--stuck", "200"]);
+    program.tell("loop");
+    until("it to be stuck at work", || {
+        let check = check(&monitor, "program");
+        let busy = check["beat"]["sample"]["cpu"].as_f64().is_some_and(|share| share > 0.1);
+        check["state"] == "degraded" && check["beat"]["main"]["state"] == "stuck" && busy
     });
-    drop(database);
-    drop(monitor);
-    program.does("tick");
-    let monitor = Monitor::start_at(configuration(directory.path()), &address);
-    let before = check(&monitor, "program")["beats"].as_u64().unwrap();
-    until("it to be heard again", || {
-        check(&monitor, "program")["beats"].as_u64().unwrap() > before
-    });
-    program.tell("exit 8");
-    assert_eq!(program.end().0.code(), Some(8));
-    assert_eq!(wait_for_death(&monitor, "program")["beat"]["kind"]["cause"], json!({ "code": 8 }));
+    program.signal(Signal::KILL);
+    assert_eq!(wait_for_death(&monitor, "program")["problem"], "dead: signal 9");
 }
 
-/// The number of the beat in a request that is not answered, unless it was given up before.
-fn number_of_beat(mut stream: TcpStream) -> Option<String> {
-    let mut request = Vec::new();
-    let mut some = [0; 1024];
-    loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((number, _)) =
-            text.split_once("\"seq\":").and_then(|(_, rest)| rest.split_once(','))
-        {
-            return Some(number.to_owned());
-        }
-        match stream.read(&mut some) {
-            Ok(0) | Err(_) => return None,
-            Ok(length) => request.extend_from_slice(&some[..length]),
-        }
+#[test]
+fn a_program_in_a_deadlock_is_stuck_and_seen_to_be_idle() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(configuration(directory.path()));
+    let mut program = Program::start(&monitor.url, &["--stuck", "200"]);
+    program.tell("deadlock");
+    until("it to be stuck with two threads that rest", || {
+        let check = check(&monitor, "program");
+        let sample = &check["beat"]["sample"];
+        check["state"] == "degraded" && sample["threads"] == 2 && sample["cpu"] == 0.0
+    });
+    program.signal(Signal::KILL);
+    assert_eq!(wait_for_death(&monitor, "program")["problem"], "dead: signal 9");
+}
+
+/// The group of a child that forks without end; it is killed when dropped.
+struct Bomb(Pid);
+
+impl Bomb {
+    fn size(&self) -> usize {
+        let group = |stat: &str| stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse::<i32>().ok();
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let stats = processes.filter_map(|one| fs::read_to_string(one.path().join("stat")).ok());
+        stats.filter(|stat| group(stat) == Some(self.0.as_raw_nonzero().get())).count()
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        // One that is born while its group is killed is not hit.
+        while kill_process_group(self.0, Signal::KILL).is_ok() && self.size() > 1 {}
     }
 }
 
 #[test]
-fn a_monitor_that_never_answers_holds_the_heartbeat_no_longer_than_its_linger() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
-    let mut program = Program::start(&url, &["--wait", "--linger", "1000"]);
-    let (_taken, _) = silent.accept().unwrap();
-    program.tell("exit 2");
-    // Its streams end with it, though its heartbeat lives on.
-    assert_eq!(program.end().0.code(), Some(2));
+fn a_child_that_is_a_fork_bomb_does_not_keep_the_programs_life_and_death_from_being_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(configuration(directory.path()));
+    let mut program = Program::start(&monitor.url, &[]);
+    program.tell("bomb");
+    let line = program.line();
+    let bomb = line.strip_prefix("bomb ").unwrap_or_else(|| panic!("{line}"));
+    let bomb = Bomb(Pid::from_raw(bomb.parse().unwrap()).unwrap());
+    until("the bomb to have filled what it may", || bomb.size() >= 40);
+    let before = check(&monitor, "program")["beats"].as_u64().unwrap();
+    until("the program to be told of all the same", || {
+        let check = check(&monitor, "program");
+        check["beats"].as_u64().unwrap() > before && check["state"] == "up"
+    });
+    program.signal(Signal::KILL);
+    assert_eq!(program.child.wait().unwrap().signal(), Some(9));
+    assert_eq!(wait_for_death(&monitor, "program")["problem"], "dead: signal 9");
     program.wait_until_nothing_is_left();
+    assert!(bomb.size() >= 40, "the program's own children are not the heartbeat's to end");
 }

@@ -1,0 +1,65 @@
+//! A monitor over TLS with a certificate that somebody made himself.
+
+use crate::support::{API_KEY, Monitor, procession, said};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// As `docs/command.md` says: the certificate, and its key.
+fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
+    let words = "req -x509 -newkey ed25519 -nodes -subj /CN=monitor -days 3650 \
+                 -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1 \
+                 -out monitor.pem -keyout monitor.key";
+    let mut command = Command::new("openssl");
+    let output = command.args(words.split_whitespace()).current_dir(directory).output();
+    let output = output.expect("openssl");
+    assert!(output.status.success(), "{output:?}");
+    (directory.join("monitor.pem"), directory.join("monitor.key"))
+}
+
+#[test]
+fn whoever_is_named_the_monitors_certificate_speaks_to_it_and_nobody_else() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = certificate(directory.path());
+    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().expect("text"));
+    let keys = ["--beat-token", "B", "--api-key", API_KEY];
+    let monitor = Monitor::start(&[&keys[..], &["--cert", certificate, "--key", key]].concat());
+    assert!(monitor.url.starts_with("https://"), "{}", monitor.url);
+    let script = "echo out; exit 3";
+    let told = said(&mut monitor.sh("trusting", &["--token", "B", "--ca", certificate], script));
+    assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(3), "out\n", ""));
+    let mut doubting = procession(&["run", "--url", &monitor.url, "--name", "doubting"]);
+    doubting.args(["--linger", "5s", "--token", "B", "--", "sh", "-c", script]);
+    let untold = said(&mut doubting);
+    assert_eq!((untold.code, untold.out.as_str()), (Some(3), "out\n"));
+    for words in
+        ["the end of doubting was not reported", "could not prove who it is", "UnknownIssuer"]
+    {
+        assert!(untold.err.contains(words), "{words}: {}", untold.err);
+    }
+    // Variables name it as well; the key is no certificate.
+    let ask = |file: Option<&str>| {
+        let mut command = procession(&["status", "--url", &monitor.url]);
+        command.env("PROCESSION_TOKEN", API_KEY).envs(file.map(|file| ("PROCESSION_CA", file)));
+        said(&mut command)
+    };
+    let shown = ask(Some(certificate));
+    assert!(shown.out.contains("trusting") && !shown.out.contains("doubting"), "{}", shown.out);
+    for (file, words) in [(None, "with --ca"), (Some(key), "no certificate in it")] {
+        let refused = ask(file);
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.err.contains(words), "{words}: {}", refused.err);
+    }
+}
+
+#[test]
+fn a_certificate_that_is_none_is_an_error_of_the_monitor_that_says_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_, key) = certificate(directory.path());
+    for (cert, key) in [(&key, &key), (&directory.path().join("none.pem"), &key)] {
+        let mut command = procession(&["monitor", "--open", "--listen", "127.0.0.1:0"]);
+        command.arg("--cert").arg(cert).arg("--key").arg(key).current_dir(directory.path());
+        let said = said(&mut command);
+        assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
+        assert!(said.err.contains("the certificate or its key cannot be used"), "{}", said.err);
+    }
+}
