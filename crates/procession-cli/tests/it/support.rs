@@ -139,11 +139,11 @@ impl Marked {
         let path = directory.path().join("pipe");
         let made = Command::new("mkfifo").arg(&path).status().expect("mkfifo");
         assert!(made.success(), "mkfifo {}", path.display());
-        let script = write(&directory.path().join("sleeper"), "echo up\nexec sleep infinity\n");
-        assert!(script.exists());
+        write(&directory.path().join("sleeper"), "echo up\nexec sleep infinity\n");
         let mut options = File::options();
-        let pipe =
-            options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        // Nobody writes yet, and opening shall not wait for that.
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("a flag");
+        let pipe = options.read(true).custom_flags(flags);
         Marked { pipe: pipe.open(path).expect("opened"), directory }
     }
 
@@ -158,7 +158,7 @@ impl Marked {
         let mut lines = 0;
         while lines < count {
             let more = self.next().expect("one more of them");
-            lines += more.iter().filter(|byte| **byte == b'\n').count();
+            lines += more.matches('\n').count();
         }
     }
 
@@ -173,11 +173,11 @@ impl Marked {
     }
 
     /// What they write next; none once they are gone.
-    fn next(&mut self) -> Option<Vec<u8>> {
+    fn next(&mut self) -> Option<String> {
         await_event(self.pipe.as_fd(), "the marked programs");
         let mut bytes = [0; 64];
         let count = self.pipe.read(&mut bytes).expect("read");
-        (count > 0).then(|| bytes[..count].to_vec())
+        (count > 0).then(|| String::from_utf8_lossy(&bytes[..count]).into_owned())
     }
 }
 
