@@ -9,7 +9,14 @@ use std::path::{Path, PathBuf};
 
 use crate::line::Line;
 
-const PROGRAMS: [&str; 3] = ["healthchecks-io==0.4.4", "borgmatic==2.1.10", "sdnotify==0.3.2"];
+const PROGRAMS: [&str; 5] = [
+    "healthchecks-io==0.4.4",
+    "borgmatic==2.1.10",
+    "sdnotify==0.3.2",
+    // How healthchecks reads schedules.
+    "cronsim==2.8",
+    "oncalendar==1.1",
+];
 
 /// The variable in which the tests look for the environment.
 pub(crate) const VARIABLE: &str = "PROCESSION_CLIENTS_VENV";

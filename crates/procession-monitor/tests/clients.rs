@@ -64,8 +64,16 @@ fn curl_and_wget() {
     );
     run(curl, &["-fsS", "-m", "10", "--data-raw", "two lines\n&more=%", &url], None);
     run(curl, &["-fsS", "--head", &url], None);
+    for version in ["--http1.0", "--http2-prior-knowledge"] {
+        let answer =
+            run(curl, &["-fsS", version, "-w", "%{http_version}", &format!("{url}/log")], None);
+        let spoken = if version == "--http1.0" { "OK1.0" } else { "OK2" };
+        // An answer may be of a newer version than its request.
+        let found = String::from_utf8_lossy(&answer.stdout).into_owned();
+        assert!(found == spoken || found == "OK1.1", "{version}: {found}");
+    }
     run(wget, &[&format!("{url}/1"), "-T", "10", "-t", "10", "-q", "-O", "/dev/null"], None);
-    assert_eq!(kinds(&monitor, &uuid), ["start", "success", "success", "fail"]);
+    assert_eq!(kinds(&monitor, &uuid), ["start", "success", "success", "log", "log", "fail"]);
     let body = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/2/body"), "");
     assert_eq!(body.body, "two lines\n&more=%");
 }

@@ -5,8 +5,9 @@
 //! read sees no name that could be pinged or changed.
 
 use super::App;
-use crate::judge::{Ms, State};
+use crate::judge::{Ms, Problem, State};
 use crate::registry::View;
+use crate::registry::schedule::NEVER;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
@@ -51,6 +52,13 @@ pub fn iso(at: Ms) -> String {
     timestamp.display_with_offset(Offset::UTC).to_string()
 }
 
+/// The same with the fraction of the second.
+pub fn iso_exact(at: Ms) -> String {
+    let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    let at = at.unwrap_or(Timestamp::MAX).to_zoned(jiff::tz::TimeZone::UTC);
+    at.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
+}
+
 /// The name under which a reader may know a check: it opens nothing.
 pub fn unique_key(uuid: Uuid) -> String {
     let half: String = uuid.simple().to_string().chars().take(16).collect();
@@ -74,10 +82,8 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
     let record = &view.record;
     let status = status(view);
     let started = view.run.is_some();
-    let shown = match (version, started, status) {
-        (Version::V1, true, "new" | "up" | "grace") => "started",
-        _ => status,
-    };
+    let overran = view.problem == Some(Problem::Overran);
+    let shown = if version == Version::V1 && started && !overran { "started" } else { status };
     let mut json = json!({
         "name": record.name, "slug": record.slug, "tags": record.tags, "desc": record.desc,
         "grace": view.timing.grace / 1_000, "n_pings": view.standing.pings, "status": shown,
@@ -147,7 +153,8 @@ fn next_ping(view: &View) -> Option<Ms> {
         return None;
     }
     let lives = matches!(view.known, State::Up | State::Late);
-    let period = view.standing.last_ping.filter(|_| lives).map(|last| last + view.timing.period);
+    let ends = lives && view.timing.period < NEVER;
+    let period = view.standing.last_ping.filter(|_| ends).map(|last| last + view.timing.period);
     [period, view.run].into_iter().flatten().min()
 }
 
@@ -158,5 +165,6 @@ mod tests {
     #[test]
     fn times_are_written_as_the_api_writes_them() {
         assert_eq!(iso(1_700_000_000_999), "2023-11-14T22:13:20+00:00");
+        assert_eq!(iso_exact(1_700_000_000_999), "2023-11-14T22:13:20.999000+00:00");
     }
 }

@@ -6,22 +6,37 @@
 use super::app::App;
 use super::check_json::{status, unique_key};
 use super::status::forbidden;
-use crate::registry::View;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use crate::registry::{Scope, View};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use uuid::Uuid;
 
 /// `GET /metrics`
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     if !app.may_read(&headers) {
         return forbidden();
     }
+    exposition(&app)
+}
+
+/// `GET /projects/<uuid>/metrics/<key>`: where healthchecks has them. The key is one that may read;
+/// a monitor is one project, under any name.
+pub async fn by_key(State(app): State<Arc<App>>, Path((_, key)): Path<(Uuid, String)>) -> Response {
+    let scope = app.registry.scope_of(&key);
+    if !app.open && !matches!(scope, Some((Scope::Read | Scope::Admin, _))) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    exposition(&app)
+}
+
+fn exposition(app: &App) -> Response {
     let headers = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
-    (headers, text(&app)).into_response()
+    (headers, text(app)).into_response()
 }
 
 fn text(app: &App) -> String {

@@ -12,17 +12,21 @@
 //! | [`ping`] | the healthchecks ping API |
 //! | [`beat`] | our own beats |
 //! | [`secret`] | who asks |
-//! | [`manage`] | the healthchecks management API |
+//! | `asking` | who asks the management API, and how every answer of it looks |
+//! | [`manage`] | the healthchecks management API: checks |
+//! | [`history`] | the same: pings, their bodies, changes of state |
 //! | [`wish`] | what an operator's JSON wishes for: pure |
 //! | [`check_json`] | a check as that API shows it |
-//! | [`badge`] | a check's state as a picture or a line |
+//! | [`badge`] | the state of a check or a tag as a picture or a line |
 //! | [`metrics`] | Prometheus |
 //! | [`status`] | the page, its data, and whether the monitor is well |
 
 pub mod app;
+mod asking;
 pub mod badge;
 pub mod beat;
 pub mod check_json;
+pub mod history;
 pub mod manage;
 pub mod metrics;
 pub mod path;

@@ -1,6 +1,6 @@
 //! What a ping's path means.
 //!
-//! In: what follows `/ping/`, or `/` before a UUID. Out: whom it is for and what it says. Always:
+//! In: what follows `/ping/`, or `/` before a UUID or a ping key. Out: whom it is for and what it says. Always:
 //! pure; the forms and refusals are those of the healthchecks ping API, trailing slashes and
 //! capitals included.
 

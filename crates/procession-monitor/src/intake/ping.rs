@@ -38,17 +38,17 @@ pub async fn under_ping(
     answer(take(&app, from, request, path::parse(&path)).await)
 }
 
-/// `/<uuid>...`; anything else at the root is not found.
+/// `/<uuid>...` and `/<ping key>/<slug>...`; anything else at the root is not found.
 pub async fn at_root(
     State(app): State<Arc<App>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
     let path = request.uri().path().trim_start_matches('/').to_owned();
-    let parsed = match path::parse(&path) {
-        Ok((Whom::Slug(..), _)) => Err(Refused::NotFound),
-        parsed => parsed,
-    };
+    let first = path.split('/').next().unwrap_or_default();
+    let opens = || matches!(app.registry.scope_of(first), Some((Scope::Ping, _)));
+    let is_ping = Uuid::parse_str(first).is_ok() || opens();
+    let parsed = if is_ping { path::parse(&path) } else { Err(Refused::NotFound) };
     answer(take(&app, from, request, parsed).await)
 }
 

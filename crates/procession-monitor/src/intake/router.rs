@@ -4,7 +4,8 @@
 //! the management API with and without the slash at the end and without HEAD.
 
 use super::app::App;
-use super::{badge, beat, manage, metrics, ping, status};
+use super::asking::preflight;
+use super::{badge, beat, history, manage, metrics, ping, status};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
@@ -24,24 +25,29 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/tokens", post(manage::new_token))
         .route("/ping/{*path}", any(ping::under_ping))
         .route("/b/{states}/{file}", get(badge::badge))
+        .route("/badge/{key}/{*rest}", get(badge::tag))
+        .route("/projects/{project}/metrics/{key}", get(metrics::by_key))
         .fallback(ping::at_root);
     for slash in ["", "/"] {
         let path = |path: &str| format!("/api/{{version}}/{path}{slash}");
+        let one = get(manage::one).post(manage::change).delete(manage::delete);
         let management = [
-            ("checks", get(manage::list).post(manage::make)),
-            ("checks/{name}", get(manage::one).post(manage::change).delete(manage::delete)),
-            ("checks/{name}/pause", post(manage::pause)),
-            ("checks/{name}/resume", post(manage::resume)),
-            ("checks/{name}/pings", get(manage::pings)),
-            ("checks/{name}/pings/{n}/body", get(manage::body)),
-            ("checks/{name}/flips", get(manage::flips)),
-            ("channels", get(manage::channels)),
-            ("metrics", get(metrics::metrics)),
-            ("status", get(manage::well)),
+            ("checks", "GET, POST, OPTIONS", get(manage::list).post(manage::make)),
+            ("checks/{name}", "GET, POST, DELETE, OPTIONS", one),
+            ("checks/{name}/pause", "POST, OPTIONS", post(manage::pause)),
+            ("checks/{name}/resume", "POST, OPTIONS", post(manage::resume)),
+            ("checks/{name}/pings", "GET, OPTIONS", get(history::pings)),
+            ("checks/{name}/pings/{n}/body", "GET, OPTIONS", get(history::body)),
+            ("checks/{name}/flips", "GET, OPTIONS", get(history::flips)),
+            ("channels", "GET, OPTIONS", get(manage::channels)),
+            ("badges", "GET, OPTIONS", get(manage::badges)),
+            ("metrics", "GET, OPTIONS", get(metrics::metrics)),
+            ("status", "GET, OPTIONS", get(manage::well)),
         ];
-        for (route, methods) in management {
+        for (route, allowed, methods) in management {
             let no_head = async || StatusCode::METHOD_NOT_ALLOWED;
-            router = router.route(&path(route), methods.head(no_head));
+            let asked = move || async move { preflight(allowed) };
+            router = router.route(&path(route), methods.head(no_head).options(asked));
         }
     }
     router.with_state(app)

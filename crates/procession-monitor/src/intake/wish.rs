@@ -2,8 +2,9 @@
 //!
 //! In: the fields of a request to make or change a check. Out: a [`Wish`], or what is wrong in the
 //! words of the healthchecks API. Always: pure; the whole wish is checked before any of it is done;
-//! a field that we cannot honour (calendar schedules of systemd, filters of mail) is refused, never ignored.
+//! a field that we cannot honour (filters of mail, a choice of receivers) is refused, never ignored.
 
+use super::check_json::channel_id;
 use crate::judge::Ms;
 use crate::registry::{Schedule, Wish};
 use serde_json::{Map, Value};
@@ -61,6 +62,31 @@ pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
     })
 }
 
+/// Which receivers are told of a check: here always all of them, so that nothing else may be asked.
+/// They are named by their names or their ids, between commas.
+pub fn channels(fields: &Map<String, Value>, receivers: &[&str]) -> Result<(), String> {
+    let Some(asked) = text(fields, "channels", usize::MAX)? else { return Ok(()) };
+    if asked == "*" {
+        return Ok(());
+    }
+    let named = asked.split(',').filter(|_| !asked.is_empty());
+    let mut missing: Vec<&str> = receivers.to_vec();
+    for identifier in named {
+        if identifier.is_empty() {
+            return Err("empty channel identifier".into());
+        }
+        let is = |name: &&str| **name == *identifier || channel_id(name) == identifier;
+        if !receivers.iter().any(is) {
+            return Err(format!("invalid channel identifier: {identifier}"));
+        }
+        missing.retain(|name| !is(name));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(wrong("channels", "is not supported: every receiver is told of every check"))
+}
+
 fn wrong(field: &str, why: &str) -> String {
     format!("json validation error: {field} {why}")
 }
@@ -78,7 +104,10 @@ fn span(fields: &Map<String, Value>, field: &str) -> Result<Option<Ms>, String> 
     match fields.get(field).map(Value::as_u64) {
         None => Ok(None),
         Some(Some(seconds)) if SPAN.contains(&seconds) => Ok(Some(seconds * 1_000)),
-        Some(_) => Err(wrong(field, "is not a number from 60 to 31536000")),
+        Some(Some(seconds)) if seconds < *SPAN.start() => Err(wrong(field, "is too small")),
+        Some(Some(_)) => Err(wrong(field, "is too large")),
+        Some(None) if fields[field].as_i64().is_some() => Err(wrong(field, "is too small")),
+        Some(None) => Err(wrong(field, "is not a number")),
     }
 }
 
@@ -98,7 +127,7 @@ fn unique(fields: &Map<String, Value>) -> Result<Vec<String>, String> {
     };
     let name = |name: &Value| match name.as_str() {
         Some(name) if UNIQUE.contains(&name) => Ok(name.to_owned()),
-        _ => Err(wrong("unique", "has unexpected value")),
+        _ => Err(wrong("an item in 'unique'", "has unexpected value")),
     };
     names.iter().map(name).collect()
 }
@@ -130,9 +159,10 @@ mod tests {
             (json!({ "slug": "Nightly" }), "slug"),
             (json!({ "methods": "GET" }), "methods"),
             (json!({ "manual_resume": 1 }), "manual_resume"),
-            (json!({ "unique": ["desc"] }), "unique"),
+            (json!({ "unique": ["desc"] }), "an item in 'unique'"),
             (json!({ "schedule": "* * * *" }), "schedule"),
             (json!({ "schedule": "0 0 31 2 *" }), "schedule"),
+            (json!({ "schedule": "*-2-30" }), "schedule"),
             (json!({ "tz": "Moon/Base" }), "tz"),
             (json!({ "success_kw": 1 }), "success_kw"),
             (json!({ "filter_body": true }), "filter_body"),
@@ -141,5 +171,22 @@ mod tests {
             let refused = of(&json).unwrap_err();
             assert!(refused.starts_with(&format!("json validation error: {field} ")), "{refused}");
         }
+    }
+
+    #[test]
+    fn all_receivers_may_be_asked_for_and_no_choice_of_them() {
+        let of = |asked: &str, receivers: &[&str]| {
+            channels(json!({ "channels": asked }).as_object().unwrap(), receivers)
+        };
+        let id = channel_id("b");
+        for (asked, receivers) in
+            [("*", &["a"][..]), ("", &[]), ("a", &["a"]), (&format!("a,{id}"), &["a", "b"])]
+        {
+            assert_eq!(of(asked, receivers), Ok(()), "{asked}");
+        }
+        assert!(of("a", &["a", "b"]).unwrap_err().contains("every receiver"));
+        assert!(of("", &["a"]).unwrap_err().contains("every receiver"));
+        assert_eq!(of("c", &["a"]).unwrap_err(), "invalid channel identifier: c");
+        assert_eq!(of("a,", &["a"]).unwrap_err(), "empty channel identifier");
     }
 }

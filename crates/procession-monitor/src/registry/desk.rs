@@ -23,6 +23,7 @@ pub struct Registry {
     pub(super) clock: Clock,
     pub(super) writer: Writer,
     database: PathBuf,
+    badge_secret: Vec<u8>,
     reading: Reading,
     /// What is wrong with the monitor itself, by what it is wrong with.
     problems: Mutex<BTreeMap<String, String>>,
@@ -101,6 +102,7 @@ impl Registry {
             clock,
             writer,
             database,
+            badge_secret: saved.badge_secret,
             reading: Reading::default(),
             desk: Mutex::new(desk),
         };
@@ -170,6 +172,11 @@ impl Registry {
     pub fn scope_of(&self, secret: &str) -> Option<(Scope, Option<String>)> {
         let desk = self.lock();
         desk.access.of(secret).map(|(scope, host)| (scope, host.map(str::to_owned)))
+    }
+
+    /// What the badges of tags are signed with.
+    pub fn badge_secret(&self) -> &[u8] {
+        &self.badge_secret
     }
 
     /// The monitor's clock.

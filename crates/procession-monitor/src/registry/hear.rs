@@ -249,8 +249,7 @@ fn signal(beat: &Beat) -> Signal {
 fn slot(record: &Record, check: Option<&Check>, now: u64, owed: bool) -> Option<Timing> {
     let schedule = Schedule::read(&record.schedule.cron, &record.schedule.zone).ok()?;
     let timing = check?.timing;
-    let next = schedule.next(now, owed, timing.grace)?;
-    Some(Timing { period: next.saturating_sub(now), ..timing })
+    Some(Timing { period: schedule.wait(now, owed, timing.grace), ..timing })
 }
 
 fn failure(exit: Option<u8>) -> Problem {

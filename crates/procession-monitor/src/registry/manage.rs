@@ -32,7 +32,7 @@ pub struct Wish {
     pub manual_resume: Option<bool>,
     /// `POST` or empty.
     pub methods: Option<String>,
-    /// A cron expression.
+    /// A cron expression, or calendar expressions of systemd, one a line.
     pub schedule: Option<String>,
     /// Its time zone.
     pub zone: Option<String>,
@@ -162,8 +162,7 @@ impl Registry {
         if let Ok(schedule) = Schedule::read(&record.schedule.cron, &record.schedule.zone) {
             // The slot after the last ping, as if it had been scheduled so then.
             let last = entry.standing.last_ping.unwrap_or_else(wall);
-            let next = schedule.next(last, true, timing.grace).unwrap_or(last);
-            timing.period = next - last;
+            timing.period = schedule.wait(last, true, timing.grace);
         }
         if timing.source == Source::Ping {
             timing.max_runtime = Some(timing.grace);

@@ -13,9 +13,11 @@
 //! | [`reading`] | what was received and is not yet applied |
 //! | [`access`] | who may do what |
 //! | [`schedule`] | when a check with a schedule is due next: pure |
+//! | [`calendar`] | systemd's calendar expressions: pure |
 //! | [`view`] | what is shown of a check |
 
 pub mod access;
+pub mod calendar;
 pub mod desk;
 pub mod hear;
 pub mod manage;

@@ -1,57 +1,110 @@
 //! When a check with a schedule is due next.
 //!
-//! In: a cron expression of five fields, a time zone, a moment. Out: the slot that a ping at that
-//! moment leaves to wait for. Always: pure; the zone's database decides what a clock change does
-//! (a slot in the hour that is skipped comes right after it, one in the hour that is repeated comes
-//! once); a ping a little early counts for the slot ahead, but never for two slots.
+//! In: a schedule (a cron expression of five fields, or systemd's calendar expressions, one a
+//! line), a time zone, a moment. Out: the slot that a ping at that moment leaves to wait for.
+//! Always: pure; a single line of five words is cron; the zone's database decides what a clock
+//! change does (a slot of cron in the hour that is skipped comes right after it, one in the hour
+//! that is repeated comes once); a ping a little early counts for the slot ahead, but never for two.
 
+use super::calendar::Calendar;
 use crate::judge::Ms;
 use croner::Cron;
+use croner::parser::CronParser;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use std::str::FromStr;
 
 /// The longest time before its slot at which a run counts for it: five minutes.
 const EARLY: Ms = 300_000;
+/// The highest value of each field of a cron expression.
+const LAST: [u8; 5] = [59, 23, 31, 12, 7];
+/// The first of January 2000: a schedule must have a slot after it, as healthchecks wants it.
+const MILLENNIUM: Ms = 946_684_800_000;
 
-/// The slots of an expression in a time zone.
+/// A wait without an end, for a schedule whose last slot is over: a century.
+pub const NEVER: Ms = 100 * 365 * 24 * 3_600_000;
+
+/// The slots of a schedule in a time zone.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    cron: Cron,
+    rule: Rule,
     zone: TimeZone,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Cron(Box<Cron>),
+    Calendar(Vec<Calendar>),
 }
 
 impl Schedule {
     /// Reads both; says which field of the API is wrong, and how.
     pub fn read(expression: &str, zone: &str) -> Result<Schedule, (&'static str, &'static str)> {
         let zone = TimeZone::get(zone).map_err(|_| ("tz", "is not a valid timezone"))?;
-        if expression.contains('\n') || expression.split_whitespace().count() != 5 {
-            return Err(("schedule", "is not a cron expression of five fields"));
-        }
         let wrong = ("schedule", "is not a valid cron or OnCalendar expression");
-        let schedule = Schedule { cron: Cron::from_str(expression).map_err(|_| wrong)?, zone };
+        let schedule = Schedule { rule: Rule::read(expression.trim()).ok_or(wrong)?, zone };
         // The 31st of February parses, and never comes.
-        schedule.after(0).ok_or(wrong)?;
+        schedule.after(MILLENNIUM).ok_or(wrong)?;
         Ok(schedule)
     }
 
-    /// The slot to wait for after a ping at `at`; `waiting`: the slot before it is still owed. A
-    /// run at most a twentieth of the interval, the grace and five minutes early counts for the
-    /// slot ahead. Unix milliseconds.
-    pub fn next(&self, at: Ms, waiting: bool, grace: Ms) -> Option<Ms> {
-        let first = self.after(at)?;
-        let Some(second) = self.after(first) else { return Some(first) };
+    /// How long to wait after a ping at `at` for the next slot; `waiting`: the slot before it is
+    /// still owed. A run at most a twentieth of the interval, the grace and five minutes early
+    /// counts for the slot ahead. [`NEVER`] if there is none. Unix milliseconds.
+    pub fn wait(&self, at: Ms, waiting: bool, grace: Ms) -> Ms {
+        let Some(first) = self.after(at) else { return NEVER };
+        let Some(second) = self.after(first) else { return first - at };
         let early = EARLY.min(grace).min((second - first) / 20);
-        Some(if !waiting && first - at <= early { second } else { first })
+        (if !waiting && first - at <= early { second } else { first }) - at
     }
 
-    /// The first slot after `at`.
-    fn after(&self, at: Ms) -> Option<Ms> {
+    /// The first slot after `at`, Unix milliseconds.
+    pub fn after(&self, at: Ms) -> Option<Ms> {
         let at = Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?;
-        let at: Zoned = at.to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&at, false).ok()?;
-        Ms::try_from(next.timestamp().as_millisecond()).ok()
+        let next = match &self.rule {
+            Rule::Cron(cron) => {
+                let at: Zoned = at.to_zoned(self.zone.clone());
+                cron.find_next_occurrence(&at, false).ok()?.timestamp()
+            }
+            Rule::Calendar(lines) => {
+                lines.iter().filter_map(|line| line.after(at, &self.zone)).min()?
+            }
+        };
+        Ms::try_from(next.as_millisecond()).ok()
     }
+}
+
+impl Rule {
+    fn read(expression: &str) -> Option<Rule> {
+        if !expression.contains('\n') && expression.split_whitespace().count() == 5 {
+            return cron(expression).map(|cron| Rule::Cron(Box::new(cron)));
+        }
+        let lines: Option<Vec<Calendar>> = expression.lines().map(Calendar::read).collect();
+        lines.filter(|lines| !lines.is_empty()).map(Rule::Calendar)
+    }
+}
+
+/// Days of the month and of the week that both are given mean either, unless one begins with a
+/// star, as in Debian's cron.
+fn cron(expression: &str) -> Option<Cron> {
+    if expression.split_whitespace().any(|field| field.split(',').any(str::is_empty)) {
+        return None;
+    }
+    let both = expression.split_whitespace().skip(2).step_by(2).any(|day| day.starts_with('*'));
+    CronParser::builder().dom_and_dow(both).build().parse(&closed(expression)).ok()
+}
+
+/// A cron expression in which a step from a single number (`5/10`) says where it ends (`5-59/10`).
+fn closed(expression: &str) -> String {
+    let part = |part: &str, last: u8| match part.split_once('/') {
+        Some((first, step)) if first.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{first}-{last}/{step}")
+        }
+        _ => part.to_owned(),
+    };
+    let field = |(field, last): (&str, u8)| -> String {
+        field.split(',').map(|text| part(text, last)).collect::<Vec<_>>().join(",")
+    };
+    expression.split_whitespace().zip(LAST).map(field).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -75,7 +128,7 @@ mod tests {
         for (schedule, after, slots) in cases {
             let mut at = ms(&after.replace('Z', ":00Z"));
             for slot in slots {
-                at = schedule.next(at, true, 0).unwrap();
+                at += schedule.wait(at, true, 0);
                 assert_eq!(at, ms(&slot.replace('Z', ":00Z")), "after {after}");
             }
         }
@@ -83,17 +136,35 @@ mod tests {
 
     #[test]
     fn a_run_a_little_early_counts_for_the_slot_ahead_but_not_for_two() {
-        let hourly = Schedule::read("0 * * * *", "UTC").unwrap();
-        let next = |at: &str, waiting| hourly.next(ms(at), waiting, 600_000).unwrap();
-        assert_eq!(next("2026-01-01T00:58:00Z", false), ms("2026-01-01T02:00:00Z"));
-        assert_eq!(next("2026-01-01T00:56:00Z", false), ms("2026-01-01T01:00:00Z"));
-        assert_eq!(next("2026-01-01T00:58:00Z", true), ms("2026-01-01T01:00:00Z"));
+        for hourly in ["0 * * * *", "hourly"] {
+            let hourly = Schedule::read(hourly, "UTC").unwrap();
+            let next = |at: &str, waiting| ms(at) + hourly.wait(ms(at), waiting, 600_000);
+            assert_eq!(next("2026-01-01T00:58:00Z", false), ms("2026-01-01T02:00:00Z"));
+            assert_eq!(next("2026-01-01T00:56:00Z", false), ms("2026-01-01T01:00:00Z"));
+            assert_eq!(next("2026-01-01T00:58:00Z", true), ms("2026-01-01T01:00:00Z"));
+        }
+    }
+
+    #[test]
+    fn the_earliest_of_several_lines_comes_first_each_in_its_own_zone() {
+        let both = Schedule::read("12:00\n12:00 Asia/Tokyo", "UTC").unwrap();
+        let tokyo = ms("2026-01-01T03:00:00Z");
+        assert_eq!(both.after(ms("2026-01-01T00:00:00Z")), Some(tokyo));
+        assert_eq!(both.after(tokyo), Some(ms("2026-01-01T12:00:00Z")));
+    }
+
+    #[test]
+    fn a_schedule_whose_last_slot_is_over_waits_without_an_end() {
+        let past = Schedule::read("2001-1-1", "UTC").unwrap();
+        assert_eq!(past.wait(ms("2026-01-01T00:00:00Z"), false, 0), NEVER);
     }
 
     #[test]
     fn what_never_comes_or_cannot_be_read_is_refused_by_its_field() {
         let field = |expression, zone| Schedule::read(expression, zone).unwrap_err().0;
-        for expression in ["0 0 31 2 *", "x * * * *", "61 * * * *", "Mon *-*-* 12:00", ""] {
+        for expression in
+            ["0 0 31 2 *", "x * * * *", "61 * * * *", "*-2-30", "12:00\n\n13:00", "", "1999-1-1"]
+        {
             assert_eq!(field(expression, "UTC"), "schedule", "{expression}");
         }
         assert_eq!(field("* * * * *", "Moon/Base"), "tz");

@@ -27,6 +27,8 @@ pub struct Saved {
     pub letters: Vec<Letter>,
     /// Tokens: hash, scope, host.
     pub tokens: Vec<([u8; 32], String, Option<String>)>,
+    /// What the badges of tags are signed with.
+    pub badge_secret: Vec<u8>,
 }
 
 /// A ping as history tells it.
@@ -95,6 +97,11 @@ impl Reader {
                 "SELECT letter FROM outbox WHERE state = 'waiting' ORDER BY incident, rowid",
                 |row| json(row, 0),
             )?,
+            badge_secret: self.connection.query_row(
+                "SELECT value FROM secret WHERE name = 'badges'",
+                [],
+                |row| row.get(0),
+            )?,
             tokens: self.all("SELECT hash, scope, host FROM token", |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?,
@@ -131,14 +138,14 @@ impl Reader {
         Ok(found.flatten())
     }
 
-    /// A check's changes of state within `span`, oldest first: Unix milliseconds, from, to.
+    /// A check's changes of state within `span`, the newest first: Unix milliseconds, from, to.
     pub fn flips(
         &self,
         check: CheckId,
         span: std::ops::Range<Ms>,
     ) -> Result<Vec<(Ms, String, String)>, Error> {
         let sql = "SELECT at, from_, to_ FROM flip
-                   WHERE check_id = ? AND at >= ? AND at < ? ORDER BY id";
+                   WHERE check_id = ? AND at >= ? AND at < ? ORDER BY id DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
         let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         statement.query_map((check.0, span.start, span.end), row)?.collect()

@@ -46,7 +46,7 @@ pub struct Record {
 /// When a check runs, if not simply every so often.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
-    /// A cron expression; empty: none.
+    /// A cron expression, or calendar expressions of systemd, one a line; empty: none.
     pub cron: String,
     /// The time zone of it.
     pub zone: String,

@@ -12,7 +12,8 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Each brings the database one version further.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE check_(
         id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, slug TEXT NOT NULL,
         host TEXT NOT NULL, group_ TEXT NOT NULL, record TEXT NOT NULL,
@@ -40,7 +41,12 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE life(
         id INTEGER PRIMARY KEY CHECK (id = 1), mark TEXT NOT NULL,
         last_check INTEGER NOT NULL, last_incident INTEGER NOT NULL);
-"];
+",
+    "
+    CREATE TABLE secret(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    INSERT INTO secret VALUES ('badges', randomblob(32));
+",
+];
 
 /// Opens the database for writing, and brings it to the newest version.
 ///

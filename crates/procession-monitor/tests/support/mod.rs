@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use procession_beat::{
+    Beat, Cause, Client, Death, Instance, Kind, Main, MainState, Receipt, SendError,
+};
 use procession_monitor::{Config, Receiver, run};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -115,6 +118,23 @@ impl Drop for Monitor {
             ended.unwrap();
         }
     }
+}
+
+/// A beat of the host that the token of [`config`] is for.
+pub fn beat(seq: u64, kind: Kind) -> Beat {
+    let instance = Instance { boot: "b".into(), pid: 7, started: 9 };
+    let mut beat = Beat::new("crawler", "web-3", instance, seq, kind);
+    beat.main = Some(Main { state: MainState::Alive, ticks: seq });
+    beat
+}
+
+/// A death by SIGKILL.
+pub fn dead() -> Kind {
+    Kind::Dead(Death { cause: Cause::Signal(9), panic: None, last_words: vec![] })
+}
+
+pub fn send(monitor: &Monitor, beat: &Beat) -> Result<Receipt, SendError> {
+    Client::new(&monitor.url, Some("BEAT".into())).send(beat, PATIENCE)
 }
 
 /// The example server, which cargo builds beside the tests.

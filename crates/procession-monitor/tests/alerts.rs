@@ -1,0 +1,95 @@
+//! Who is told what, how often and in which order.
+
+mod support;
+
+use procession_beat::Kind;
+use serde_json::json;
+use support::{Monitor, Told, beat, config, dead, send, until};
+
+#[test]
+fn a_death_is_told_with_its_cause_and_a_return_resolves_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver()],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, Kind::Alive)).unwrap();
+    send(&monitor, &beat(2, dead())).unwrap();
+    let (key, letter) = told.letters(1).remove(0);
+    assert_eq!(key, "1:1:firing:hook");
+    assert_eq!((&letter["version"], &letter["status"]), (&json!("4"), &json!("firing")));
+    assert_eq!(letter["commonAnnotations"]["summary"], "web-3: crawler dead: signal 9");
+    let labels = json!({ "alertname": "Dead", "host": "web-3", "check": "crawler" });
+    assert_eq!(letter["alerts"][0]["labels"], labels);
+    let mut again = beat(1, Kind::Alive);
+    again.instance.started = 10;
+    send(&monitor, &again).unwrap();
+    let (key, letter) = told.letters(2).remove(1);
+    assert_eq!((key.as_str(), &letter["status"]), ("1:2:resolved:hook", &json!("resolved")));
+}
+
+#[test]
+fn a_receiver_that_fails_is_told_again_under_the_same_name_until_it_takes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[500, 503]);
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver()],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    assert_eq!(told.letters(1).len(), 1);
+    assert_eq!(told.tries(), ["1:1:firing:hook"; 3]);
+}
+
+#[test]
+fn a_command_is_given_the_letter_and_the_summary() {
+    let directory = tempfile::tempdir().unwrap();
+    let (script, out) = (directory.path().join("tell"), directory.path().join("out"));
+    let text = format!(
+        "#!/bin/sh\n(echo \"$PROCESSION_KEY $PROCESSION_STATUS $PROCESSION_SUMMARY\"; cat) > {0}.part && mv {0}.part {0}\n",
+        out.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    let command = vec!["/bin/sh".to_owned(), script.display().to_string()];
+    let receiver = procession_monitor::Receiver::Command { name: "tell".into(), command };
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![receiver],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    until("the command's output", || out.exists());
+    let out = std::fs::read_to_string(out).unwrap();
+    let (line, json) = out.split_once('\n').unwrap();
+    assert_eq!(line, "1:1:firing:tell firing web-3: crawler dead: signal 9");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap()["version"], "4");
+}
+
+#[test]
+fn a_receiver_that_hangs_up_or_talks_nonsense_is_told_again_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[support::RESET, support::SILENT, support::GARBAGE]);
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver()],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    let mut again = beat(1, Kind::Alive);
+    again.instance.started = 10;
+    send(&monitor, &again).unwrap();
+    let keys: Vec<String> = told.letters(2).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["1:1:firing:hook", "1:2:resolved:hook"]);
+    assert_eq!(told.tries()[..4], ["1:1:firing:hook"; 4], "one name for every try");
+}
+
+#[test]
+fn two_monitors_watch_each_other() {
+    let directories = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let watcher = Monitor::start(config(directories.0.path()));
+    let uuid = watcher.make(r#"{"name": "the other monitor"}"#);
+    let deadman = vec![format!("{}/ping/{uuid}", watcher.url)];
+    let other =
+        Monitor::start(procession_monitor::Config { deadman, ..config(directories.1.path()) });
+    until("the ping out", || watcher.check(&uuid)["status"] == "up");
+    drop(other);
+}
