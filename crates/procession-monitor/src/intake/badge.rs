@@ -102,8 +102,12 @@ impl Badges<'_> {
     }
 
     fn sign(&self, tag: &str) -> String {
-        let bytes = mac(self.secret, &format!("tag {tag}"));
-        bytes[..SIGNATURE].iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut signature = String::new();
+        for byte in &mac(self.secret, &format!("tag {tag}"))[..SIGNATURE] {
+            // Writing to a string cannot fail.
+            let _ = write!(signature, "{byte:02x}");
+        }
+        signature
     }
 
     fn has_signed(&self, tag: &str, signature: &str) -> bool {
@@ -217,10 +221,14 @@ fn escape(text: &str) -> String {
 
 /// Text as one segment of a URL.
 fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let byte = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }

@@ -15,8 +15,7 @@ use crate::store::reader::PingRow;
 use axum::Json;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -36,11 +35,11 @@ async fn do_pings(app: &Arc<App>, version: &str, name: &str, headers: &HeaderMap
     let id = whole(app, version, name, headers)?;
     let rows = history(app, move |reader| reader.pings(id, PINGS)).await?;
     let own = format!("{}/api/{version}/checks/{name}/pings", app.url);
-    let pings: Vec<Value> = rows.into_iter().map(|row| ping(row, &own)).collect();
+    let pings: Vec<Value> = rows.iter().map(|row| ping(row, &own)).collect();
     Ok(Json(json!({ "pings": pings })).into_response())
 }
 
-fn ping(row: PingRow, own: &str) -> Value {
+fn ping(row: &PingRow, own: &str) -> Value {
     let body_url = row.body.map(|_| format!("{own}/{}/body", row.n));
     let mut ping = json!({
         "type": row.kind, "date": iso_exact(row.at), "n": row.n, "scheme": row.scheme,

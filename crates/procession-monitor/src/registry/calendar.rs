@@ -51,8 +51,8 @@ pub struct Calendar {
 struct Days {
     years: Vec<i16>,
     months: Vec<i16>,
-    days: Vec<i16>,
-    /// Days are counted from the month's end.
+    numbers: Vec<i16>,
+    /// They are counted from the month's end.
     from_end: bool,
 }
 
@@ -146,7 +146,7 @@ impl Days {
         Some(Days {
             years: field(year, &YEARS, false)?,
             months: field(month, &MONTHS, false)?,
-            days: field(day, days, from_end)?,
+            numbers: field(day, days, from_end)?,
             from_end,
         })
     }
@@ -166,7 +166,7 @@ impl Days {
     }
 
     fn has(&self, day: i16, length: i16) -> bool {
-        self.days.contains(&if self.from_end { length + 1 - day } else { day })
+        self.numbers.contains(&if self.from_end { length + 1 - day } else { day })
     }
 }
 
