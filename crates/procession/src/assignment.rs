@@ -1,15 +1,14 @@
 //! What a child is to be and to do.
 //!
-//! In: an [`Assignment`], from a start or from a fork of the parent. Out: one answer on the
-//! corridor, and the exit code. What always holds: user code runs after everything that the parent
-//! asked for is in place; whatever goes wrong before it is an answer too.
+//! In: an [`Assignment`], from a start or from a fork of the parent. Out: one answer, and the exit
+//! code. What always holds: user code runs after everything that the parent asked for is in place;
+//! whatever goes wrong before it is an answer too.
 
 use crate::current::{self, Own};
 use crate::frame::{Answer, World};
 use crate::panic_hook;
 use crate::world::Present;
 use procession_sys::descriptor::{self, Standard};
-use procession_sys::fault;
 use procession_sys::image::Key;
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::{abort, inherit, overflow};
@@ -32,6 +31,12 @@ pub(crate) struct Assignment {
     pub(crate) setup: Option<Key>,
 }
 
+/// What a child has to say, and how it leaves.
+pub(crate) struct Outcome {
+    answer: Parcel,
+    code: i32,
+}
+
 /// Keeps the corridor for the life of the process, whose signal handlers may need it to the last.
 pub(crate) fn open_corridor(corridor: OwnedFd) -> BorrowedFd<'static> {
     let corridor: &'static OwnedFd = Box::leak(Box::new(corridor));
@@ -40,13 +45,13 @@ pub(crate) fn open_corridor(corridor: OwnedFd) -> BorrowedFd<'static> {
     corridor.as_fd()
 }
 
-/// Becomes what is asked, calls what `find` finds, answers; gives the exit code.
+/// Becomes what is asked and calls what `find` finds.
 pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
     assignment: Assignment,
     corridor: BorrowedFd<'static>,
     present: &Present,
     find: impl FnOnce() -> Result<F, String>,
-) -> i32 {
+) -> Outcome {
     let setup = assignment.setup;
     let prepared = become_it(assignment, corridor, present).and_then(|()| {
         let setup = setup.map(Key::find).transpose();
@@ -54,7 +59,7 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
     });
     let (setup, function) = match prepared {
         Ok(calls) => calls,
-        Err(why) => return refuse(corridor, &why),
+        Err(why) => return Outcome::refused(&why),
     };
     let called = catch_unwind(AssertUnwindSafe(|| {
         if let Some(setup) = setup {
@@ -63,23 +68,14 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
         function()
     }));
     match called {
-        Ok(answer) => {
-            send(corridor, &answer);
-            0
-        }
+        Ok(answer) => Outcome { answer, code: 0 },
         Err(payload) => {
-            send(corridor, &Answer::panicked(&panic_hook::caught(payload.as_ref())));
+            let answer = Answer::panicked(&panic_hook::caught(payload.as_ref()));
             // A payload may panic as it is dropped.
             std::mem::forget(payload);
-            PANICKED
+            Outcome { answer, code: PANICKED }
         }
     }
-}
-
-/// Answers that the function was not called; gives the exit code.
-pub(crate) fn refuse(corridor: BorrowedFd<'_>, why: &str) -> i32 {
-    send(corridor, &Answer::refused(why));
-    REFUSED
 }
 
 fn become_it(
@@ -108,15 +104,22 @@ fn become_it(
     Ok(())
 }
 
-/// Sends the answer; a parent that is gone, or dropped its handle, is nobody to tell.
-fn send(corridor: BorrowedFd<'_>, answer: &Parcel) {
-    let Err(error) = parcel::forward(corridor, answer, Waiting::Allowed) else {
-        fault!("child.answered");
+impl Outcome {
+    /// The function was not called.
+    pub(crate) fn refused(why: &str) -> Self {
+        Self { answer: Answer::refused(why), code: REFUSED }
+    }
+
+    /// Answers and gives the exit code; a parent that is gone, or dropped its handle, is nobody to
+    /// tell.
+    pub(crate) fn tell(&self, corridor: BorrowedFd<'_>) -> i32 {
+        if let Err(error) = parcel::forward(corridor, &self.answer, Waiting::Allowed) {
+            let why = format!("{} bytes could not be sent: {error}", self.answer.bytes.len());
+            let _ = parcel::forward(corridor, &Answer::unencodable(&why), Waiting::Allowed);
+        }
         // The kernel may have woken the parent on this processor, where it would wait for the end
         // of this process, which takes longer than everything before.
         std::thread::yield_now();
-        return;
-    };
-    let why = format!("{} bytes could not be sent: {error}", answer.bytes.len());
-    let _ = parcel::forward(corridor, &Answer::unencodable(&why), Waiting::Allowed);
+        self.code
+    }
 }

@@ -5,7 +5,9 @@
 //! before it reads its start; it has the standard streams, its corridor and what it was given,
 //! nothing else; user code runs after everything that the parent sent is in place.
 
-use crate::assignment::{self, Assignment, REFUSED};
+mod rehearsal;
+
+use crate::assignment::{self, Assignment, Outcome, REFUSED};
 use crate::current::Own;
 use crate::frame::{Answer, OWN_DESCRIPTORS, Offer, Report, Start};
 use crate::panic_hook;
@@ -58,20 +60,22 @@ pub(crate) fn live(boot: Boot, greeting: Greeting<'_>, present: &Present) -> ! {
     // What ends a spare child ends it now. Ctrl-C is nothing to one that is nobody yet, and its
     // server ends it; what is sent after it was told of waits until we are somebody.
     signal::block_terminal();
-    if greet(greeting, boot.socket.as_fd()).is_err() {
+    let corridor = assignment::open_corridor(boot.socket);
+    if let Greeting::Offered { .. } = greeting {
+        // Without it the start takes longer; what it failed for will show there.
+        let _ = rehearsal::rehearse(present, |start| run(start, corridor, None, present));
+    }
+    if greet(greeting, corridor).is_err() {
         // Nobody knows of it, and nobody will.
         now(REFUSED);
     }
     fault!("child.greeted");
-    let kept: Vec<_> = [Some(&boot.socket), boot.guarded.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(AsFd::as_fd)
-        .collect();
+    let kept: Vec<_> =
+        [Some(corridor), boot.guarded.as_ref().map(AsFd::as_fd)].into_iter().flatten().collect();
     if stands("closing-in-child") && descriptor::close_all_but(&kept).is_err() {
         now(REFUSED);
     }
-    let start = match parcel::receive(boot.socket.as_fd(), Waiting::Allowed) {
+    let start = match parcel::receive(corridor, Waiting::Allowed) {
         Ok(Some(start)) => start,
         // Nobody has a start for us any more.
         Ok(None) => now(0),
@@ -79,7 +83,9 @@ pub(crate) fn live(boot: Boot, greeting: Greeting<'_>, present: &Present) -> ! {
     };
     fault!("child.started");
     signal::block_none();
-    exit(run(start, boot.socket, boot.guarded, present))
+    let code = run(start, corridor, boot.guarded, present).tell(corridor);
+    fault!("child.answered");
+    exit(code)
 }
 
 /// Says that this process is there. Without pidfds, or room for one, its number must do.
@@ -99,31 +105,40 @@ fn greet(greeting: Greeting<'_>, corridor: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// Runs a start and answers; gives the exit code.
-fn run(start: Parcel, corridor: OwnedFd, parent_pidfd: Option<OwnedFd>, present: &Present) -> i32 {
-    let corridor = assignment::open_corridor(corridor);
+fn outlive_server() -> io::Result<()> {
+    life::outlive_parent()?;
+    fault!("child.knows");
+    Ok(())
+}
+
+/// Runs a start.
+fn run(
+    start: Parcel,
+    corridor: BorrowedFd<'static>,
+    parent_pidfd: Option<OwnedFd>,
+    present: &Present,
+) -> Outcome {
     let Parcel { bytes, mut descriptors } = start;
     let given = descriptors.split_off(OWN_DESCRIPTORS.min(descriptors.len()));
     let Ok([directory, stdin, stdout, stderr]) =
         <[OwnedFd; OWN_DESCRIPTORS]>::try_from(descriptors)
     else {
-        return assignment::refuse(corridor, "its start lacks descriptors");
+        return Outcome::refused("its start lacks descriptors");
     };
     let start = match Start::read(&bytes) {
         Ok(start) => start,
-        Err(error) => return assignment::refuse(corridor, &error.to_string()),
+        Err(error) => return Outcome::refused(&error.to_string()),
     };
     let head = &start.head;
     // A daemon goes on dying with its server.
-    let guarded = if head.daemon { Ok(()) } else { life::outlive_parent() };
+    let guarded = if head.daemon { Ok(()) } else { outlive_server() };
     if let Err(error) = guarded {
-        return assignment::refuse(corridor, &format!("its guard: {error}"));
+        return Outcome::refused(&format!("its guard: {error}"));
     }
-    fault!("child.knows");
     let (setup, function) = match (head.setup(), head.function()) {
         (Ok(setup), Ok(function)) => (setup, function),
         (Err(error), _) | (_, Err(error)) => {
-            return assignment::refuse(corridor, &error.to_string());
+            return Outcome::refused(&error.to_string());
         }
     };
     let assignment = Assignment {

@@ -74,7 +74,7 @@ fn live(
         setup: settled.setup,
     };
     let corridor = assignment::open_corridor(corridor);
-    let code = assignment::carry_out(assignment, corridor, present, || Ok(work));
+    let code = assignment::carry_out(assignment, corridor, present, || Ok(work)).tell(corridor);
     let _ = io::stdout().flush();
     // The exit handlers in this memory are the parent's; of ours there is this one.
     closing::wait_for_others();

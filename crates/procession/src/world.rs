@@ -67,6 +67,16 @@ impl Present {
         self.proof.as_ref()
     }
 
+    /// What this process has, but for its environment.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// This process's environment, as a start carries it.
+    pub(crate) fn environment(&self) -> &[u8] {
+        &self.environment
+    }
+
     /// Makes this process's own what its parent sent.
     pub(crate) fn take_over(&self, new: &World, environment: &[u8]) -> io::Result<()> {
         let old = &self.world;

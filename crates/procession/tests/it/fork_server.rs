@@ -315,13 +315,35 @@ fn a_stopped_server_does_not_hold_up_a_start_that_has_a_spare_child() {
     });
 }
 
+/// The spare children of a server that has no others.
+fn spares_of(server: u32) -> Vec<u32> {
+    let list = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+    let numbers = list.expect("a list");
+    numbers.split_whitespace().map(|spare| spare.parse().expect("a number")).collect()
+}
+
+#[test]
+fn a_spare_child_has_rehearsed_a_start_and_kept_nothing_of_it() {
+    alone(|| {
+        for spare in spares_of(server_with_spares()) {
+            assert_eq!(status(spare, "Name"), "spare");
+            let kept = std::fs::read_dir(format!("/proc/{spare}/fd")).expect("its descriptors");
+            let kept = kept.map(|one| std::fs::read_link(one.expect("one").path()));
+            let kept: Vec<_> = kept.map(|what| what.expect("an open file")).collect();
+            let count = |part: &str| {
+                kept.iter().filter(|what| what.to_string_lossy().contains(part)).count()
+            };
+            let (streams, corridor, program) =
+                (count("/dev/null"), count("socket"), count("pidfd"));
+            assert_eq!((streams, corridor, program, kept.len()), (3, 1, 1, 5), "{kept:?}");
+        }
+    });
+}
+
 #[test]
 fn a_spare_child_that_was_killed_does_not_spoil_a_start() {
     alone(|| {
-        let server = server_with_spares();
-        let spares = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
-        for spare in spares.expect("a list").split_whitespace() {
-            let spare = spare.parse().expect("a number");
+        for spare in spares_of(server_with_spares()) {
             kill(spare);
             gone(spare, "the spare child");
         }
