@@ -3,13 +3,14 @@
 //! In: nothing (reading one's own) or a value (taking it over). Out: the same of this process.
 //! What always holds: reading changes nothing, and what is applied is applied whole or an error.
 
+mod own_status;
+
 use crate::descriptor::above_standard;
 use crate::thread::{self, SingleThreaded};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use std::ffi::{CString, c_char};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// How a directory is opened that is only gone through.
@@ -37,15 +38,7 @@ pub fn enter(directory: &OwnedFd) -> io::Result<()> {
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn umask() -> io::Result<u32> {
-    // The line is the second, so the first page of the file has it.
-    let mut start = [0; 512];
-    let mut file = File::open("/proc/self/status")
-        .map_err(|error| io::Error::new(error.kind(), format!("/proc/self/status: {error}")))?;
-    let length = file.read(&mut start)?;
-    let text = String::from_utf8_lossy(&start[..length]);
-    let line = text.lines().find_map(|line| line.strip_prefix("Umask:"));
-    line.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok())
-        .ok_or_else(|| io::Error::other("/proc/self/status has no Umask line"))
+    own_status::umask()
 }
 
 /// Sets the file mode creation mask.
@@ -145,7 +138,8 @@ pub fn set_nice(nice: i32) -> io::Result<()> {
 pub fn affinity() -> io::Result<Vec<u16>> {
     let set = rustix::thread::sched_getaffinity(None)?;
     let all = 0..u16::try_from(rustix::thread::CpuSet::MAX_CPU).unwrap_or(u16::MAX);
-    Ok(all.filter(|&cpu| set.is_set(usize::from(cpu))).collect())
+    let count = usize::try_from(set.count()).unwrap_or_default();
+    Ok(all.filter(|&cpu| set.is_set(usize::from(cpu))).take(count).collect())
 }
 
 /// Binds the calling thread to processors.

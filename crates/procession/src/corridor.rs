@@ -173,9 +173,9 @@ impl Corridor {
         Ok(any)
     }
 
-    /// Reads what has been sent so far; never waits.
+    /// Reads what has been sent so far; never waits. Behind an exit there is nothing.
     fn read_reports(&mut self) {
-        while !self.hung_up {
+        while !self.hung_up && self.exit.is_none() {
             match parcel::receive(self.socket.as_fd(), Waiting::Never) {
                 Ok(Some(report)) => match Report::read(report) {
                     Ok(Report::Answer(answer)) => self.answered(answer),
