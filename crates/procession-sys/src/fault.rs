@@ -1,7 +1,7 @@
 //! Points at which a test has somebody killed, and defences that a test takes away.
 //!
 //! In: two environment variables. `PROCESSION_FAULT=point=action,…` says what happens where
-//! ([`fault!`](crate::fault!)); `PROCESSION_WITHOUT=name,…` says which defences do not stand
+//! ([`fault!`](crate::fault!)), with `@N` only when a point of the plan is reached for the Nth time; `PROCESSION_WITHOUT=name,…` says which defences do not stand
 //! ([`stands`]). Out: the fault. What always holds: all this exists only in a build with
 //! `--cfg procession_faults`; in any other a point is nothing and every defence stands.
 
@@ -33,9 +33,10 @@ pub use armed::reach;
 #[cfg(procession_faults)]
 mod armed {
     use crate::life::{self, Pid};
-    use crate::signal::{SIGINT, SIGKILL};
+    use crate::signal::{SIGINT, SIGKILL, SIGSTOP};
     use crate::wait::{self, Interest};
     use std::os::fd::{AsFd, OwnedFd};
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     const PLAN: &str = "PROCESSION_FAULT";
 
@@ -47,8 +48,10 @@ mod armed {
         let plan = std::env::var(PLAN).unwrap_or_default();
         let steps = plan.split(',').filter_map(|step| step.split_once('='));
         for (_, action) in steps.filter(|(name, _)| *name == point) {
+            let Some(action) = due(action) else { continue };
             match action {
                 "die" => life::signal_child(Pid::own(), SIGKILL).expect("one may kill oneself"),
+                "stop" => life::signal_child(Pid::own(), SIGSTOP).expect("one may stop oneself"),
                 "kill-children" => children_of(Pid::own()).into_iter().for_each(kill),
                 "leak" => leak(),
                 "kill-parent" => Pid::parent().into_iter().for_each(kill),
@@ -63,6 +66,14 @@ mod armed {
                 other => panic!("{PLAN}: there is no action `{other}`"),
             }
         }
+    }
+
+    /// The action, where it is to be done this time.
+    fn due(action: &str) -> Option<&str> {
+        static REACHED: AtomicU64 = AtomicU64::new(0);
+        let Some((action, time)) = action.split_once('@') else { return Some(action) };
+        let time: u64 = time.parse().expect("the number of a time, from 1 on");
+        (REACHED.fetch_add(1, Ordering::Relaxed) + 1 == time).then_some(action)
     }
 
     fn kill(victim: Pid) {

@@ -34,6 +34,8 @@
 //! unlocker empties the word before it reads the count. In one order of all these operations, either
 //! the kernel finds the word changed, or the unlocker finds the sleeper counted.
 
+use crate::fault;
+use crate::fault::stands;
 use crate::futex;
 use crate::thread::{self, Mark};
 use std::cell::Cell;
@@ -89,9 +91,13 @@ impl<'a> Lock<'a> {
             let text = "this thread holds a lock that outlives its holder already";
             return Err(io::Error::new(io::ErrorKind::Deadlock, text));
         }
-        pending.store((&raw const *self.word).addr().wrapping_sub(offset), Ordering::Relaxed);
+        if stands("handing-on-locks") {
+            let word = (&raw const *self.word).addr();
+            pending.store(word.wrapping_sub(offset), Ordering::Relaxed);
+        }
         // The kernel sees this thread's writes in program order.
         compiler_fence(Ordering::SeqCst);
+        fault!("lock.announced");
         let held = id | WAITERS;
         let first = self.word.compare_exchange(0, held, Ordering::Acquire, Ordering::Relaxed);
         let inherited = match first {
@@ -134,6 +140,7 @@ impl<'a> Lock<'a> {
     #[inline]
     fn unlock(self) {
         self.word.swap(0, Ordering::SeqCst);
+        fault!("unlock.emptied");
         if self.waiting.load(Ordering::SeqCst) != 0 {
             futex::wake(self.word, 1);
         }

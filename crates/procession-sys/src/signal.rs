@@ -7,7 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGTERM};
+pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGSTOP, SIGTERM};
 
 /// What a terminal sends to its foreground process group, and its hang-up.
 const TERMINAL: [i32; 6] =

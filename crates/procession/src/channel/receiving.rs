@@ -9,6 +9,8 @@ use super::ring::{Record, Ring};
 use super::sending::Patience;
 use super::spin::Spin;
 use procession_sys::bell::{Bell, Ringer};
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::parcel::Parcel;
 use procession_sys::wait::{self, Interest};
 use std::io;
@@ -110,20 +112,26 @@ impl Receiving {
         loop {
             let side = ring.receiving();
             let _guard = side.lock(deadline)?;
+            fault!("take.locked");
             side.note_cpu();
             let Some((record, head)) = ring.read(ring.head(), buffer)? else { return Ok(None) };
+            fault!("take.copied");
             // A parcel that cannot be received is gone, and its record with it.
             let received = match record {
                 Record::Whole(bytes) => Ok(Some(Received::Here(bytes.len()))),
                 Record::Annexed(number) => annex::take(self.annex.as_fd(), number)
                     .map(|parcel| parcel.map(Received::Apart)),
             };
+            fault!("take.unpacked");
             if side.armed.load(Ordering::Relaxed) != 0 {
                 // Without senders nobody waits for room.
                 let _ = self.room.ring()?;
+                fault!("take.rung");
                 side.armed.store(0, Ordering::Relaxed);
             }
+            fault!("take.unpublished");
             ring.set_head(head);
+            fault!("take.published");
             if let Some(received) = received? {
                 return Ok(Some(received));
             }
@@ -132,13 +140,17 @@ impl Receiving {
 
     /// Has the next message ring, if there is none; the steps A1 to A4 of README.md.
     fn arm(&self, deadline: Option<Instant>) -> io::Result<Armed> {
+        fault!("arm.begun");
         let side = self.ring().sending();
         let _guard = side.lock(deadline)?;
-        if !self.ring().is_empty() {
+        fault!("arm.locked");
+        if !self.ring().is_empty() && stands("looking-again-for-messages") {
             return Ok(Armed::Filled);
         }
         side.armed.store(1, Ordering::Relaxed);
-        let can_come = self.messages.silence()?;
+        fault!("arm.armed");
+        let can_come = self.messages.silence()? || !stands("end-of-senders");
+        fault!("arm.silenced");
         Ok(if can_come { Armed::Empty } else { Armed::Disconnected })
     }
 }

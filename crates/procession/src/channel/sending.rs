@@ -10,6 +10,8 @@ use super::ring::{Record, Ring};
 use super::spin::Spin;
 use procession_sys::bell::{Bell, Ringer};
 use procession_sys::cpu;
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::wait::{self, Interest};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -133,6 +135,7 @@ impl Sending {
     ) -> Result<Attempt, Refusal> {
         let side = self.ring.sending();
         let _guard = side.lock(deadline)?;
+        fault!("send.locked");
         side.note_cpu();
         let tail = self.ring.tail();
         let mut record = Record::Whole(bytes);
@@ -155,15 +158,20 @@ impl Sending {
                 }
                 Err(error) => return Err(error.into()),
             }
+            fault!("send.annexed");
         }
         let tail = self.ring.write(tail, &record);
-        if side.armed.load(Ordering::Relaxed) != 0 {
+        fault!("send.written");
+        if side.armed.load(Ordering::Relaxed) != 0 && stands("ringing") {
             if !self.messages.ring()? {
                 return Err(Refusal::Disconnected);
             }
+            fault!("send.rung");
             side.armed.store(0, Ordering::Relaxed);
         }
+        fault!("send.unpublished");
         self.ring.set_tail(tail);
+        fault!("send.published");
         Ok(attempt)
     }
 
@@ -179,13 +187,18 @@ impl Sending {
     /// Has the next receiver ring, if none has come further than `full`, the steps W1 to W3 of
     /// README.md; whether it will.
     fn arm(&self, full: Cursor, deadline: Option<Instant>) -> Result<bool, Refusal> {
+        fault!("room.begun");
         let side = self.ring.receiving();
         let _guard = side.lock(deadline)?;
-        if self.ring.head() != full {
+        fault!("room.locked");
+        if self.ring.head() != full && stands("looking-again-for-room") {
             return Ok(false);
         }
         side.armed.store(1, Ordering::Relaxed);
-        if self.room.silence()? { Ok(true) } else { Err(Refusal::Disconnected) }
+        fault!("room.armed");
+        let can_come = self.room.silence()? || !stands("end-of-receivers");
+        fault!("room.silenced");
+        if can_come { Ok(true) } else { Err(Refusal::Disconnected) }
     }
 
     /// Whether a process has a receiver. The kernel is asked once a tick of its clock, and whenever

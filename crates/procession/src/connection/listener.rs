@@ -7,6 +7,7 @@
 use super::address::Address;
 use super::handshake::{HANDSHAKE, Handshake, Progress, Role};
 use super::link::Connection;
+use procession_sys::fault::stands;
 use procession_sys::wait::{self, Interest};
 use std::collections::VecDeque;
 use std::io;
@@ -116,6 +117,9 @@ impl Listener {
             match self.address.accept(&self.socket) {
                 Ok(socket) => {
                     if self.strangers.len() == STRANGERS {
+                        if !stands("the-oldest-stranger-goes") {
+                            continue;
+                        }
                         self.strangers.pop_front();
                     }
                     // One who is gone already needs no greeting.

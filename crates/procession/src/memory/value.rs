@@ -6,6 +6,7 @@
 
 use crate::fd::Fd;
 use bytemuck::Pod;
+use procession_sys::fault::stands;
 use procession_sys::robust::{Guard, Lock};
 use procession_sys::shared::Shared as Memory;
 use serde::de::Error as _;
@@ -94,7 +95,7 @@ impl<T: Pod> Shared<T> {
         let _guard = self.lock();
         let which = self.which();
         let value = change(self.load(which));
-        let other = 1 - which;
+        let other = if stands("two-slots") { 1 - which } else { which };
         self.memory.store(slot::<T>(other), bytemuck::bytes_of(&value));
         let other = u32::from(other == 1);
         self.memory.half_words()[WHICH].store(other, Ordering::Release);
