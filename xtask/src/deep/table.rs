@@ -136,12 +136,8 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "channels",
-        about: "three thousand senders and receivers of one channel killed",
-        lines: |_| {
-            let line = Line::of("cargo test --package procession --tests --release --");
-            let line = line.arg("whoever_is_killed_the_others_go_on");
-            Ok(apart("release", line.env("PROCESSION_ROUNDS", "3000")))
-        },
+        about: "thousands of processes killed at channels, at random and at every kill point",
+        lines: |_| Ok(channels()),
     },
     Step {
         name: "miri",
@@ -179,6 +175,14 @@ fn fallbacks() -> Vec<Line> {
         lines.extend(apart("debug", line.args(tests.split_whitespace())));
     }
     lines
+}
+
+fn channels() -> Vec<Line> {
+    let campaign = |line: &str, rounds| Line::of(line).env("PROCESSION_ROUNDS", rounds);
+    let random = "cargo test --package procession --test it --release -- channel_kills --nocapture";
+    let points = "cargo test --package procession --test faults -- channel_points --nocapture";
+    let points = campaign(points, "30").env("RUSTFLAGS", "--cfg procession_faults");
+    [apart("release", campaign(random, "3000")), apart("faults", points)].concat()
 }
 
 fn miri(setting: &Setting) -> Result<Vec<Line>, Missing> {

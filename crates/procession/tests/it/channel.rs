@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
 #![expect(clippy::cast_possible_truncation, reason = "patterns of bytes")]
 
-use crate::support::{DEADLINE, METHODS, join, rounds, within};
+use crate::support::{DEADLINE, METHODS, join};
 use procession::channel::RecvError;
 use procession::{
     Child, Duplex, Fd, Process, Receiver, Sender, bounded, channel, duplex, wait_any,
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn count_to(end: u64, numbers: Sender<u64>) {
     (0..end).for_each(|n| numbers.send(n).expect("somebody listens"));
@@ -246,103 +246,6 @@ fn one_wait_watches_channels_and_children() {
     go.send(1).expect("the child waits");
     assert_eq!(wait_any(&these, timeout).expect("poll"), [0]);
     join(child).expect("it ended");
-}
-
-/// A message whose bytes follow from its head, so that a torn one shows.
-type Checked = (u64, u64, Vec<u8>);
-
-fn checked(who: u64, number: u64) -> Checked {
-    let length = (who * 31 + number * 17) % 300;
-    let length = if number % 97 == 0 { length + 70_000 } else { length };
-    (who, number, (0..length).map(|index| (index ^ who ^ number) as u8).collect())
-}
-
-fn assert_whole((who, number, bytes): &Checked) {
-    assert!(*bytes == checked(*who, *number).2, "message {number} of {who} is torn");
-}
-
-fn produce_checked(who: u64, to: Sender<Checked>) {
-    let mut number = 0;
-    while to.send(checked(who, number)).is_ok() {
-        number += 1;
-    }
-}
-
-fn consume_checked(from: Receiver<Checked>, report: Sender<(u64, u64)>) {
-    let mut next: HashMap<u64, u64> = HashMap::new();
-    for message in &from {
-        let message = message.expect("a message");
-        assert_whole(&message);
-        let least = next.entry(message.0).or_default();
-        assert!(message.1 >= *least, "message {} of {} came twice or late", message.1, message.0);
-        *least = message.1 + 1;
-        if report.send((message.0, message.1)).is_err() {
-            return;
-        }
-    }
-}
-
-/// Kills a producer or a consumer at a random moment, again and again, and replaces it: the others
-/// go on, nothing is torn, nothing comes twice, nobody hangs.
-#[test]
-fn whoever_is_killed_the_others_go_on() {
-    let (sender, receiver) = bounded::<Checked>(64).expect("a channel");
-    let (report, reports) = channel::<(u64, u64)>().expect("a channel");
-    let mut who = 0;
-    let mut producer = || {
-        who += 1;
-        Process::new(produce_checked, (who, sender.clone())).daemon(true).start().expect("a child")
-    };
-    let consumer = || {
-        let ends = (receiver.clone(), report.clone());
-        Process::new(consume_checked, ends).daemon(true).start().expect("a child")
-    };
-    let mut producers = [producer(), producer(), producer()];
-    let mut consumers = [consumer(), consumer(), consumer()];
-    let mut seen: HashMap<u64, Vec<u64>> = HashMap::new();
-    let mut random = Instant::now().elapsed().subsec_nanos() | 1;
-    for round in 0..rounds(300) {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        let deadline = Instant::now() + Duration::from_micros(u64::from(random % 3_000));
-        while let Some((who, number)) = reports.recv_deadline(deadline).expect("consumers live") {
-            seen.entry(who).or_default().push(number);
-        }
-        let place = (random >> 16) as usize % 3;
-        let killed = if round % 2 == 0 {
-            std::mem::replace(&mut producers[place], producer())
-        } else {
-            std::mem::replace(&mut consumers[place], consumer())
-        };
-        killed.kill().expect("a signal");
-        assert_eq!(join(killed).expect_err("killed").signal(), Some(9), "round {round}");
-        // Whoever is left gets something through: two messages of a producer started since.
-        let (who, number) = next(&reports).expect("a report").expect("progress after a death");
-        seen.entry(who).or_default().push(number);
-    }
-    for child in &producers {
-        child.kill().expect("a signal");
-    }
-    drop((sender, receiver, report));
-    within("the consumers' end", move || {
-        for report in &reports {
-            let (who, number) = report.expect("a report");
-            seen.entry(who).or_default().push(number);
-        }
-        for (who, mut numbers) in seen {
-            let reported = numbers.len();
-            numbers.sort_unstable();
-            numbers.dedup();
-            assert_eq!(numbers.len(), reported, "a message of {who} came twice");
-        }
-    });
-    for child in producers {
-        join(child).expect_err("killed");
-    }
-    for child in consumers {
-        join(child).expect("the channel ended");
-    }
 }
 
 #[cfg(feature = "tokio")]

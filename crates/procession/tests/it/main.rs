@@ -1,6 +1,8 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
 mod channel;
+mod channel_kills;
+mod crossfire;
 mod endings;
 mod fallbacks;
 mod family;

@@ -189,6 +189,7 @@ pub(crate) fn alone_as<F: FnOnce()>(program: &Path, arguments: &[String], body: 
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = output.status.success() && said.contains("1 passed");
     assert!(passed, "`{name}` in its own process: {}\n{said}\n{complained}", output.status);
+    print!("{said}");
 }
 
 /// Whether this is the process that [`alone`] made.

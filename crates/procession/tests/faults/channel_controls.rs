@@ -1,0 +1,317 @@
+//! Each defence of what crosses, taken away once: what it promises is broken then, and only then.
+
+#![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
+
+use crate::support::{DEADLINE, is_ready, join};
+use procession::connection::{Address, Listener, connect};
+use procession::memory::Frozen;
+use procession::{
+    Arguments, Child, Fd, Function, Job, Joinable, Process, Receiver, Select, Sender, Shared,
+    Value, bounded, channel,
+};
+use procession_sys::life::{self, Pid};
+use procession_sys::signal::SIGCONT;
+use serde::de::Deserializer;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How long a scenario waits for what it will get; where its defence is gone, for what never comes.
+fn patience(without: &str) -> Duration {
+    if without.is_empty() { DEADLINE } else { Duration::from_secs(2) }
+}
+
+/// The scenario comes out well with all defences, and badly without this one.
+fn only_with(defence: &str, comes_out_well: impl Fn(&str) -> bool) {
+    assert!(comes_out_well(""), "with every defence");
+    assert!(!comes_out_well(defence), "without {defence}");
+}
+
+/// A child that lacks a defence, and has a plan of faults.
+fn child<F, A>(without: &str, plan: &str, function: F, arguments: A) -> Child<F::Output>
+where
+    F: Function<A>,
+    A: Arguments,
+    F::Output: Value,
+{
+    let process = Process::new(function, arguments).daemon(true);
+    process
+        .env("PROCESSION_WITHOUT", without)
+        .env("PROCESSION_FAULT", plan)
+        .start()
+        .expect("a child")
+}
+
+fn killed<R: Value + Send>(child: Child<R>) {
+    assert_eq!(join(child).map(drop).expect_err("killed").signal(), Some(9));
+}
+
+/// What a child says; one that waits for ever is killed, and says no.
+fn said(mut child: Child<bool>, without: &str) -> bool {
+    match child.join_timeout(2 * patience(without)).expect("it answers") {
+        Some(answer) => answer,
+        None => {
+            child.kill().expect("a signal");
+            killed(child);
+            false
+        }
+    }
+}
+
+/// Waits until a child has stopped itself, then lets `meanwhile` happen, and the child go on.
+fn while_stopped<R>(child: &Child<R>, meanwhile: impl FnOnce()) {
+    let stat = format!("/proc/{}/stat", child.id());
+    let deadline = Instant::now() + DEADLINE;
+    let stopped = || {
+        let stat = std::fs::read_to_string(&stat).expect("the child lives");
+        stat.rsplit_once(')').expect("a name in brackets").1.starts_with(" T")
+    };
+    while !stopped() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} for the child to stop");
+        std::thread::yield_now();
+    }
+    meanwhile();
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    let pidfd = life::pidfd(pid).expect("the child lives");
+    life::send_signal(pidfd.as_fd(), SIGCONT).expect("a signal");
+}
+
+#[test]
+fn without_locks_that_are_handed_on_a_dead_sender_stops_the_others() {
+    only_with("handing-on-locks", |without| {
+        let (sender, _receiver) = channel::<u8>().expect("a channel");
+        let send = |to: Sender<u8>| to.send(1).map_err(|_| ()).expect("room");
+        killed(child(without, "send.locked=die", send, (sender.clone(),)));
+        sender.send_timeout(2, patience(without)).is_ok()
+    });
+}
+
+#[test]
+fn without_looking_again_a_receiver_sleeps_beside_a_message() {
+    only_with("looking-again-for-messages", |without| {
+        let (sender, receiver) = channel::<u8>().expect("a channel");
+        let receive =
+            |from: Receiver<u8>, most: Duration| from.recv_timeout(most).expect("a sender lives");
+        let arguments = (receiver, patience(without));
+        let child = child(without, "arm.begun=stop@1", receive, arguments);
+        while_stopped(&child, || sender.send(7).expect("room"));
+        join(child).expect("it looked") == Some(7)
+    });
+}
+
+#[test]
+fn without_looking_again_a_sender_sleeps_beside_room() {
+    only_with("looking-again-for-room", |without| {
+        let (sender, receiver) = bounded::<u8>(1).expect("a channel");
+        sender.send(1).expect("room");
+        let send = |to: Sender<u8>, most: Duration| to.send_timeout(2, most).is_ok();
+        let child = child(without, "room.begun=stop@1", send, (sender, patience(without)));
+        while_stopped(&child, || assert_eq!(receiver.recv().expect("a number"), 1));
+        join(child).expect("it tried")
+    });
+}
+
+#[test]
+fn without_ringing_nobody_is_woken_by_a_message() {
+    only_with("ringing", |without| {
+        let (sender, receiver) = channel::<u8>().expect("a channel");
+        assert_eq!(receiver.try_recv().expect("a sender lives"), None);
+        let send = |to: Sender<u8>| to.send(1).map_err(|_| ()).expect("room");
+        join(child(without, "", send, (sender.clone(),))).expect("it sent");
+        is_ready(&receiver, patience(without))
+    });
+}
+
+/// A child that says that it is there, and stays with what it got.
+fn hold<T: Value>(_end: T, ready: Sender<()>) {
+    ready.send(()).expect("the test listens");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Starts a child that holds an end, and kills it when it does.
+fn hold_and_die<T: Value>(end: T) {
+    let (ready, is_ready) = channel().expect("a channel");
+    let holder = child("", "", hold::<T>, (end, ready));
+    is_ready.recv_timeout(DEADLINE).expect("it lives").expect("in time");
+    holder.kill().expect("a signal");
+    killed(holder);
+}
+
+#[test]
+fn without_a_bell_that_ends_a_receiver_waits_for_dead_senders() {
+    only_with("end-of-senders", |without| {
+        let (sender, receiver) = channel::<u8>().expect("a channel");
+        hold_and_die(sender);
+        let receive = |from: Receiver<u8>, most: Duration| {
+            from.recv_timeout(most).is_err_and(|error| error.is_disconnected())
+        };
+        said(child(without, "", receive, (receiver, patience(without))), without)
+    });
+}
+
+#[test]
+fn without_a_bell_that_ends_a_sender_waits_for_dead_receivers() {
+    only_with("end-of-receivers", |without| {
+        let (sender, receiver) = bounded::<u8>(1).expect("a channel");
+        sender.send(1).expect("room");
+        let send = |to: Sender<u8>, most: Duration| {
+            to.send_timeout(2, most).is_err_and(|error| error.is_disconnected())
+        };
+        let child = child(without, "room.begun=stop@1", send, (sender, patience(without)));
+        while_stopped(&child, || hold_and_die(receiver));
+        said(child, without)
+    });
+}
+
+#[test]
+fn without_looking_again_a_message_that_another_has_taken_is_selected() {
+    only_with("selecting-looks-again", |without| {
+        let select = || {
+            let (sender, receiver) = channel::<u8>().expect("a channel");
+            let other = receiver.clone();
+            let mut select = Select::new();
+            select.recv(&receiver);
+            sender.send(1).expect("room");
+            assert_eq!(other.recv().expect("a number"), 1);
+            select.wait_timeout(Duration::ZERO).expect("a wait").is_none()
+        };
+        join(child(without, "", select, ())).expect("it selected")
+    });
+}
+
+#[test]
+fn without_pens_that_the_kernel_closes_joining_waits_for_a_dead_worker() {
+    fn keep(jobs: Receiver<Job<u8>>, ready: Sender<()>) {
+        let job = jobs.recv().expect("a job");
+        hold(*job, ready);
+    }
+    fn lose_one(most: Duration) -> bool {
+        let (sender, receiver) = channel().expect("a channel");
+        let mut jobs = Joinable::new(sender);
+        let (ready, is_ready) = channel().expect("a channel");
+        let worker = Process::new(keep, (receiver, ready)).start().expect("a worker");
+        jobs.send(1).expect("the worker listens");
+        is_ready.recv().expect("it has the job");
+        worker.kill().expect("a signal");
+        killed(worker);
+        jobs.join_timeout(most).expect("a wait") == Some(vec![0])
+    }
+    only_with("pens-of-the-dead", |without| {
+        said(child(without, "", lose_one, (patience(without),)), without)
+    });
+}
+
+#[test]
+fn without_numbers_the_long_message_of_a_dead_sender_is_taken_for_the_next() {
+    only_with("annex-numbers", |without| {
+        let (sender, receiver) = channel::<Vec<u8>>().expect("a channel");
+        let send = |to: Sender<Vec<u8>>| to.send(vec![1; 100_000]).map_err(|_| ()).expect("room");
+        killed(child("", "send.annexed=die", send, (sender.clone(),)));
+        sender.send(vec![2; 100_000]).expect("room");
+        let receive = |from: Receiver<Vec<u8>>| from.recv().expect("bytes") == vec![2; 100_000];
+        join(child(without, "", receive, (receiver,))).expect("it received")
+    });
+}
+
+#[test]
+fn without_two_slots_a_value_is_torn_by_the_death_of_whoever_changes_it() {
+    type Many = [u64; 1 << 12];
+    fn change(value: Shared<Many>, ready: Sender<()>) {
+        ready.send(()).expect("the test listens");
+        loop {
+            value.update(|numbers| numbers.map(|number| number + 1));
+        }
+    }
+    only_with("two-slots", |without| {
+        let value = Shared::new([0; 1 << 12]).expect("memory");
+        (0..150).all(|round| {
+            let (ready, is_ready) = channel().expect("a channel");
+            let changer = child(without, "", change, (value.clone(), ready));
+            is_ready.recv_timeout(DEADLINE).expect("it lives").expect("in time");
+            std::thread::sleep(Duration::from_micros(round * 7 % 200));
+            changer.kill().expect("a signal");
+            killed(changer);
+            let numbers = value.get();
+            numbers.iter().all(|&number| number == numbers[0])
+        })
+    });
+}
+
+/// Sent as any memory, received as frozen: what a lying process sends.
+struct Claim(Option<Frozen<u8>>, Option<Fd<File>>);
+
+impl Serialize for Claim {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.1.as_ref().expect("a file").serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Claim {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Frozen::deserialize(deserializer).map(|frozen| Self(Some(frozen), None))
+    }
+}
+
+#[test]
+fn without_seals_that_are_checked_a_lying_process_ends_who_believes_it() {
+    fn believe(claims: Receiver<Claim>, ready: Sender<()>, go_on: Receiver<()>) -> u64 {
+        let Ok(Claim(Some(frozen), _)) = claims.recv() else { return 0 };
+        ready.send(()).expect("the test listens");
+        go_on.recv().expect("the test goes on");
+        frozen.iter().map(|&byte| u64::from(byte)).sum()
+    }
+    only_with("seals", |without| {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING;
+        let memory = File::from(rustix::fs::memfd_create("lie", flags).expect("memory"));
+        memory.set_len(1 << 16).expect("a length");
+        let ((claims, from), (ready, is_ready)) =
+            (channel().expect("a channel"), channel().expect("a channel"));
+        let (go_on, may_go_on) = channel().expect("a channel");
+        let child = child(without, "", believe, (from, ready, may_go_on));
+        let copy = Fd(memory.try_clone().expect("a duplicate"));
+        claims.send(Claim(None, Some(copy))).map_err(|_| ()).expect("the child listens");
+        if is_ready.recv_timeout(DEADLINE).is_ok_and(|believed| believed.is_some()) {
+            memory.set_len(0).expect("nothing forbids it");
+            go_on.send(()).expect("the child waits");
+        }
+        match join(child) {
+            Ok(sum) => sum == 0,
+            Err(error) => {
+                assert_eq!(error.signal(), Some(7), "SIGBUS: {error}");
+                false
+            }
+        }
+    });
+}
+
+#[test]
+fn unless_the_oldest_stranger_goes_silent_ones_keep_everybody_out() {
+    const KEY: &[u8] = b"the key";
+    fn listen(name: String, most: Duration, ready: Sender<()>) -> bool {
+        let mut listener = Listener::bind(Address::Abstract(name), KEY).expect("a listener");
+        ready.send(()).expect("the test listens");
+        listener.accept_timeout::<(), ()>(most).expect("an accept").is_some()
+    }
+    only_with("the-oldest-stranger-goes", |without| {
+        let name = format!("procession-control-{}-{without}", std::process::id());
+        let (ready, is_ready) = channel().expect("a channel");
+        let arguments = (name.clone(), patience(without), ready);
+        let listener = child(without, "", listen, arguments);
+        is_ready.recv_timeout(DEADLINE).expect("it lives").expect("in time");
+        let address = {
+            use std::os::linux::net::SocketAddrExt;
+            std::os::unix::net::SocketAddr::from_abstract_name(&name).expect("a name")
+        };
+        let strangers: Vec<UnixStream> =
+            (0..64).map(|_| UnixStream::connect_addr(&address).expect("the door")).collect();
+        let honest = std::thread::spawn(move || connect::<(), ()>(&Address::Abstract(name), KEY));
+        let accepted = join(listener).expect("it listened");
+        drop(strangers);
+        assert_eq!(honest.join().expect("the client").is_ok(), accepted);
+        accepted
+    });
+}

@@ -1,0 +1,69 @@
+//! A producer or a consumer dies between two steps of sending, receiving or waiting, at each of
+//! them: the others go on, and the books agree.
+
+use crate::crossfire::{Crossfire, Role};
+use crate::support::{alone, rounds};
+
+/// The points that a producer passes with each message, and those that it passes with a long one,
+/// while somebody sleeps, and when it finds no room.
+const SENDING: [&str; 12] = [
+    "lock.announced",
+    "send.locked",
+    "send.annexed",
+    "send.written",
+    "send.rung",
+    "send.unpublished",
+    "send.published",
+    "unlock.emptied",
+    "room.begun",
+    "room.locked",
+    "room.armed",
+    "room.silenced",
+];
+/// The same of a consumer, when it finds no message in place of no room.
+const RECEIVING: [&str; 12] = [
+    "lock.announced",
+    "take.locked",
+    "take.copied",
+    "take.unpacked",
+    "take.rung",
+    "take.unpublished",
+    "take.published",
+    "unlock.emptied",
+    "arm.begun",
+    "arm.locked",
+    "arm.armed",
+    "arm.silenced",
+];
+
+/// Each victim dies when it has come to its point so many times.
+const TIMES: [u64; 3] = [1, 2, 9];
+
+/// Every point of a role, each so many times, one victim after the other on the same channel.
+fn one_dies_at_each_point(role: Role, points: &[&str]) {
+    let rounds = rounds(1);
+    let victims = points.len() * TIMES.len() * usize::try_from(rounds).expect("rounds");
+    let mut all = Crossfire::new(3, victims + 3);
+    for round in 0..rounds {
+        for point in points {
+            for time in TIMES {
+                let plan = format!("{point}=die@{}", time + round % 7);
+                let victim = all.add(role, &plan);
+                all.bury(role, victim);
+                all.books.wait_for_progress(10);
+            }
+        }
+    }
+    let (sent, lost) = all.finish();
+    println!("{role:?}: {victims} died, {sent} messages sent, {lost} lost in their hands");
+}
+
+#[test]
+fn a_producer_that_dies_at_any_point_neither_stops_nor_confuses_the_others() {
+    alone(|| one_dies_at_each_point(Role::Producer, &SENDING));
+}
+
+#[test]
+fn a_consumer_that_dies_at_any_point_neither_stops_nor_confuses_the_others() {
+    alone(|| one_dies_at_each_point(Role::Consumer, &RECEIVING));
+}
