@@ -140,6 +140,14 @@ pub(super) const STEPS: &[Step] = &[
         lines: |_| Ok(channels()),
     },
     Step {
+        name: "loom",
+        about: "the lock and the ring under every order of memory; each order weakened once",
+        lines: |_| {
+            let line = Line::of("cargo test --package procession-sys --release --test orders");
+            Ok(apart("loom", line.env("RUSTFLAGS", "--cfg procession_loom")))
+        },
+    },
+    Step {
         name: "miri",
         about: "the pure modules, interpreted, every undefined operation found",
         lines: miri,
