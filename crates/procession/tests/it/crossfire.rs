@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How many messages are under way at most: few, so that the channel is full as often as empty.
 const BOUND: u32 = 8;
-/// How many messages one producer sends at most.
-const MOST: usize = 1 << 15;
+/// How many messages one producer sends at most: more than it comes to in the longest campaign.
+const MOST: usize = 1 << 20;
 /// After so many messages a producer rests, and the channel runs empty.
 const SEND_AT_A_TIME: u64 = 100;
 /// After so many messages a consumer rests, and the channel fills.
