@@ -6,6 +6,7 @@
 //! through the environment.
 #![cfg(procession_faults)]
 
+#[expect(dead_code, reason = "it serves more than these tests")]
 #[path = "../it/crossfire.rs"]
 mod crossfire;
 #[path = "../exits/host_program.rs"]
