@@ -50,14 +50,12 @@ fn killed<R: Value + Send>(child: Child<R>) {
 
 /// What a child says; one that waits for ever is killed, and says no.
 fn said(mut child: Child<bool>, without: &str) -> bool {
-    match child.join_timeout(2 * patience(without)).expect("it answers") {
-        Some(answer) => answer,
-        None => {
-            child.kill().expect("a signal");
-            killed(child);
-            false
-        }
-    }
+    let answer = child.join_timeout(2 * patience(without)).expect("it answers");
+    answer.unwrap_or_else(|| {
+        child.kill().expect("a signal");
+        killed(child);
+        false
+    })
 }
 
 /// Waits until a child has stopped itself, then lets `meanwhile` happen, and the child go on.
@@ -219,7 +217,7 @@ fn without_numbers_the_long_message_of_a_dead_sender_is_taken_for_the_next() {
 
 #[test]
 fn without_two_slots_a_value_is_torn_by_the_death_of_whoever_changes_it() {
-    type Many = [u64; 1 << 12];
+    type Many = [u64; 1 << 11];
     fn change(value: Shared<Many>, ready: Sender<()>) {
         ready.send(()).expect("the test listens");
         loop {
@@ -227,7 +225,7 @@ fn without_two_slots_a_value_is_torn_by_the_death_of_whoever_changes_it() {
         }
     }
     only_with("two-slots", |without| {
-        let value = Shared::new([0; 1 << 12]).expect("memory");
+        let value = Shared::new([0; 1 << 11]).expect("memory");
         (0..150).all(|round| {
             let (ready, is_ready) = channel().expect("a channel");
             let changer = child(without, "", change, (value.clone(), ready));

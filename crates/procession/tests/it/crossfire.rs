@@ -6,6 +6,8 @@
 //! twice, none torn, none that nobody sent; and each consumer receives those of one producer in
 //! their order.
 
+#![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
+
 use crate::support::{DEADLINE, join};
 use procession::{Child, Process, Receiver, Sender, SharedSlice, bounded};
 use procession_sys::futex;
@@ -97,7 +99,7 @@ impl Books {
             self.received.read(who * MOST, &mut received);
             let twice = received.iter().position(|&times| times > 1);
             assert_eq!(twice, None, "this message of producer {who} came twice");
-            lost += received[..sent].iter().filter(|&&times| times == 0).count();
+            lost += received[..sent].iter().map(|&times| usize::from(times == 0)).sum::<usize>();
             all += self.sent.get(who);
         }
         let in_hands = killed_consumers * IN_HAND;
