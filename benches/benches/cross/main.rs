@@ -3,7 +3,7 @@
 //! `cargo bench -p benches --bench cross`. With `--quick`, fewer rounds. With `--peers`, also the
 //! program in `benches/peers`, which must have been built
 //! (`cargo build --release --manifest-path benches/peers/Cargo.toml`). With `--small`, messages of
-//! 64 bytes only.
+//! 64 bytes only; with `--large`, all but those.
 //!
 //! Every number is of two processes, or more, each bound to its processor: both to the first, or
 //! one to the first and one to the second.
@@ -23,8 +23,10 @@ fn main() {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let rounds = if has("--quick") { 2 } else { 5 };
     let peers = has("--peers");
-    for place in [Place::TWO, Place::ONE] {
-        small::compare_all(rounds, place, peers);
+    if !has("--large") {
+        for place in [Place::TWO, Place::ONE] {
+            small::compare_all(rounds, place, peers);
+        }
     }
     if has("--small") {
         return;

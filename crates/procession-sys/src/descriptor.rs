@@ -9,6 +9,22 @@ use rustix::io::FdFlags;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+/// Which file a descriptor is of: equal for all of the same file, as long as it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// Which file a descriptor is of.
+///
+/// # Errors
+/// As `fstat(2)`: none that is expected.
+pub fn identity(descriptor: BorrowedFd<'_>) -> io::Result<Identity> {
+    let stat = rustix::fs::fstat(descriptor)?;
+    Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+}
+
 /// Closes every descriptor above 2 but `keep` (`close_range(2)`, Linux 5.9; else one by one).
 ///
 /// For a process that has just been forked or started: nothing else in it may own a descriptor

@@ -41,12 +41,7 @@ impl Sealed {
     /// `EMFILE`, `ENFILE`, or `ENOSPC` and `ENOMEM` where memory ends; `EFBIG` above this process's
     /// limit on the size of files (`RLIMIT_FSIZE`), which holds for memory files too.
     pub fn from_pieces(pieces: &[&[u8]]) -> io::Result<Self> {
-        // Met in a write, the limit would end the process by SIGXFSZ.
-        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
-        if most.is_some_and(|most| length as u64 > most) {
-            return Err(rustix::io::Errno::FBIG.into());
-        }
+        within_limit(pieces.iter().map(|piece| piece.len() as u64).sum())?;
         let mut file = File::from(anonymous()?);
         for piece in pieces {
             file.write_all(piece)?;
@@ -134,6 +129,16 @@ pub fn expect_use<T>(fresh: &mut [MaybeUninit<T>]) {
         // changes what memory holds. A kernel without large pages refuses it, which is as well.
         let _ = unsafe { rustix::mm::madvise(start.add(before).cast(), whole, advice) };
     }
+}
+
+/// Whether this process's limit on the size of files allows so many bytes. Met in a write, it would
+/// end the process by SIGXFSZ.
+pub(crate) fn within_limit(length: u64) -> io::Result<()> {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    if most.is_some_and(|most| length > most) {
+        return Err(rustix::io::Errno::FBIG.into());
+    }
+    Ok(())
 }
 
 /// Seals memory that nobody has mapped for writing.

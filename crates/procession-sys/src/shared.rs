@@ -6,9 +6,12 @@
 //! writes, at whatever moment, is a wrong value at worst.
 
 use crate::memory::{self, Sealed};
+use bytemuck::AnyBitPattern;
 use rustix::fs::SealFlags;
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags};
+use std::collections::TryReserveError;
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -41,6 +44,7 @@ impl Shared {
         }
         let descriptor = memory::anonymous()?;
         let size = u64::try_from(length).map_err(io::Error::other)?;
+        memory::within_limit(size)?;
         rustix::fs::ftruncate(&descriptor, size)?;
         rustix::fs::fcntl_add_seals(&descriptor, SealFlags::SHRINK)?;
         Self::adopt(descriptor)
@@ -81,6 +85,17 @@ impl Shared {
         self.length
     }
 
+    /// How many bytes of it the kernel has memory for: those that were written, in whole pages.
+    ///
+    /// # Errors
+    /// As `fstat(2)`: none that is expected.
+    pub fn allocated(&self) -> io::Result<u64> {
+        /// The unit of `st_blocks`, whatever the file's own.
+        const BLOCK: u64 = 512;
+        let blocks = rustix::fs::fstat(&self.descriptor)?.st_blocks;
+        Ok(u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK))
+    }
+
     /// Every byte.
     #[inline]
     pub fn bytes(&self) -> &[AtomicU8] {
@@ -110,14 +125,49 @@ impl Shared {
     /// # Panics
     /// Beyond the end.
     pub fn load(&self, offset: usize, into: &mut [u8]) {
+        // SAFETY: the same bytes; `load_into` writes nothing but initialised ones.
+        let into = unsafe { &mut *(std::ptr::from_mut(into) as *mut [MaybeUninit<u8>]) };
+        self.load_into(offset, into);
+    }
+
+    /// Writes every byte of `into`.
+    fn load_into(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
         let [head, middle, tail] = self.parts(offset, into.len());
         let (first, rest) = into.split_at_mut(head.len());
         let (words, last) = rest.split_at_mut(middle.len() * WORD);
         load_bytes(&self.bytes()[head], first);
         for (word, bytes) in self.words()[middle].iter().zip(words.chunks_exact_mut(WORD)) {
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+            let value = word.load(Ordering::Relaxed).to_ne_bytes();
+            bytes.copy_from_slice(&value.map(MaybeUninit::new));
         }
         load_bytes(&self.bytes()[tail], last);
+    }
+
+    /// Copies values out, from `offset` on, behind the end of `into`, whose fresh memory is written
+    /// only once so.
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    ///
+    /// # Panics
+    /// Beyond the end.
+    pub fn append_to<N: AnyBitPattern>(
+        &self,
+        offset: usize,
+        count: usize,
+        into: &mut Vec<N>,
+    ) -> Result<(), TryReserveError> {
+        into.try_reserve_exact(count)?;
+        let spare = &mut into.spare_capacity_mut()[..count];
+        memory::expect_use(spare);
+        let length = size_of_val(spare);
+        // SAFETY: exactly the bytes of `spare`, which need not be initialised.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(spare.as_mut_ptr().cast(), length) };
+        self.load_into(offset, bytes);
+        // SAFETY: `count` more values have room, every byte of them was written, and any bytes are
+        // such a value.
+        unsafe { into.set_len(into.len() + count) };
+        Ok(())
     }
 
     /// Copies bytes in, from `offset` on; in words as [`load`](Self::load).
@@ -135,6 +185,28 @@ impl Shared {
             word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
         }
         store_bytes(&self.bytes()[tail], last);
+    }
+
+    /// As [`store`](Self::store), for memory that has not been written yet: the kernel takes it from
+    /// what is free, and says where there is none, instead of ending the process by a signal.
+    ///
+    /// # Errors
+    /// `ENOSPC` or `ENOMEM` where memory ends; `EFBIG` above this process's limit on the size of
+    /// files, which holds for memory files too.
+    pub fn fill(&self, offset: usize, mut from: &[u8]) -> io::Result<()> {
+        let mut offset = offset as u64;
+        memory::within_limit(offset + from.len() as u64)?;
+        while !from.is_empty() {
+            match rustix::io::pwrite(&self.descriptor, from, offset) {
+                Ok(written) => {
+                    from = &from[written..];
+                    offset += written as u64;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// A range of bytes as the bytes before the first whole word, the words, the bytes behind.
@@ -208,9 +280,9 @@ impl Drop for Shared {
     }
 }
 
-fn load_bytes(from: &[AtomicU8], into: &mut [u8]) {
+fn load_bytes(from: &[AtomicU8], into: &mut [MaybeUninit<u8>]) {
     for (byte, into) in from.iter().zip(into) {
-        *into = byte.load(Ordering::Relaxed);
+        into.write(byte.load(Ordering::Relaxed));
     }
 }
 

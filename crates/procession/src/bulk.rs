@@ -9,12 +9,21 @@
 
 use bytemuck::Pod;
 use procession_sys::memory::expect_use;
+use procession_sys::shared::Shared;
 use std::any::Any;
+use std::ops::Range;
 
 macro_rules! numbers {
     ($act:ident) => {
         $act!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64)
     };
+}
+
+/// Where bytes are read from.
+pub(crate) enum Source<'a> {
+    Own(&'a [u8]),
+    /// Memory that another process may write.
+    Shared(&'a Shared, Range<usize>),
 }
 
 /// The bytes of a vector of numbers; none of a value of any other type.
@@ -37,7 +46,7 @@ pub(crate) fn bytes_of<T: 'static>(value: &T) -> Option<&[u8]> {
 }
 
 /// The vector of numbers with these bytes; none for any other type.
-pub(crate) fn value_of<T: 'static>(bytes: &[u8]) -> Option<Result<T, String>> {
+pub(crate) fn value_of<T: 'static>(source: &Source<'_>) -> Option<Result<T, String>> {
     // What is filled has the type asked for, so it is put where that type is: in a slot for it.
     let mut slot: Option<T> = None;
     let any: &mut dyn Any = &mut slot;
@@ -45,12 +54,12 @@ pub(crate) fn value_of<T: 'static>(bytes: &[u8]) -> Option<Result<T, String>> {
         ($($number:ty)*) => {
             $(
                 if let Some(slot) = any.downcast_mut::<Option<Vec<$number>>>() {
-                    match copied(bytes) {
+                    match copied(source) {
                         Ok(vector) => *slot = Some(vector),
                         Err(reason) => return Some(Err(reason)),
                     }
                 } else if let Some(slot) = any.downcast_mut::<Option<(Vec<$number>,)>>() {
-                    match copied(bytes) {
+                    match copied(source) {
                         Ok(vector) => *slot = Some((vector,)),
                         Err(reason) => return Some(Err(reason)),
                     }
@@ -62,12 +71,23 @@ pub(crate) fn value_of<T: 'static>(bytes: &[u8]) -> Option<Result<T, String>> {
     slot.map(Ok)
 }
 
-fn copied<N: Pod>(bytes: &[u8]) -> Result<Vec<N>, String> {
-    let (length, rest) = (bytes.len() / size_of::<N>(), bytes.len() % size_of::<N>());
+fn copied<N: Pod>(source: &Source<'_>) -> Result<Vec<N>, String> {
+    let bytes = match source {
+        Source::Own(bytes) => bytes.len(),
+        Source::Shared(_, range) => range.len(),
+    };
+    let (length, rest) = (bytes / size_of::<N>(), bytes % size_of::<N>());
     if rest != 0 {
         return Err(format!("{rest} bytes are left over"));
     }
     let mut vector = Vec::new();
+    let bytes = match source {
+        Source::Own(bytes) => *bytes,
+        Source::Shared(memory, range) => {
+            let copied = memory.append_to(range.start, length, &mut vector);
+            return copied.map(|()| vector).map_err(|error| error.to_string());
+        }
+    };
     vector.try_reserve_exact(length).map_err(|error| error.to_string())?;
     expect_use(vector.spare_capacity_mut());
     if let Ok(numbers) = bytemuck::try_cast_slice(bytes) {
@@ -90,12 +110,15 @@ mod tests {
             let bytes = bytes_of(&numbers).expect("a vector of numbers").to_vec();
             for skip in 0..9 {
                 let behind = [&vec![0; skip][..], &bytes].concat();
-                let back = value_of::<Vec<N>>(&behind[skip..]).expect("such a vector");
+                let back =
+                    value_of::<Vec<N>>(&Source::Own(&behind[skip..])).expect("such a vector");
                 assert_eq!(back.expect("whole"), numbers);
             }
             let arguments = (numbers,);
             assert_eq!(bytes_of(&arguments), Some(&bytes[..]));
-            let back = value_of::<(Vec<N>,)>(&bytes).expect("such arguments").expect("whole");
+            let back = value_of::<(Vec<N>,)>(&Source::Own(&bytes))
+                .expect("such arguments")
+                .expect("whole");
             assert_eq!(back, arguments);
         }
         check(vec![1_u8, 2, 255]);
@@ -108,10 +131,11 @@ mod tests {
 
     #[test]
     fn half_a_number_is_an_error_and_other_types_are_left_alone() {
-        let error = value_of::<Vec<u32>>(&[0; 7]).expect("such a vector").expect_err("half");
+        let error =
+            value_of::<Vec<u32>>(&Source::Own(&[0; 7])).expect("such a vector").expect_err("half");
         assert_eq!(error, "3 bytes are left over");
-        assert!(value_of::<Vec<bool>>(&[2]).is_none());
-        assert!(value_of::<Vec<char>>(&[0; 4]).is_none());
+        assert!(value_of::<Vec<bool>>(&Source::Own(&[2])).is_none());
+        assert!(value_of::<Vec<char>>(&Source::Own(&[0; 4])).is_none());
         assert!(bytes_of(&vec!["text"]).is_none() && bytes_of(&[1_u8; 4]).is_none());
     }
 }

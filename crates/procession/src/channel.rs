@@ -13,6 +13,7 @@ mod cursor;
 mod duplex;
 mod error;
 mod joinable;
+mod loan;
 mod receiver;
 mod receiving;
 mod ring;

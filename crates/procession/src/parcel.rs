@@ -7,14 +7,16 @@
 //! Descriptors inside values have one door: while a parcel is being written or read, and only
 //! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
 
-use crate::bulk;
+use crate::bulk::{self, Source};
 use postcard::ser_flavors::Flavor;
 use procession_sys::memory::Sealed;
 use procession_sys::parcel::{Bytes, LARGEST_INLINE, Parcel};
+use procession_sys::shared::Shared;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 /// The descriptors of the parcel that this thread is writing or reading.
@@ -149,8 +151,8 @@ pub(crate) fn read<'a, T: Deserialize<'a> + 'static>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<T, DecodeError> {
-    let error = |reason: String| DecodeError { type_name: std::any::type_name::<T>(), reason };
-    if let Some(value) = bulk::value_of(bytes) {
+    let error = DecodeError::of::<T>;
+    if let Some(value) = bulk::value_of(&Source::Own(bytes)) {
         return value.map_err(error);
     }
     let table = descriptors.into_iter().map(Some).collect();
@@ -159,6 +161,21 @@ pub(crate) fn read<'a, T: Deserialize<'a> + 'static>(
         Ok((_, rest)) => Err(error(format!("{} bytes are left over", rest.len()))),
         Err(reason) => Err(error(reason.to_string())),
     }
+}
+
+/// As [`read`], from bytes that another process may write.
+pub(crate) fn read_shared<T: DeserializeOwned + 'static>(
+    memory: &Shared,
+    range: Range<usize>,
+    descriptors: Vec<OwnedFd>,
+) -> Result<T, DecodeError> {
+    if let Some(value) = bulk::value_of(&Source::Shared(memory, range.clone())) {
+        return value.map_err(DecodeError::of::<T>);
+    }
+    let mut bytes = Vec::<u8>::new();
+    let copied = memory.append_to(range.start, range.len(), &mut bytes);
+    copied.map_err(|error| DecodeError::of::<T>(error.to_string()))?;
+    read(&bytes, descriptors)
 }
 
 /// A value could not be written: its own `Serialize` failed, or it has a shape without a length.
@@ -181,6 +198,12 @@ impl std::error::Error for EncodeError {}
 pub struct DecodeError {
     type_name: &'static str,
     reason: String,
+}
+
+impl DecodeError {
+    fn of<T>(reason: String) -> Self {
+        Self { type_name: std::any::type_name::<T>(), reason }
+    }
 }
 
 impl fmt::Display for DecodeError {

@@ -4,8 +4,8 @@
 //! always holds: parcels are taken in the order of their numbers; one whose number nobody asks for,
 //! since its sender died before it wrote the record, is thrown away by the next who takes.
 
+use super::loan::{Lender, Loan};
 use procession_sys::fault::stands;
-use procession_sys::memory::Sealed;
 use procession_sys::parcel::{self, Bytes, Parcel, Peeked, Waiting};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,37 +17,60 @@ const MOST_HERE: usize = 1 << 10;
 
 /// Behind the number: the bytes follow.
 const HERE: u8 = 0;
-/// Behind the number: the bytes are the first descriptor, a sealed memory.
-const SEALED: u8 = 1;
+/// Behind the number: the bytes are in the first descriptor, a memory that is lent.
+const LENT: u8 = 1;
 
 /// A message, ready for the annex.
 #[derive(Debug)]
 pub(super) struct Luggage<'a> {
     here: &'a [u8],
-    sealed: Option<Sealed>,
+    loan: Option<Loan<'a>>,
     descriptors: &'a [OwnedFd],
 }
 
 impl<'a> Luggage<'a> {
-    pub(super) fn pack(bytes: &'a [u8], descriptors: &'a [OwnedFd]) -> io::Result<Self> {
+    pub(super) fn pack(
+        lender: &'a Lender,
+        bytes: &'a [u8],
+        descriptors: &'a [OwnedFd],
+    ) -> io::Result<Self> {
         if bytes.len() <= MOST_HERE {
-            return Ok(Self { here: bytes, sealed: None, descriptors });
+            return Ok(Self { here: bytes, loan: None, descriptors });
         }
-        Ok(Self { here: &[], sealed: Some(Sealed::from_pieces(&[bytes])?), descriptors })
+        Ok(Self { here: &[], loan: Some(lender.lend(bytes)?), descriptors })
     }
 }
 
+/// A message out of the annex.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) bytes: Place,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+/// Where the bytes of a message are.
+#[derive(Debug)]
+pub(super) enum Place {
+    Here(Bytes),
+    /// In memory of its sender.
+    Lent(OwnedFd),
+}
+
 /// Puts a message into the annex; `WouldBlock` where it is full.
-pub(super) fn put(annex: BorrowedFd<'_>, number: u64, luggage: &Luggage<'_>) -> io::Result<()> {
-    let place = if luggage.sealed.is_some() { SEALED } else { HERE };
-    let memory = luggage.sealed.iter().map(AsFd::as_fd);
+pub(super) fn put(annex: BorrowedFd<'_>, number: u64, luggage: &mut Luggage<'_>) -> io::Result<()> {
+    let place = if luggage.loan.is_some() { LENT } else { HERE };
+    let memory = luggage.loan.iter().map(AsFd::as_fd);
     let descriptors: Vec<_> = memory.chain(luggage.descriptors.iter().map(AsFd::as_fd)).collect();
     let pieces = [&number.to_le_bytes()[..], &[place], luggage.here];
-    parcel::send(annex, &pieces, &descriptors, Waiting::Never)
+    parcel::send(annex, &pieces, &descriptors, Waiting::Never)?;
+    if let Some(loan) = &mut luggage.loan {
+        loan.deliver();
+    }
+    Ok(())
 }
 
 /// Takes the message with this number; none where it is not there (its receiver died with it).
-pub(super) fn take(annex: BorrowedFd<'_>, number: u64) -> io::Result<Option<Parcel>> {
+pub(super) fn take(annex: BorrowedFd<'_>, number: u64) -> io::Result<Option<Arrival>> {
     loop {
         match parcel::peek::<NUMBER>(annex)? {
             Peeked::Nothing => return Ok(None),
@@ -70,13 +93,13 @@ pub(super) fn take(annex: BorrowedFd<'_>, number: u64) -> io::Result<Option<Parc
     }
 }
 
-fn unpack(parcel: Parcel) -> io::Result<Parcel> {
+fn unpack(parcel: Parcel) -> io::Result<Arrival> {
     let Parcel { bytes, mut descriptors } = parcel;
     match bytes.get(NUMBER) {
-        Some(&HERE) => Ok(Parcel { bytes: bytes.skip(NUMBER + 1), descriptors }),
-        Some(&SEALED) if !descriptors.is_empty() => {
-            let bytes = Bytes::from(Sealed::adopt(descriptors.remove(0))?);
-            Ok(Parcel { bytes, descriptors })
+        Some(&HERE) => Ok(Arrival { bytes: Place::Here(bytes.skip(NUMBER + 1)), descriptors }),
+        Some(&LENT) if !descriptors.is_empty() => {
+            let memory = descriptors.remove(0);
+            Ok(Arrival { bytes: Place::Lent(memory), descriptors })
         }
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that are no message")),
     }

@@ -3,6 +3,7 @@
 //! In: messages from the engine. Out: values. What always holds: a message is one receiver's alone;
 //! one that is no value of the type is an error of its own and nothing more.
 
+use super::annex::{Arrival, Place};
 use super::error::RecvError;
 use super::receiving::{Received, Receiving};
 use super::ring::Ring;
@@ -12,7 +13,6 @@ use crate::fd::Fd;
 use crate::parcel;
 use crate::value::Value;
 use procession_sys::bell::{Bell, Ringer};
-use procession_sys::parcel::Parcel;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -133,18 +133,31 @@ impl<T: Value> Receiver<T> {
 
     fn recv_with(&self, patience: Patience) -> Result<Option<T>, RecvError> {
         scratch::with(|scratch| {
-            let Parcel { bytes, descriptors } =
-                match self.end.receive(scratch, patience).map_err(RecvError::Broken)? {
-                    Received::Nothing => return Ok(None),
-                    Received::Disconnected => return Err(RecvError::Disconnected),
-                    Received::Here(length) => {
-                        let value = parcel::read(&scratch[..length], Vec::new());
-                        return value.map(Some).map_err(RecvError::Undecodable);
-                    }
-                    Received::Apart(parcel) => parcel,
-                };
-            parcel::read(&bytes, descriptors).map(Some).map_err(RecvError::Undecodable)
+            match self.end.receive(scratch, patience).map_err(RecvError::Broken)? {
+                Received::Nothing => Ok(None),
+                Received::Disconnected => Err(RecvError::Disconnected),
+                Received::Here(length) => {
+                    let value = parcel::read(&scratch[..length], Vec::new());
+                    value.map(Some).map_err(RecvError::Undecodable)
+                }
+                Received::Apart(arrival) => self.read(arrival).map(Some),
+            }
         })
+    }
+}
+
+impl<T: Value> Receiver<T> {
+    /// The value that came beside the ring.
+    fn read(&self, arrival: Arrival) -> Result<T, RecvError> {
+        let Arrival { bytes, descriptors } = arrival;
+        let value = match bytes {
+            Place::Here(bytes) => parcel::read(&bytes, descriptors),
+            Place::Lent(memory) => {
+                let lent = self.end.borrower.borrow(memory).map_err(RecvError::Broken)?;
+                parcel::read_shared(lent.memory(), lent.range(), descriptors)
+            }
+        };
+        value.map_err(RecvError::Undecodable)
     }
 }
 

@@ -4,14 +4,14 @@
 //! holds: a message is taken by one receiver, whole; who finds the channel empty has made sure,
 //! before it sleeps, that the next message will wake it (README.md has the steps).
 
-use super::annex;
+use super::annex::{self, Arrival};
+use super::loan::Borrower;
 use super::ring::{Record, Ring};
 use super::sending::Patience;
 use super::spin::Spin;
 use procession_sys::bell::{Bell, Ringer};
 use procession_sys::fault;
 use procession_sys::fault::stands;
-use procession_sys::parcel::Parcel;
 use procession_sys::wait::{self, Interest};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,6 +26,7 @@ pub(crate) struct Receiving {
     /// Rings for senders that wait for room.
     pub(super) room: Ringer,
     pub(super) annex: OwnedFd,
+    pub(super) borrower: Borrower,
     spin: Spin,
     // Behind the descriptors, so that it is dropped after they are closed.
     announced: Announced,
@@ -47,7 +48,7 @@ pub(super) enum Received {
     /// A message, in the first so many bytes of the buffer.
     Here(usize),
     /// A message from the annex.
-    Apart(Parcel),
+    Apart(Arrival),
     /// Nothing, in the time there was.
     Nothing,
     /// Nothing ever again.
@@ -56,7 +57,8 @@ pub(super) enum Received {
 
 impl Receiving {
     pub(super) fn new(ring: Ring, messages: Bell, room: Ringer, annex: OwnedFd) -> Self {
-        Self { messages, room, annex, spin: Spin::new(), announced: Announced(ring) }
+        let (borrower, spin) = (Borrower::default(), Spin::new());
+        Self { messages, room, annex, borrower, spin, announced: Announced(ring) }
     }
 
     pub(super) fn ring(&self) -> &Ring {
@@ -120,7 +122,7 @@ impl Receiving {
             let received = match record {
                 Record::Whole(bytes) => Ok(Some(Received::Here(bytes.len()))),
                 Record::Annexed(number) => annex::take(self.annex.as_fd(), number)
-                    .map(|parcel| parcel.map(Received::Apart)),
+                    .map(|arrival| arrival.map(Received::Apart)),
             };
             fault!("take.unpacked");
             if side.armed.load(Ordering::Relaxed) != 0 {

@@ -6,6 +6,7 @@
 
 use super::annex::{self, Luggage};
 use super::cursor::Cursor;
+use super::loan::Lender;
 use super::ring::{Record, Ring};
 use super::spin::Spin;
 use procession_sys::bell::{Bell, Ringer};
@@ -67,6 +68,7 @@ pub(super) struct Sending {
     /// Rung by receivers when there is room again.
     pub(super) room: Bell,
     pub(super) annex: OwnedFd,
+    pub(super) lender: Lender,
     spin: Spin,
     /// When the receivers were last seen alive: the coarse clock and their departures.
     seen_alive: [AtomicU64; 2],
@@ -82,7 +84,15 @@ enum Attempt {
 impl Sending {
     pub(super) fn new(ring: Ring, messages: Ringer, room: Bell, annex: OwnedFd) -> Self {
         let seen_alive = [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)];
-        Self { ring, messages, room, annex, spin: Spin::new(), seen_alive }
+        Self {
+            ring,
+            messages,
+            room,
+            annex,
+            lender: Lender::default(),
+            spin: Spin::new(),
+            seen_alive,
+        }
     }
 
     /// Sends a message.
@@ -95,13 +105,13 @@ impl Sending {
         if !self.has_receivers()? {
             return Err(Refusal::Disconnected);
         }
-        let luggage = if descriptors.is_empty() && bytes.len() <= self.ring.longest() {
+        let mut luggage = if descriptors.is_empty() && bytes.len() <= self.ring.longest() {
             None
         } else {
-            Some(Luggage::pack(bytes, descriptors)?)
+            Some(Luggage::pack(&self.lender, bytes, descriptors)?)
         };
         loop {
-            let full = match self.attempt(bytes, luggage.as_ref(), patience.deadline())? {
+            let full = match self.attempt(bytes, luggage.as_mut(), patience.deadline())? {
                 Attempt::Sent => return Ok(()),
                 Attempt::Full(head) => head,
             };
@@ -130,7 +140,7 @@ impl Sending {
     fn attempt(
         &self,
         bytes: &[u8],
-        luggage: Option<&Luggage<'_>>,
+        luggage: Option<&mut Luggage<'_>>,
         deadline: Option<Instant>,
     ) -> Result<Attempt, Refusal> {
         let side = self.ring.sending();

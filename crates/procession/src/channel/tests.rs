@@ -228,8 +228,9 @@ fn what_a_dead_sender_left_in_the_annex_is_thrown_away() {
     let mut left = 0;
     loop {
         let number = side.annexed.fetch_add(1, Ordering::Relaxed) + 1;
-        let luggage = Luggage::pack(&[0; 900], &[]).expect("luggage");
-        if annex::put(sender.end().annex.as_fd(), number, &luggage).is_err() {
+        let luggage = Luggage::pack(&sender.end().lender, &[0; 900], &[]);
+        let mut luggage = luggage.expect("luggage");
+        if annex::put(sender.end().annex.as_fd(), number, &mut luggage).is_err() {
             break;
         }
         left += 1;
