@@ -36,6 +36,7 @@ pub mod abort;
 pub mod alarm;
 pub mod bell;
 pub mod boot;
+mod copy;
 pub mod cpu;
 pub mod descriptor;
 pub mod exit;

@@ -5,6 +5,7 @@
 //! access faults; everybody reads and writes it through atomics only, so whatever another process
 //! writes, at whatever moment, is a wrong value at worst.
 
+use crate::copy;
 use crate::memory::{self, Sealed};
 use bytemuck::AnyBitPattern;
 use rustix::fs::SealFlags;
@@ -136,10 +137,7 @@ impl Shared {
         let (first, rest) = into.split_at_mut(head.len());
         let (words, last) = rest.split_at_mut(middle.len() * WORD);
         load_bytes(&self.bytes()[head], first);
-        for (word, bytes) in self.words()[middle].iter().zip(words.chunks_exact_mut(WORD)) {
-            let value = word.load(Ordering::Relaxed).to_ne_bytes();
-            bytes.copy_from_slice(&value.map(MaybeUninit::new));
-        }
+        copy::load(&self.words()[middle], words);
         load_bytes(&self.bytes()[tail], last);
     }
 
@@ -179,11 +177,7 @@ impl Shared {
         let (first, rest) = from.split_at(head.len());
         let (words, last) = rest.split_at(middle.len() * WORD);
         store_bytes(&self.bytes()[head], first);
-        for (word, bytes) in self.words()[middle].iter().zip(words.chunks_exact(WORD)) {
-            let mut value = [0; WORD];
-            value.copy_from_slice(bytes);
-            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
-        }
+        copy::store(&self.words()[middle], words);
         store_bytes(&self.bytes()[tail], last);
     }
 

@@ -73,7 +73,8 @@ use std::num::NonZeroU32;
 /// ```
 ///
 /// # Errors
-/// As the kernel says: too many open files (a channel has seven descriptors), no memory.
+/// As the kernel says: too many open files (a channel has seven descriptors, and each end up to
+/// eight more once long messages have passed), no memory.
 #[doc(alias = "Queue")]
 #[doc(alias = "SimpleQueue")]
 #[doc(alias = "Pipe")]
