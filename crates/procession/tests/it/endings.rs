@@ -7,6 +7,7 @@ use crate::support::{
 use procession::{Ending, Failure, Fd, JoinError, Process, StartMethod, Stdio, Value, current};
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::hint::black_box;
 use std::os::unix::net::UnixStream;
 
 /// The error of a process that is started by `method`.
@@ -194,7 +195,7 @@ fn an_allocation_that_fails_is_an_abort() {
     let exhaust = || {
         let limit = Rlimit { current: Some(256 << 20), maximum: Some(256 << 20) };
         rustix::process::setrlimit(Resource::As, limit).expect("a limit");
-        vec![1_u8; 1 << 30].len()
+        black_box(vec![1_u8; 1 << 30]).len()
     };
     for method in METHODS {
         let plan = Process::new(exhaust, ()).start_method(method).stderr(Stdio::Piped);

@@ -2,6 +2,7 @@
 
 use crate::support::{METHODS, join, line, stay};
 use procession::{Ending, JoinError, Limits, Process, Value};
+use std::hint::black_box;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -17,7 +18,7 @@ fn error<R: Value + Send + std::fmt::Debug>(plan: Process<R>) -> JoinError {
 #[test]
 fn a_failed_allocation_under_a_limit_is_told_apart_from_other_aborts() {
     fn take(bytes: usize) -> usize {
-        vec![1_u8; bytes].len()
+        black_box(vec![1_u8; bytes]).len()
     }
     let limits = Limits::new().memory(512 << 20);
     for method in METHODS {
@@ -37,7 +38,7 @@ fn a_failed_allocation_under_a_limit_is_told_apart_from_other_aborts() {
 fn a_failed_allocation_in_another_thread_is_told_apart_too() {
     let plan: Process<()> = Process::new(
         || {
-            let thread = std::thread::spawn(|| vec![1_u8; 1 << 30].len());
+            let thread = std::thread::spawn(|| black_box(vec![1_u8; 1 << 30]).len());
             let _ = thread.join();
         },
         (),
