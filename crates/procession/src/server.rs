@@ -144,6 +144,8 @@ impl Server {
             if signalled {
                 self.on_signals();
             }
+            // Before orders: what the ended have held is free for whoever is ordered next.
+            self.send_unsent();
             let hung_up = control && self.obey_waiting_orders().is_err();
             if main || (hung_up && stands("control-end")) {
                 self.orphan();
@@ -151,7 +153,6 @@ impl Server {
             if timed_out {
                 self.on_time();
             }
-            self.send_unsent();
             self.close_when_alone();
         }
         Ok(())
@@ -262,6 +263,7 @@ impl Server {
         }
         // Starts that follow each other too fast for spares to be made between them.
         let pressed = self.nursery.refill_at().is_some();
+        // The last descriptor stays free: whoever asks this server for a list sends one along.
         let made =
             corridor.try_clone().and_then(|its| self.nursery.child(birth, its, self.main.as_ref()));
         match made {

@@ -169,7 +169,7 @@ fn a_signal_is_told_by_its_number() {
 
 /// Uses the stack until there is none.
 fn descend(depth: u64) -> u64 {
-    let frame = std::hint::black_box([depth; 64]);
+    let frame = black_box([depth; 64]);
     if depth == u64::MAX { 0 } else { descend(depth + 1) + frame[63] }
 }
 

@@ -415,9 +415,12 @@ fn a_server_without_room_for_descriptors_refuses_the_start_and_keeps_its_daemons
         };
         let told = ["no descriptors", "too many open files", "Too many open files"];
         assert!(told.iter().any(|words| error.contains(words)), "{error}");
-        kill(active_children().first().expect("a list, and a daemon on it").id());
+        // Room for the spare children, should they be made first, and for one more.
+        for daemon in active_children().iter().take(5) {
+            kill(daemon.id());
+        }
         within("room in the server", move || {
-            while active_children().len() >= started {
+            while active_children().len() > started - 5 {
                 std::thread::yield_now();
             }
         });
