@@ -82,6 +82,15 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "dylib",
+        about: "functions of a Rust library that is loaded with the program, procession in it",
+        lines: |_| {
+            let folder = "crates/procession/tests/dylib/Cargo.toml";
+            let line = Line::of("cargo test --tests --manifest-path").arg(folder);
+            Ok(apart("dylib", line.env("RUSTFLAGS", "-Cprefer-dynamic")))
+        },
+    },
+    Step {
         name: "musl",
         about: "the other C library",
         lines: |setting| {
