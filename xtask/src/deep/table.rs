@@ -66,7 +66,7 @@ pub(super) const STEPS: &[Step] = &[
         about: "the same build is recognised without a build-id",
         lines: |_| {
             Ok(suite("no-build-id", &Line::new("cargo"), |line| {
-                release(line).env("RUSTFLAGS", "-Clink-arg=-Wl,--build-id=none")
+                line.env("RUSTFLAGS", "-Clink-arg=-Wl,--build-id=none")
             }))
         },
     },
@@ -75,8 +75,7 @@ pub(super) const STEPS: &[Step] = &[
         about: "one static, relocatable image with glibc",
         lines: |_| {
             Ok(suite("static-pie", &Line::new("cargo"), |line| {
-                release(line)
-                    .args(["--target", "x86_64-unknown-linux-gnu"])
+                line.args(["--target", "x86_64-unknown-linux-gnu"])
                     .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
             }))
         },
@@ -96,7 +95,7 @@ pub(super) const STEPS: &[Step] = &[
         lines: |setting| {
             toolchain::target(setting.root, "x86_64-unknown-linux-musl")?;
             Ok(suite("musl", &Line::new("cargo"), |line| {
-                release(line).args(["--target", "x86_64-unknown-linux-musl"])
+                line.args(["--target", "x86_64-unknown-linux-musl"])
             }))
         },
     },
