@@ -25,6 +25,7 @@ pub(crate) const STOREYS: &[Storey] = &[
         package: "procession",
         floor: 2,
         modules: &[
+            "arguments",
             "bulk",
             "channel",
             "connection",

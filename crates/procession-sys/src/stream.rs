@@ -1,13 +1,51 @@
 //! Bytes over a connected socket, and bytes that nobody can guess.
 //!
 //! In: a socket of any family. Out: how many bytes went over it. What always holds: nothing here
-//! waits, and no socket whose other side is gone raises a signal.
+//! waits, but [`connect`] until its time is over, and no socket whose other side is gone raises a
+//! signal.
 
+use crate::descriptor::above_standard;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::rand::GetRandomFlags;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Connects to a Unix socket, waiting at most `timeout` where too many wait there already, which the
+/// standard library does for ever.
+///
+/// # Errors
+/// As `connect(2)`; `TimedOut`; `InvalidInput` for an address without a name.
+pub fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<OwnedFd> {
+    let nameless = || io::Error::new(io::ErrorKind::InvalidInput, "a socket without a name");
+    let there = match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => SocketAddrUnix::new(path)?,
+        (None, Some(name)) => SocketAddrUnix::new_abstract_name(name)?,
+        (None, None) => return Err(nameless()),
+    };
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = above_standard(socket)?;
+    let deadline = Instant::now().checked_add(timeout);
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        set_socket_timeout(&socket, Timeout::Send, left)?;
+        match rustix::net::connect(&socket, &there) {
+            Ok(()) => break,
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    set_socket_timeout(&socket, Timeout::Send, None)?;
+    Ok(socket)
+}
 
 /// Sends as much as there is room for.
 ///
@@ -70,6 +108,31 @@ mod tests {
         drop(here);
         assert_eq!(receive(there.as_fd(), &mut some).expect("the end"), 0);
         send(there.as_fd(), b"x").expect_err("nobody is there");
+    }
+
+    #[test]
+    fn connecting_where_too_many_wait_ends_with_its_time() {
+        let name = format!("procession-stream-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let nobody = connect(&address, Duration::from_secs(30)).expect_err("nobody listens");
+        assert_eq!(nobody.kind(), io::ErrorKind::ConnectionRefused);
+        let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+        let door = rustix::net::socket(family, kind, None).expect("a socket");
+        let there = SocketAddrUnix::new_abstract_name(name.as_bytes()).expect("a name");
+        rustix::net::bind(&door, &there).expect("a free name");
+        rustix::net::listen(&door, 1).expect("a door");
+        let mut waiting = Vec::new();
+        let error = loop {
+            match connect(&address, Duration::from_millis(20)) {
+                Ok(socket) => waiting.push(socket),
+                Err(error) => break error,
+            }
+            assert!(waiting.len() < 10, "a door for two at most");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        // One goes in, and the next may wait there.
+        drop(rustix::net::accept(&door).expect("one who waits"));
+        connect(&address, Duration::from_secs(30)).expect("room at the door");
     }
 
     #[test]

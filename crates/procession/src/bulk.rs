@@ -1,16 +1,45 @@
 //! Vectors of numbers as the bytes they are.
 //!
-//! In: a value of any type, or bytes. Out: its bytes, or the value, where the type is a vector of
-//! numbers, alone or as the one argument of a function; nothing else is touched. What always holds:
-//! both ways are decided by the type alone, so what one writes the other reads; a value takes as
-//! much memory as its bytes, and where that is not there it is an error.
+//! A vector of numbers that is a message, a value or one of a function's arguments crosses as the
+//! bytes it is by itself. One inside of another type does where its field says so:
+//!
+//! ```
+//! use procession::Process;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Signal {
+//!     rate: u32,
+//!     #[serde(with = "procession::bulk")]
+//!     samples: Vec<f32>,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let louder = |mut signal: Signal| {
+//!     signal.samples.iter_mut().for_each(|sample| *sample *= 2.0);
+//!     signal
+//! };
+//! let signal = Signal { rate: 48_000, samples: vec![0.25; 100_000] };
+//! let signal = Process::new(louder, (signal,)).start()?.join()?;
+//! assert_eq!((signal.rate, signal.samples.len(), signal.samples[0]), (48_000, 100_000, 0.5));
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! serde hands such a vector over number by number, which takes ten times as long as copying it.
+//! The bytes are those of this machine's numbers. Formats for people, such as JSON, get the numbers.
+//!
+//! What always holds: both ways are decided by the type alone, so what one writes the other reads; a
+//! value takes as much memory as its bytes, and where that is not there it is an error.
 
 use bytemuck::Pod;
 use procession_sys::memory::expect_use;
 use procession_sys::shared::Shared;
-use std::any::Any;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 macro_rules! numbers {
@@ -71,6 +100,84 @@ pub(crate) fn value_of<T: 'static>(source: &Source<'_>) -> Option<Result<T, Stri
     slot.map(Ok)
 }
 
+/// Whether a type is a vector of numbers.
+fn is_numbers<T: 'static>() -> bool {
+    let this = TypeId::of::<T>();
+    macro_rules! try_all {
+        ($($number:ty)*) => {
+            $(this == TypeId::of::<Vec<$number>>() || this == TypeId::of::<(Vec<$number>,)>() ||)*
+                false
+        };
+    }
+    numbers!(try_all)
+}
+
+/// Writes a value with serde, a vector of numbers as its bytes.
+///
+/// # Errors
+/// As the value's own.
+pub fn serialize<T, S>(value: &T, serializer: S) -> Result<S::Ok, S::Error>
+where
+    T: Serialize + 'static,
+    S: Serializer,
+{
+    match bytes_of(value) {
+        Some(bytes) if !serializer.is_human_readable() => serializer.serialize_bytes(bytes),
+        _ => value.serialize(serializer),
+    }
+}
+
+/// Reads what [`serialize`] wrote.
+///
+/// # Errors
+/// As the value's own; half a number, or no memory for so many.
+pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + 'static,
+    D: Deserializer<'de>,
+{
+    if is_numbers::<T>() && !deserializer.is_human_readable() {
+        deserializer.deserialize_bytes(Numbers(PhantomData))
+    } else {
+        T::deserialize(deserializer)
+    }
+}
+
+/// Reads bytes as the vector of numbers that they are.
+struct Numbers<T>(PhantomData<T>);
+
+impl<T: 'static> Visitor<'_> for Numbers<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of a vector of numbers")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<T, E> {
+        let value = value_of(&Source::Own(bytes));
+        let value = value.unwrap_or_else(|| Err("not a vector of numbers".to_owned()));
+        value.map_err(E::custom)
+    }
+}
+
+/// A value that is written by [`serialize`].
+pub(crate) struct Lent<'a, T>(pub(crate) &'a T);
+
+impl<T: Serialize + 'static> Serialize for Lent<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self.0, serializer)
+    }
+}
+
+/// A value that was read by [`deserialize`].
+pub(crate) struct Taken<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de> + 'static> Deserialize<'de> for Taken<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer).map(Self)
+    }
+}
+
 fn copied<N: Pod>(source: &Source<'_>) -> Result<Vec<N>, String> {
     let bytes = match source {
         Source::Own(bytes) => bytes.len(),
@@ -106,7 +213,7 @@ mod tests {
 
     #[test]
     fn vectors_of_numbers_are_their_bytes_wherever_those_lie() {
-        fn check<N: Pod + PartialEq + std::fmt::Debug>(numbers: Vec<N>) {
+        fn check<N: Pod + PartialEq + fmt::Debug>(numbers: Vec<N>) {
             let bytes = bytes_of(&numbers).expect("a vector of numbers").to_vec();
             for skip in 0..9 {
                 let behind = [&vec![0; skip][..], &bytes].concat();

@@ -5,26 +5,13 @@
 //! arguments out of a parcel, the call, the value into a parcel. What always holds: the value goes
 //! back by the way the arguments came.
 
+use crate::arguments::Arguments;
 use crate::frame::Answer;
-use crate::parcel;
 use crate::value::Value;
 use procession_sys::image::{self, Body, Key};
 use procession_sys::parcel::Parcel;
-use serde::{Deserialize, Serialize};
 use std::io;
 use std::marker::PhantomData;
-
-/// Arguments: a tuple of serde types. They may borrow for `'static`, as `&str` does: the child
-/// keeps the bytes it got for its whole life.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the arguments of a process",
-    label = "these values would have to cross to the child",
-    note = "each argument needs serde's `Serialize` and `Deserialize`; derive them",
-    note = "pass what is borrowed for less than `'static` by value"
-)]
-pub trait Arguments: Serialize + Deserialize<'static> + 'static {}
-
-impl<A: Serialize + Deserialize<'static> + 'static> Arguments for A {}
 
 /// A function item or a closure that captures nothing, callable with the tuple `Args`.
 ///
@@ -96,7 +83,7 @@ where
     F::Output: Value,
 {
     fn run(function: F, input: Parcel) -> Parcel {
-        match parcel::decode_static::<A>(input) {
+        match A::decode(input) {
             Err(error) => Answer::refused(&format!("its arguments: {error}")),
             Ok(arguments) => Answer::returned(&function.call(arguments)),
         }

@@ -29,10 +29,11 @@
 //! There is no `init` to call in `main`, no attribute, no registry: see the repository's
 //! ARCHITECTURE.md for how a child finds its function.
 
+mod arguments;
 mod assignment;
 #[cfg(feature = "tokio")]
 mod asynchronous;
-mod bulk;
+pub mod bulk;
 pub mod channel;
 mod child;
 mod closing;
@@ -69,6 +70,7 @@ mod wait_any;
 mod watch;
 mod world;
 
+pub use arguments::Arguments;
 pub use channel::{Duplex, Job, Joinable, Receiver, Sender, bounded, channel, duplex};
 pub use child::{Child, join_all};
 pub use current::{Parent, ProcessInfo, current, parent};
@@ -76,7 +78,7 @@ pub use ending::{Ending, JoinError};
 pub use family::active_children;
 pub use fd::Fd;
 pub use frame::{Panic, StartMethod};
-pub use function::{Arguments, Function};
+pub use function::Function;
 #[cfg(feature = "heartbeat")]
 pub use heartbeat::{Delivery, Heartbeat, HeartbeatError, Life};
 pub use launch::StartError;

@@ -13,8 +13,11 @@
 //! | [`Frozen<T>`] | many values that nobody changes any more | it is a `&[T]` |
 //!
 //! `T` is plain data: [`bytemuck::Pod`], that is numbers, arrays of them, and structures that derive
-//! it.
+//! it. With the feature `ndarray` values are arrays of several dimensions: [`Frozen`] has `view`,
+//! [`SharedSlice`] has `to_array` and `for_each_row`.
 
+#[cfg(feature = "ndarray")]
+mod arrays;
 mod bytes;
 mod frozen;
 mod slice;

@@ -116,6 +116,14 @@ pub(crate) fn write<T: Serialize + 'static>(
         head.extend_from_slice(bytes);
         return Ok((head, Vec::new()));
     }
+    write_as::<T>(head, value)
+}
+
+/// Writes by serde what stands for a value of type `T`.
+pub(crate) fn write_as<T>(
+    head: Vec<u8>,
+    value: &impl Serialize,
+) -> Result<(Vec<u8>, Vec<OwnedFd>), EncodeError> {
     let (bytes, table) =
         with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
     let bytes = bytes.map_err(|error| EncodeError {
@@ -138,23 +146,23 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     read(bytes.get(skip..).unwrap_or_default(), descriptors)
 }
 
-/// As [`decode`], for values that borrow: the parcel's bytes stay for the life of the process.
-pub(crate) fn decode_static<T: Deserialize<'static> + 'static>(
-    parcel: Parcel,
-) -> Result<T, DecodeError> {
-    let Parcel { bytes, descriptors } = parcel;
-    read(bytes.leak(), descriptors)
-}
-
 /// Reads a value from exactly these bytes and descriptors.
 pub(crate) fn read<'a, T: Deserialize<'a> + 'static>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<T, DecodeError> {
-    let error = DecodeError::of::<T>;
     if let Some(value) = bulk::value_of(&Source::Own(bytes)) {
-        return value.map_err(error);
+        return value.map_err(DecodeError::of::<T>);
     }
+    read_as::<T, T>(bytes, descriptors)
+}
+
+/// Reads by serde what stands for a value of type `T`.
+pub(crate) fn read_as<'a, T, U: Deserialize<'a>>(
+    bytes: &'a [u8],
+    descriptors: Vec<OwnedFd>,
+) -> Result<U, DecodeError> {
+    let error = DecodeError::of::<T>;
     let table = descriptors.into_iter().map(Some).collect();
     match with_table(table, || postcard::take_from_bytes(bytes)).0 {
         Ok((value, [])) => Ok(value),
@@ -201,7 +209,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    fn of<T>(reason: String) -> Self {
+    pub(crate) fn of<T>(reason: String) -> Self {
         Self { type_name: std::any::type_name::<T>(), reason }
     }
 }
@@ -221,10 +229,10 @@ mod tests {
     #[test]
     fn a_value_is_read_back_behind_its_head() {
         let parcel = encode(vec![7, 7], &("name".to_owned(), 3.5_f64, vec![1_u32, 2])).unwrap();
-        let behind = Parcel { bytes: parcel.bytes[2..].to_vec().into(), ..Parcel::default() };
+        let behind: &'static [u8] = parcel.bytes[2..].to_vec().leak();
         let value: (String, f64, Vec<u32>) = decode(parcel, 2).unwrap();
         assert_eq!(value, ("name".to_owned(), 3.5, vec![1, 2]));
-        let borrowed: (&'static str, f64, Vec<u32>) = decode_static(behind).unwrap();
+        let borrowed: (&str, f64, Vec<u32>) = read(behind, Vec::new()).unwrap();
         assert_eq!(borrowed.0, "name");
     }
 

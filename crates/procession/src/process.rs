@@ -3,12 +3,13 @@
 //! In: a function with its arguments, or a value with a `run` method, and options. Out: a running
 //! [`Child`]. What always holds: nothing happens before `start`, and a plan is started once.
 
+use crate::arguments::Arguments;
 use crate::child::Child;
 use crate::frame::{Answer, StartMethod};
-use crate::function::{self, Arguments, Function};
+use crate::function::{self, Function};
 use crate::launch::{self, StartError};
 use crate::limits::Limits;
-use crate::parcel::{self, EncodeError};
+use crate::parcel::EncodeError;
 use crate::settle::Options;
 use crate::stdio::Stdio;
 use crate::value::Value;
@@ -158,7 +159,7 @@ impl Process<()> {
     {
         let work = Named {
             function: function::key(function),
-            arguments: parcel::encode(Vec::new(), &arguments),
+            arguments: arguments.encode(),
             method: StartMethod::default(),
         };
         Process { options: Options::default(), work, value: PhantomData }

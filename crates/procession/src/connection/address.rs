@@ -1,12 +1,12 @@
 //! Where a listener listens.
 
-use procession_sys::descriptor;
+use procession_sys::{descriptor, stream};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{self, UnixListener, UnixStream};
+use std::os::unix::net::{self, UnixListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,13 +34,11 @@ impl Address {
         Ok(socket)
     }
 
-    /// A socket connected to a listener there.
+    /// A socket connected to a listener there, unless that takes longer than `timeout`.
     pub(super) fn connect(&self, timeout: Duration) -> io::Result<OwnedFd> {
         match self {
-            Self::Path(path) => UnixStream::connect(path).map(Into::into),
-            Self::Abstract(name) => abstract_address(name)
-                .and_then(|address| UnixStream::connect_addr(&address))
-                .map(Into::into),
+            Self::Path(path) => stream::connect(&net::SocketAddr::from_pathname(path)?, timeout),
+            Self::Abstract(name) => stream::connect(&abstract_address(name)?, timeout),
             Self::Tcp(address) => TcpStream::connect_timeout(address, timeout)
                 .and_then(|stream| stream.set_nodelay(true).map(|()| stream.into())),
         }

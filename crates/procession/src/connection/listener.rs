@@ -15,8 +15,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How many strangers may be shaking hands at once. One more, and the one who has been at it
-/// longest has to go, so that a flood cannot keep others out for longer than it takes to answer.
+/// longest has to go.
 const STRANGERS: usize = 64;
+
+/// How long one may be at it in any case: long enough to answer, and so short that a flood that
+/// fills the door (4096 of them) keeps nobody out for as long as a client waits.
+const TURN: Duration = Duration::from_millis(100);
 
 /// Waits for programs that know the key.
 ///
@@ -49,7 +53,7 @@ pub struct Listener {
     socket: OwnedFd,
     address: Address,
     key: Vec<u8>,
-    /// The longest at it first.
+    /// Each since when; the longest at it first.
     strangers: VecDeque<(Handshake, Instant)>,
 }
 
@@ -104,27 +108,37 @@ impl Listener {
                 return Ok(None);
             }
             let sockets = self.strangers.iter().map(|(stranger, _)| stranger.socket.as_fd());
-            let sockets = std::iter::once(self.socket.as_fd()).chain(sockets);
+            let crowded = self.is_crowded();
+            let door = (!crowded).then(|| self.socket.as_fd());
+            let sockets = door.into_iter().chain(sockets);
             let waited: Vec<_> = sockets.map(|socket| (socket, Interest::Readable)).collect();
-            let oldest = self.strangers.front().map(|&(_, until)| until);
+            let patience = if crowded { TURN } else { HANDSHAKE };
+            let oldest = self.strangers.front().map(|&(_, since)| since + patience);
             wait::ready(&waited, [deadline, oldest].into_iter().flatten().min())?;
         }
     }
 
-    /// Begins a handshake with everybody at the door.
+    /// Whether nobody else can be welcomed now.
+    fn is_crowded(&self) -> bool {
+        let oldest = self.strangers.front().map(|&(_, since)| since);
+        let busy = |since: Instant| since.elapsed() < TURN || !stands("the-oldest-stranger-goes");
+        self.strangers.len() == STRANGERS && oldest.is_some_and(busy)
+    }
+
+    /// Begins a handshake with everybody at the door, as far as there is room.
     fn welcome(&mut self) -> io::Result<()> {
         for _ in 0..STRANGERS {
+            if self.is_crowded() {
+                break;
+            }
             match self.address.accept(&self.socket) {
                 Ok(socket) => {
                     if self.strangers.len() == STRANGERS {
-                        if !stands("the-oldest-stranger-goes") {
-                            continue;
-                        }
                         self.strangers.pop_front();
                     }
                     // One who is gone already needs no greeting.
                     if let Ok(handshake) = Handshake::begin(socket, Role::Listener) {
-                        self.strangers.push_back((handshake, Instant::now() + HANDSHAKE));
+                        self.strangers.push_back((handshake, Instant::now()));
                     }
                 }
                 Err(error) => match error.kind() {
@@ -142,18 +156,20 @@ impl Listener {
     /// Goes on with all handshakes; the first that is done.
     fn shake_hands(&mut self) -> Option<OwnedFd> {
         let now = Instant::now();
-        for _ in 0..self.strangers.len() {
-            let (handshake, until) = self.strangers.pop_front()?;
+        let mut strangers = std::mem::take(&mut self.strangers).into_iter();
+        let mut done = None;
+        while let (None, Some((handshake, since))) = (&done, strangers.next()) {
             match handshake.go_on(&self.key) {
-                Progress::Done(socket) => return Some(socket),
-                Progress::Waiting(handshake) if until > now => {
-                    self.strangers.push_back((handshake, until));
+                Progress::Done(socket) => done = Some(socket),
+                Progress::Waiting(handshake) if now < since + HANDSHAKE => {
+                    self.strangers.push_back((handshake, since));
                 }
                 // Too late, or not one of us.
                 Progress::Waiting(_) | Progress::Failed(_) => {}
             }
         }
-        None
+        self.strangers.extend(strangers);
+        done
     }
 }
 

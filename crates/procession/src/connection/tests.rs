@@ -1,9 +1,12 @@
 //! Listeners and connections: every kind of address, and every kind of stranger.
 
 use super::*;
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -134,6 +137,60 @@ fn silent_lying_and_many_strangers_keep_nobody_out() {
     // The liar hears a greeting and is shown the door.
     let _ = strangers[0].read_to_end(&mut answer);
     assert_eq!(answer.len(), 40);
+}
+
+/// Strangers by the thousand, as fast as they can: silent ones, slow ones, liars, and those with
+/// another key. Who knows the key gets in while they come.
+#[test]
+fn a_flood_of_strangers_of_every_kind_keeps_nobody_out() {
+    for address in addresses("thousand").into_iter().skip(1) {
+        let mut listener = Listener::bind(address, KEY).expect("a listener");
+        let there = listener.address().clone();
+        let (stop, came) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let flood = [&b""[..], b"procsn", b"GET / HTTP/1.1\r\n\r\n", b"wrong"].map(|say| {
+            let (there, stop, came) = (there.clone(), Arc::clone(&stop), Arc::clone(&came));
+            thread::spawn(move || {
+                // So many at a time each; the oldest leaves for the next.
+                let mut at_the_door = VecDeque::new();
+                while !stop.load(Ordering::Relaxed) {
+                    came.fetch_add(1, Ordering::Relaxed);
+                    if say == b"wrong" {
+                        let _ = connect::<(), ()>(&there, b"another key");
+                        continue;
+                    }
+                    let Ok(socket) = there.connect(Duration::from_millis(20)) else { continue };
+                    let _ = procession_sys::stream::send(socket.as_fd(), say);
+                    at_the_door.push_back(socket);
+                    if at_the_door.len() > 50 {
+                        at_the_door.pop_front();
+                    }
+                }
+            })
+        });
+        let (address, many) = (there.clone(), Arc::clone(&came));
+        let client = thread::spawn(move || {
+            while many.load(Ordering::Relaxed) < 1_000 {
+                thread::yield_now();
+            }
+            loop {
+                // Who is pushed out in a crowd comes again.
+                if let Ok(connection) = connect::<u8, ()>(&address, KEY) {
+                    break connection;
+                }
+            }
+        });
+        let here = listener.accept_timeout::<(), u8>(PATIENCE).expect("an accept");
+        let mut here = here.expect("the one who knows the key");
+        stop.store(true, Ordering::Relaxed);
+        // Whoever is at the door yet is answered, so that the flood can end.
+        while flood.iter().any(|stranger| !stranger.is_finished()) {
+            let more = listener.accept_timeout::<(), ()>(Duration::from_millis(20));
+            assert!(more.expect("an accept").is_none(), "nobody else knows the key");
+        }
+        client.join().expect("the client").send(&5).expect("room");
+        assert_eq!(here.recv().expect("a number"), 5);
+        assert!(came.load(Ordering::Relaxed) >= 1_000);
+    }
 }
 
 #[test]

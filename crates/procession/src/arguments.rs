@@ -1,0 +1,116 @@
+//! The arguments of a function.
+//!
+//! In: a tuple of serde types. Out: a parcel, and back. What always holds: each vector of numbers
+//! among them crosses as the bytes it is, whatever stands beside it.
+
+use crate::bulk::{self, Lent, Source, Taken};
+use crate::parcel::{self, DecodeError, EncodeError};
+use procession_sys::parcel::Parcel;
+use serde::{Deserialize, Serialize};
+
+/// Arguments: a tuple of up to eight serde types. They may borrow for `'static`, as `&str` does: the
+/// child keeps the bytes it got for its whole life.
+///
+/// Vectors of numbers among them are copied as the bytes they are; those inside of other types are
+/// where [`bulk`](crate::bulk) says so.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the arguments of a process",
+    label = "these values would have to cross to the child",
+    note = "arguments are a tuple: `()`, `(a,)`, `(a, b)`, up to eight",
+    note = "each argument needs serde's `Serialize` and `Deserialize`; derive them",
+    note = "pass what is borrowed for less than `'static` by value"
+)]
+pub trait Arguments: Serialize + Deserialize<'static> + 'static {
+    #[doc(hidden)]
+    fn encode(&self) -> Result<Parcel, EncodeError>;
+
+    #[doc(hidden)]
+    fn decode(parcel: Parcel) -> Result<Self, DecodeError>;
+}
+
+macro_rules! arguments_of {
+    ($($argument:ident)*) => {
+        impl<$($argument,)*> Arguments for ($($argument,)*)
+        where
+            $($argument: Serialize + Deserialize<'static> + 'static,)*
+        {
+            fn encode(&self) -> Result<Parcel, EncodeError> {
+                if bulk::bytes_of(self).is_some() {
+                    return parcel::encode(Vec::new(), self);
+                }
+                let ($($argument,)*) = self;
+                let lent = ($(Lent($argument),)*);
+                let (bytes, descriptors) = parcel::write_as::<Self>(Vec::new(), &lent)?;
+                Ok(Parcel { bytes: bytes.into(), descriptors })
+            }
+
+            fn decode(parcel: Parcel) -> Result<Self, DecodeError> {
+                let Parcel { bytes, descriptors } = parcel;
+                let bytes = bytes.leak();
+                if let Some(arguments) = bulk::value_of::<Self>(&Source::Own(bytes)) {
+                    return arguments.map_err(DecodeError::of::<Self>);
+                }
+                let ($(Taken($argument),)*) = parcel::read_as::<Self, _>(bytes, descriptors)?;
+                Ok(($($argument,)*))
+            }
+        }
+    };
+}
+
+#[allow(non_snake_case, reason = "the types' names serve as the variables' too")]
+#[allow(
+    clippy::let_unit_value,
+    clippy::ignored_unit_patterns,
+    reason = "no arguments are a tuple too"
+)]
+mod arities {
+    use super::{
+        Arguments, DecodeError, Deserialize, EncodeError, Lent, Parcel, Serialize, Source, Taken,
+    };
+    use super::{bulk, parcel};
+
+    arguments_of!();
+    arguments_of!(A);
+    arguments_of!(A B);
+    arguments_of!(A B C);
+    arguments_of!(A B C D);
+    arguments_of!(A B C D E);
+    arguments_of!(A B C D E G);
+    arguments_of!(A B C D E G H);
+    arguments_of!(A B C D E G H I);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again<A: Arguments>(arguments: &A) -> (usize, A) {
+        let parcel = arguments.encode().expect("a parcel");
+        (parcel.bytes.len(), A::decode(parcel).expect("the arguments"))
+    }
+
+    #[test]
+    fn vectors_of_numbers_cross_as_their_bytes_whatever_stands_beside_them() {
+        // As postcard writes them these numbers would take one byte each.
+        let arguments = (vec![1_u64; 1_000], "text", vec![2_i32; 500], vec![true, false]);
+        let (length, back) = again(&arguments);
+        assert_eq!(back, arguments);
+        assert!((10_000..10_050).contains(&length), "{length} bytes");
+        assert_eq!(again(&(vec![7_u8; 100_000],)).1.0.len(), 100_000);
+        assert_eq!(again(&()), (0, ()));
+    }
+
+    #[test]
+    fn numbers_cut_short_are_an_error() {
+        let arguments = (vec![1_u64; 3], 5_u8);
+        let whole = arguments.encode().expect("a parcel").bytes.to_vec();
+        for cut in 0..whole.len() {
+            let bytes = whole[..cut].to_vec().into();
+            <(Vec<u64>, u8)>::decode(Parcel { bytes, ..Parcel::default() }).expect_err("cut");
+        }
+        // A length that is no multiple of a number's.
+        let bytes = vec![3, 1, 2, 3, 5].into();
+        let error = <(Vec<u64>, u8)>::decode(Parcel { bytes, ..Parcel::default() });
+        error.expect_err("half a number");
+    }
+}
