@@ -7,6 +7,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a process owns its arguments")]
 #![expect(clippy::cast_precision_loss, reason = "small numbers")]
+#![expect(clippy::float_cmp, reason = "whole numbers, which have no rounding")]
 
 use ndarray::{Array2, ArrayView2};
 use procession::memory::Frozen;
@@ -16,7 +17,7 @@ use std::ops::Range;
 
 const PROCESSES: usize = 4;
 
-fn square<'a>(values: &'a Frozen<f64>, size: usize) -> ArrayView2<'a, f64> {
+fn square(values: &Frozen<f64>, size: usize) -> ArrayView2<'_, f64> {
     values.view((size, size)).expect("as many values as a square has")
 }
 

@@ -210,6 +210,13 @@ fn processes_draw_one_image_as_one_process_would() {
     assert!(image.starts_with(b"P5 512 512 255\n") && image.len() == 15 + 512 * 512);
 }
 
+#[cfg(feature = "ndarray")]
+#[test]
+fn processes_multiply_matrices_as_one_process_would() {
+    let text = said("matrix", Path::new("50"));
+    assert_says(&text, &["4 processes multiplied 50x50", "0 values differ"]);
+}
+
 #[test]
 fn two_programs_that_did_not_start_each_other_talk() {
     let socket = Path::new(env!("CARGO_TARGET_TMPDIR")).join("words.socket");

@@ -4,7 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
 
 use crate::crossfire::{Books, Crossfire, Role, consume, produce};
-use crate::support::{self, DEADLINE, alone, join, rounds};
+use crate::support::{self, DEADLINE, alone, join};
 use procession::{Process, Sender, channel};
 use std::time::{Duration, SystemTime};
 
@@ -48,13 +48,13 @@ fn held(server: u32) -> Vec<(&'static str, usize)> {
 
 /// Runs a campaign in a process of its own, after a first small one, and says that nothing of it is
 /// left.
-fn without_a_leak(what: &str, campaign: impl Fn(u64) -> (u64, usize)) {
+fn without_a_leak(what: &str, rounds: u64, campaign: impl Fn(u64) -> (u64, usize)) {
     let sample = Process::new(|| (), ()).start().expect("a child");
     let server = support::server_of(&sample);
     join(sample).expect("it ends");
     campaign(4);
     let before = held(server);
-    let rounds = rounds(60);
+    let rounds = support::rounds(rounds);
     let (sent, lost) = campaign(rounds);
     println!("{what}: {rounds} rounds, {sent} messages sent, {lost} lost in the hands of the dead");
     // Spare children come and go with the server's idle moments, one descriptor each.
@@ -137,15 +137,15 @@ fn its_creator(rounds: u64) -> (u64, usize) {
 
 #[test]
 fn whoever_is_killed_the_others_go_on() {
-    alone(|| without_a_leak("one by one", one_by_one));
+    alone(|| without_a_leak("one by one", 100, one_by_one));
 }
 
 #[test]
 fn when_all_at_a_channel_are_killed_at_once_it_serves_the_next() {
-    alone(|| without_a_leak("all at once", all_at_once));
+    alone(|| without_a_leak("all at once", 30, all_at_once));
 }
 
 #[test]
 fn when_the_creator_of_a_channel_is_killed_the_others_finish() {
-    alone(|| without_a_leak("its creator", its_creator));
+    alone(|| without_a_leak("its creator", 10, its_creator));
 }

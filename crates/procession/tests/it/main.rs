@@ -18,6 +18,7 @@ mod many;
 mod memory;
 mod options;
 mod program;
+mod python;
 mod scope;
 mod select;
 mod signals;

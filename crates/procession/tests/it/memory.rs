@@ -7,6 +7,7 @@
 use crate::support::{DEADLINE, METHODS, join, rounds};
 use procession::memory::Frozen;
 use procession::{Process, Sender, Shared, SharedMemory, SharedSlice, channel};
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -116,4 +117,59 @@ fn vectors_of_numbers_cross_by_value_at_every_size() {
     }
     drop(numbers);
     join(echo).expect("it echoed");
+}
+
+/// Beside other arguments, and in a field that says so.
+#[test]
+fn vectors_of_numbers_cross_beside_other_arguments_and_in_fields() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Signal {
+        rate: u32,
+        #[serde(with = "procession::bulk")]
+        samples: Vec<i16>,
+    }
+    fn cut(samples: Vec<i16>, rate: u32, places: Vec<usize>, name: &str) -> (Signal, String) {
+        let samples = places.into_iter().map(|place| samples[place]).collect();
+        (Signal { rate, samples }, name.to_uppercase())
+    }
+    for length in [0_i16, 1, 100, 32_000] {
+        let samples: Vec<i16> = (0..length).collect();
+        let places: Vec<usize> = (0..samples.len()).rev().collect();
+        let expected = Signal { rate: 48_000, samples: (0..length).rev().collect() };
+        for method in METHODS {
+            let arguments = (samples.clone(), 48_000, places.clone(), "left");
+            let child = Process::new(cut, arguments).start_method(method).start();
+            let (signal, name) = join(child.expect("a child")).expect("a signal");
+            assert!(signal == expected && name == "LEFT", "{length} numbers, {method}");
+        }
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[test]
+fn processes_see_the_same_memory_as_arrays() {
+    use ndarray::{Array3, Axis};
+    fn add_layer(stack: SharedSlice<u16>, layer: Frozen<u16>, at: usize) {
+        let layer = layer.view((3, 5)).expect("as many as a layer has");
+        stack.for_each_row((4, 3, 5), at..at + 1, |_, mut whole| whole += &layer);
+    }
+    let stack = SharedSlice::of_array(&Array3::<u16>::ones((4, 3, 5)).view()).expect("memory");
+    // Turned, so that it does not lie in memory as it is read.
+    let layer = ndarray::Array2::from_shape_vec((5, 3), (0..15_u16).collect()).expect("15");
+    let frozen = Frozen::of_array(&layer.t()).expect("memory");
+    let children = [0, 2].map(|at| {
+        Process::new(add_layer, (stack.clone(), frozen.clone(), at)).start().expect("a child")
+    });
+    for child in children {
+        join(child).expect("it added");
+    }
+    let all = stack.to_array((4, 3, 5)).expect("all of it");
+    for (at, whole) in all.axis_iter(Axis(0)).enumerate() {
+        let expected = if at % 2 == 0 { &layer.t() + 1 } else { layer.t().map(|_| 1) };
+        assert_eq!(whole, expected, "layer {at}");
+    }
+    stack.to_array((5, 3, 5)).expect_err("more than there is");
+    frozen.view((4, 4)).expect_err("more than there is");
+    let frozen = stack.freeze().expect("nobody else has it");
+    assert_eq!(frozen.view((4, 3, 5)).expect("all of it"), all);
 }
