@@ -37,6 +37,13 @@ const NEEDS: &[Need] = &[
     Need { what: What::Program("wget"), package: "wget" },
     Need { what: What::Program("openssl"), package: "openssl" },
     Need { what: What::Program("prometheus"), package: "prometheus" },
+    Need { what: What::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
+    // A wall clock that jumps, and a network that is cut.
+    Need {
+        what: What::File("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
+        package: "faketime",
+    },
+    Need { what: What::Program("ip"), package: "iproute2" },
     // Opens the monitor's page.
     Need { what: What::Program("chromium-headless-shell"), package: "chromium-headless-shell" },
     Need { what: What::Program("python3"), package: "python3" },

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let mut judge = judge::Config::default();
     if flag("--fast") {
         judge.group_wait = 0;
+        judge.mass_hold = 5_000;
     }
     let config = Config {
         database: value("--data").expect("--data FILE").into(),

@@ -18,10 +18,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Stop, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often deadlines are judged: every second.
+/// How often deadlines are judged at least, and the sign of life is written: every second.
 const TICK: Duration = Duration::from_secs(1);
+/// How often deadlines are judged at most.
+const PASS: Duration = Duration::from_millis(50);
 /// Seconds without a pass of the judge after which the process ends itself.
 const WATCHDOG: u64 = 10;
 /// How long a request's head may take.
@@ -57,6 +59,8 @@ pub struct Config {
 pub enum RunError {
     /// The database could not be opened.
     Database(PathBuf, rusqlite::Error),
+    /// No file can be made beside the database.
+    Lock(PathBuf, std::io::Error),
     /// Another monitor has the database.
     InUse(PathBuf),
     /// The listener is reachable from elsewhere, and neither TLS nor plain HTTP was asked for.
@@ -209,10 +213,19 @@ impl House {
 }
 
 fn judge_all(registry: &Registry, pulse: &AtomicU64, stop: &Stop<()>) {
+    let mut tick = Instant::now();
     loop {
-        registry.tick();
-        pulse.fetch_add(1, Ordering::Relaxed);
-        match stop.recv_timeout(TICK) {
+        if Instant::now() >= tick {
+            registry.tick();
+            pulse.fetch_add(1, Ordering::Relaxed);
+            tick = Instant::now() + TICK;
+        } else {
+            registry.judge();
+        }
+        // Between two ticks it wakes for the next deadline.
+        let due = registry.due_in().map_or(TICK, Duration::from_millis).max(PASS);
+        let wait = due.min(tick.saturating_duration_since(Instant::now()));
+        match stop.recv_timeout(wait) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -240,7 +253,7 @@ fn lock(database: &std::path::Path) -> Result<std::fs::File, RunError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(RunError::Socket)?;
+    let file = file.map_err(|why| RunError::Lock(database.to_owned(), why))?;
     let operation = rustix::fs::FlockOperation::NonBlockingLockExclusive;
     rustix::fs::flock(&file, operation).map_err(|_| RunError::InUse(database.to_owned()))?;
     Ok(file)
@@ -251,6 +264,9 @@ impl fmt::Display for RunError {
         match self {
             RunError::Database(path, why) => {
                 write!(f, "the database {} cannot be opened: {why}", path.display())
+            }
+            RunError::Lock(path, why) => {
+                write!(f, "no file can be made beside the database {}: {why}", path.display())
             }
             RunError::InUse(path) => {
                 write!(

@@ -2,7 +2,7 @@
 
 mod support;
 
-use procession_beat::Kind;
+use procession_beat::{Cause, Death, Kind};
 use serde_json::json;
 use support::{Monitor, Told, beat, config, dead, send, until};
 
@@ -15,13 +15,22 @@ fn a_death_is_told_with_its_cause_and_a_return_resolves_it() {
         ..config(directory.path())
     });
     send(&monitor, &beat(1, Kind::Alive)).unwrap();
-    send(&monitor, &beat(2, dead())).unwrap();
+    let words = ["opening", "reading"].map(str::to_owned);
+    let death = Death { cause: Cause::Signal(9), panic: None, last_words: words.into() };
+    send(&monitor, &beat(2, Kind::Dead(death))).unwrap();
     let (key, letter) = told.letters(1).remove(0);
     assert_eq!(key, "1:1:firing:hook");
     assert_eq!((&letter["version"], &letter["status"]), (&json!("4"), &json!("firing")));
     assert_eq!(letter["commonAnnotations"]["summary"], "web-3: crawler dead: signal 9");
     let labels = json!({ "alertname": "Dead", "host": "web-3", "check": "crawler" });
     assert_eq!(letter["alerts"][0]["labels"], labels);
+    let said =
+        json!({ "summary": "dead: signal 9", "description": "last words:\nopening\nreading" });
+    assert_eq!(letter["alerts"][0]["annotations"], said);
+    let words = json!(["opening", "reading"]);
+    let row = monitor.api("GET", "/api/status", "").json()["checks"][0].clone();
+    let check = monitor.api("GET", "/api/v3/checks/", "").json()["checks"][0].clone();
+    assert_eq!((&row["last_words"], &check["last_words"]), (&words, &words));
     let mut again = beat(1, Kind::Alive);
     again.instance.started = 10;
     send(&monitor, &again).unwrap();
@@ -80,6 +89,31 @@ fn a_receiver_that_hangs_up_or_talks_nonsense_is_told_again_in_order() {
     let keys: Vec<String> = told.letters(2).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["1:1:firing:hook", "1:2:resolved:hook"]);
     assert_eq!(told.tries()[..4], ["1:1:firing:hook"; 4], "one name for every try");
+}
+
+#[test]
+fn a_receiver_that_never_comes_to_an_end_is_given_up_and_told_again_under_the_same_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let receivers = [support::DEAF, support::LORIS].map(|how| Told::start(&[how]));
+    let named = |(n, told): (usize, &Told)| procession_monitor::Receiver::Webhook {
+        name: format!("hook-{n}"),
+        url: told.url.clone(),
+    };
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: receivers.iter().enumerate().map(named).collect(),
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    let mut again = beat(1, Kind::Alive);
+    again.instance.started = 10;
+    send(&monitor, &again).unwrap();
+    for (n, told) in receivers.iter().enumerate() {
+        let [firing, resolved] =
+            ["1:1:firing", "1:2:resolved"].map(|key| format!("{key}:hook-{n}"));
+        let keys: Vec<String> = told.letters(2).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [firing.clone(), resolved.clone()]);
+        assert_eq!(told.tries(), [firing.clone(), firing, resolved]);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod support;
 
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use support::{API_KEY, Answer, Monitor, READ_KEY, config};
 
 const RUN: &str = "5f0c1a52-6a6c-4e29-8b8e-0f1d9d3c7a11";
@@ -151,6 +153,59 @@ fn standing(monitor: &Monitor, uuid: &str) -> (String, String, bool, [bool; 3]) 
     let word = |check: &Value| check["status"].as_str().unwrap().to_owned();
     let named = ["last_ping", "next_ping", "last_duration"].map(|field| !new[field].is_null());
     (word(&old), word(&new), new["started"].as_bool().unwrap(), named)
+}
+
+/// Any bytes as a ping's body; with `chunked` in pieces whose sum is not said before.
+fn send_bytes(monitor: &Monitor, path: &str, chunked: bool, pieces: &[&[u8]]) -> Answer {
+    let mut stream = TcpStream::connect(monitor.url.replace("http://", "")).unwrap();
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let how = if chunked {
+        "Transfer-Encoding: chunked".to_owned()
+    } else {
+        format!("Content-Length: {length}")
+    };
+    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{how}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    for piece in pieces {
+        let size = format!("{:x}\r\n", piece.len());
+        let parts = if chunked { [size.as_bytes(), piece, b"\r\n"] } else { [&b""[..], piece, b""] };
+        // The answer may come before the whole body is read.
+        if parts.iter().any(|part| stream.write_all(part).is_err()) {
+            return Answer::read(stream);
+        }
+    }
+    if chunked {
+        let _ = stream.write_all(b"0\r\n\r\n");
+    }
+    Answer::read(stream)
+}
+
+#[test]
+fn a_hundred_megabytes_are_refused_and_not_held_and_any_bytes_are_kept_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make("{}");
+    let path = format!("/ping/{uuid}");
+    let mebibyte = vec![b'x'; 1 << 20];
+    let hundred: Vec<&[u8]> = vec![&mebibyte; 100];
+    for chunked in [false, true] {
+        let answer = send_bytes(&monitor, &path, chunked, &hundred);
+        // 0: the connection was ended before all of it was sent, and the answer lost with it.
+        assert!(matches!(answer.status, 0 | 400), "{answer:?}");
+    }
+    assert_eq!(monitor.check(&uuid)["n_pings"], 0);
+    let odd: &[u8] = b"\0nul \xff\xfe no text \xf0\x28\x8c\x28 \0";
+    for chunked in [false, true] {
+        assert_eq!(send_bytes(&monitor, &path, chunked, &[odd]).status, 200);
+    }
+    let mut stream = TcpStream::connect(monitor.url.replace("http://", "")).unwrap();
+    let ask = format!(
+        "GET /api/v3/checks/{uuid}/pings/2/body HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Api-Key: {API_KEY}\r\n\r\n"
+    );
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.ends_with(odd), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[test]
@@ -396,10 +451,10 @@ fn words_in_a_body_overrule_its_path() {
     monitor.request("POST", &format!("/ping/{strict}"), &[], "nothing of note");
     assert_eq!(kinds(&strict), ["fail"]);
     let ping = format!("/ping/{uuid}");
-    let mut stream = std::net::TcpStream::connect(monitor.url.replace("http://", "")).unwrap();
+    let mut stream = TcpStream::connect(monitor.url.replace("http://", "")).unwrap();
     let head = format!("POST {ping} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2");
-    std::io::Write::write_all(&mut stream, format!("{head}\r\n\r\n").as_bytes()).unwrap();
-    std::io::Write::write_all(&mut stream, &[0xff, 0]).unwrap();
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(&[0xff, 0]).unwrap();
     assert_eq!(Answer::read(stream).status, 400);
 }
 

@@ -1,6 +1,7 @@
 //! The judge in a seeded world: no false alarm, every death within its bound; and for each rule
 //! that is left out, what the world notices.
 
+use procession_monitor::judge::check::CATCH_UP;
 use procession_monitor::sim::{Flaw, Plan, Report, simulate};
 
 fn world(servers: usize, hours: u64, flaw: Option<Flaw>) -> Report {
@@ -51,6 +52,20 @@ fn r2_without_freshness_a_repeated_beat_keeps_the_dead_alive() {
 #[test]
 fn r4_without_the_blind_window_a_stalled_monitor_cries_wolf() {
     assert!(without(Flaw::NoBlindWindow).false_alarms.len() > 20);
+}
+
+#[test]
+fn r5_a_monitor_that_returns_has_heard_of_everybody_within_the_catch_up() {
+    let without_loss =
+        |flaw| simulate(&Plan { servers: 200, hours: 72, seed: 7, loss_per_mille: 0, flaw });
+    let report = without_loss(None);
+    // What a beat takes on its way, and to be read.
+    let way = 300 + 2_000;
+    assert!(report.absences > 3 && report.catch_up > 1_000, "{report}");
+    assert!(report.catch_up <= CATCH_UP + way, "{report}");
+    // Whoever does not repeat is heard of with his next beat only.
+    let once = without_loss(Some(Flaw::OneTry));
+    assert!(once.catch_up > 200_000, "{once}");
 }
 
 #[test]

@@ -136,7 +136,8 @@ mod tests {
             note: None,
         };
         let key = format!("{}:r", message.key());
-        Letter { key, receiver: "r".into(), message, written: 0, opened: 0, names: BTreeMap::new() }
+        let (names, words) = (BTreeMap::new(), BTreeMap::new());
+        Letter { key, receiver: "r".into(), message, written: 0, opened: 0, names, words }
     }
 
     fn key(due: (Option<Letter>, Vec<Delivery>)) -> Option<String> {

@@ -69,10 +69,10 @@ pub fn webhook(letter: &Letter, url: &str) -> Value {
         Subject::Mass(group) => json!({ "group": group }),
         Subject::Monitor => json!({}),
     };
-    let alert = |labels: Value, summary: String| {
+    let alert = |labels: Value, annotations: Value| {
         let print = sha1_smol::Sha1::from(labels.to_string()).digest().to_string();
         json!({
-            "status": status, "labels": labels, "annotations": { "summary": summary },
+            "status": status, "labels": labels, "annotations": annotations,
             "startsAt": iso(letter.opened), "endsAt": ends, "generatorURL": url,
             "fingerprint": &print[..16],
         })
@@ -87,17 +87,24 @@ pub fn webhook(letter: &Letter, url: &str) -> Value {
         Subject::Host(_) => {
             let trouble = |(id, trouble): (&CheckId, &Trouble)| {
                 let check = ("check", name(letter, *id));
-                alert(named(alert_name(&trouble.problem), &[check]), trouble.problem.to_string())
+                let mut said = json!({ "summary": trouble.problem.to_string() });
+                if let Some(words) = letter.words.get(&id.0) {
+                    said["description"] = format!("last words:\n{}", words.join("\n")).into();
+                }
+                alert(named(alert_name(&trouble.problem), &[check]), said)
             };
             message.troubles.iter().map(trouble).collect()
         }
         Subject::Mass(_) => {
             let silent = |host: &String| {
-                alert(named("MassSilence", &[("host", host.clone())]), "silent".into())
+                let labels = named("MassSilence", &[("host", host.clone())]);
+                alert(labels, json!({ "summary": "silent" }))
             };
             message.hosts.iter().map(silent).collect()
         }
-        Subject::Monitor => vec![alert(named("MonitorTrouble", &[]), summary(letter))],
+        Subject::Monitor => {
+            vec![alert(named("MonitorTrouble", &[]), json!({ "summary": summary(letter) }))]
+        }
     };
     json!({
         "version": "4", "groupKey": format!("procession:{}", message.incident),

@@ -109,6 +109,10 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
     if let Some(duration) = view.last_duration {
         add(&mut json, "last_duration", (duration / 1_000).into());
     }
+    let words = view.standing.last_words();
+    if !words.is_empty() {
+        add(&mut json, "last_words", words.into());
+    }
     if eye == Eye::ReadOnly {
         add(&mut json, "unique_key", unique_key(record.uuid).into());
         return json;

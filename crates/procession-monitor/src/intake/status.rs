@@ -135,6 +135,7 @@ fn row(view: &View) -> Value {
         "last": view.standing.last_ping.map(iso), "beats": view.standing.pings,
         "running": view.run.map(iso), "period_ms": view.timing.period,
         "grace_ms": view.timing.grace, "known_within_ms": view.bound,
+        "last_words": view.standing.last_words(), "skew_ms": view.standing.skew(),
         "beat": if view.state == Standing::Up { None } else { view.standing.last_beat.as_ref() },
     })
 }

@@ -254,6 +254,12 @@ impl Judge {
         }
     }
 
+    /// Whether there is something to take.
+    pub fn has_decided(&self) -> bool {
+        let Judge { flips, alerts, .. } = self;
+        !(flips.is_empty() && alerts.changed.is_empty() && alerts.messages.is_empty())
+    }
+
     /// The state that may be claimed for a check.
     pub fn state(&self, id: CheckId) -> Option<State> {
         Some(self.entries.get(&id)?.check.shown(self.ready))

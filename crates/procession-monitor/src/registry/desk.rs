@@ -121,6 +121,7 @@ impl Registry {
 
     /// Judges what is due and writes the sign of life. Called every second.
     pub fn tick(&self) {
+        self.writer.post_overdue();
         let problem = self.problems();
         let mut desk = self.lock();
         let now = self.clock.now();
@@ -136,6 +137,21 @@ impl Registry {
             wall()
         });
         self.write(&mut desk, Batch { blind, prune, mark, ..Batch::default() });
+    }
+
+    /// Judges what is due between two ticks; writes only what it has decided.
+    pub fn judge(&self) {
+        let mut desk = self.lock();
+        let now = self.clock.now();
+        desk.judge.advance(now, self.reading.applied(now));
+        if desk.judge.has_decided() {
+            self.write(&mut desk, Batch::default());
+        }
+    }
+
+    /// In how long something is due, as far as is known now; milliseconds.
+    pub fn due_in(&self) -> Option<crate::judge::Ms> {
+        Some(self.lock().judge.next()? - self.clock.now())
     }
 
     /// What is wrong with the monitor itself, in words.
@@ -244,6 +260,12 @@ impl Registry {
         let name = |id: &CheckId| desk.entries.get(id).map(|entry| entry.record.name.clone());
         let names: BTreeMap<u64, String> =
             message.troubles.keys().filter_map(|id| Some((id.0, name(id)?))).collect();
+        let last_words = |id: &CheckId| desk.entries.get(id).map(|e| e.standing.last_words());
+        let words: BTreeMap<u64, Vec<String>> = message
+            .troubles
+            .keys()
+            .filter_map(|id| Some((id.0, last_words(id).filter(|words| !words.is_empty())?)))
+            .collect();
         let letter = |receiver: &String| Letter {
             key: format!("{}:{receiver}", message.key()),
             receiver: receiver.clone(),
@@ -251,6 +273,7 @@ impl Registry {
             written: self.clock.wall(message.at),
             opened: self.clock.wall(message.opened),
             names: names.clone(),
+            words: words.clone(),
         };
         debug_assert!(message.seq == 1 || message.transition != Transition::Firing);
         desk.receivers.iter().map(letter).collect()

@@ -31,6 +31,9 @@ pub struct Report {
     pub host_messages: u64,
     /// Absences of the monitor: restarts and stalls.
     pub absences: u64,
+    /// The longest time from a return of the monitor until it had heard of everybody whose beat it
+    /// had missed and who could reach it.
+    pub catch_up: Ms,
     /// Deaths found, by half minutes from death to verdict, while the monitor saw all along.
     pub latency: Vec<u64>,
     /// The longest of these.
@@ -88,6 +91,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "beats judged              {}", self.beats)?;
         writeln!(f, "absences of the monitor   {}", self.absences)?;
+        writeln!(f, "  and the longest catch-up {:.1} s", seconds(self.catch_up))?;
         writeln!(f, "silent deaths found       {}", self.deaths)?;
         writeln!(f, "  not within the bound    {}", self.missed.len())?;
         writeln!(f, "false alarms              {}", self.false_alarms.len())?;
@@ -107,10 +111,10 @@ impl fmt::Display for Report {
                 "#".repeat(width)
             )?;
         }
-        write!(
-            f,
-            "  slowest {:.1} s",
-            f64::from(u32::try_from(self.slowest).unwrap_or(u32::MAX)) / 1e3
-        )
+        write!(f, "  slowest {:.1} s", seconds(self.slowest))
     }
+}
+
+fn seconds(span: Ms) -> f64 {
+    f64::from(u32::try_from(span).unwrap_or(u32::MAX)) / 1e3
 }

@@ -56,6 +56,8 @@ struct Server {
     life: u64,
     seq: u64,
     acked: u64,
+    /// Its beat was missed while the monitor was away, which has come back then.
+    missed_until: Option<Time>,
     /// How far its clock is off.
     skew: Ms,
 }
@@ -182,6 +184,7 @@ impl World {
             return;
         }
         s.up = true;
+        s.missed_until = None;
         s.life += 1;
         (s.seq, s.acked) = (0, 0);
         s.fate.died = None;
@@ -271,6 +274,9 @@ impl World {
         };
         self.judge.hear(id(server), stamp, &signal, at);
         self.report.beats += 1;
+        if let Some(returned) = self.servers[server].missed_until.take() {
+            self.report.catch_up = self.report.catch_up.max(self.now - returned);
+        }
         self.collect();
         if !self.loses() && self.servers[server].life == life {
             let acked = &mut self.servers[server].acked;
@@ -285,6 +291,7 @@ impl World {
             return;
         }
         s.up = false;
+        s.missed_until = None;
         s.fate.died = Some(now);
         s.fate.settled = self.away.is_some()
             || matches!(self.judge.state(id(server)), Some(State::Down | State::Stopped));
@@ -315,6 +322,7 @@ impl World {
         self.report.cuts += 1;
         for server in members(group) {
             self.servers[server].fate.cut = true;
+            self.servers[server].missed_until = None;
         }
         self.later(span, Event::Heal { group });
     }
@@ -343,6 +351,11 @@ impl World {
     }
 
     fn come_back(&mut self, killed: bool) {
+        let now = self.now;
+        for server in &mut self.servers {
+            let owes = server.up && server.acked < server.seq && !server.fate.cut;
+            server.missed_until = owes.then_some(now);
+        }
         self.away = None;
         for event in std::mem::take(&mut self.backlog) {
             self.later(1, event);

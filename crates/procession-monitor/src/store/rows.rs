@@ -98,6 +98,22 @@ pub struct Standing {
     pub last_beat: Option<serde_json::Value>,
 }
 
+impl Standing {
+    /// The last words of a program whose last beat reported its death, oldest first.
+    pub fn last_words(&self) -> Vec<String> {
+        let words = self.last_beat.as_ref().and_then(|beat| beat["kind"]["last_words"].as_array());
+        let text = |word: &serde_json::Value| word.as_str().map(str::to_owned);
+        words.into_iter().flatten().filter_map(text).collect()
+    }
+
+    /// By how many milliseconds the clock of who sent the last beat is ahead of ours (the beat's
+    /// way included), if it said what its clock shows.
+    pub fn skew(&self) -> Option<i64> {
+        let sent = self.last_beat.as_ref()?["sent_at_ms"].as_i64()?;
+        Some(sent - i64::try_from(self.last_ping?).ok()?)
+    }
+}
+
 /// What a ping was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PingKind {
@@ -157,6 +173,9 @@ pub struct Letter {
     pub opened: Ms,
     /// The names of the checks it speaks of.
     pub names: BTreeMap<u64, String>,
+    /// The last words of those that are dead, oldest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<u64, Vec<String>>,
 }
 
 /// How a letter ended.

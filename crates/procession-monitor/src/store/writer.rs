@@ -3,15 +3,18 @@
 //! In: batches, each with somebody who waits for it or nobody. Out: commits, then answers. Always:
 //! everything that waits goes into the next commit together (group commit), so that a slow disk
 //! makes larger commits and not a longer queue; a commit that fails is put off and tried again
-//! every second, those who wait are told "kept in memory", and letters go out all the same.
+//! every second, those who wait are told "kept in memory", and letters go out all the same; so do
+//! letters whose commit takes longer than [`SLOW`].
 
 use super::pending::Pending;
 use super::rows::{Batch, Letter};
 use rusqlite::Connection;
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How soon a commit that failed is tried again.
@@ -19,13 +22,31 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Most batches in one commit: keeps a commit, and so an answer, within milliseconds.
 const GROUP: usize = 2_000;
 
+/// How long a commit may take before it counts as a trouble of the monitor's: 5 s.
+const SLOW: Duration = Duration::from_secs(5);
+
 type Job = (Batch, Option<oneshot::Sender<bool>>);
 
 /// A hand on the writing thread; clones write to the same one.
 #[derive(Clone, Debug)]
 pub struct Writer {
     jobs: Sender<Job>,
-    health: Arc<Mutex<Health>>,
+    shared: Arc<Shared>,
+}
+
+/// What the thread shares with those who write.
+struct Shared {
+    state: Mutex<State>,
+    outbox: Box<dyn Fn(Letter) + Send + Sync>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    health: Health,
+    /// Since when the commit under way has been.
+    begun: Option<Instant>,
+    /// Letters whose commit has not ended, and since when they wait for it.
+    held: VecDeque<(Instant, Letter)>,
 }
 
 /// How the database is.
@@ -42,40 +63,92 @@ impl Writer {
     /// nothing can be committed. The thread ends when the last writer is dropped.
     pub fn start(
         connection: Connection,
-        outbox: impl Fn(Letter) + Send + 'static,
+        outbox: impl Fn(Letter) + Send + Sync + 'static,
     ) -> (Writer, JoinHandle<()>) {
         let (jobs, queue) = channel();
-        let health = Arc::new(Mutex::new(Health::default()));
-        let shared = health.clone();
-        let thread = std::thread::spawn(move || write_all(connection, &queue, &outbox, &shared));
-        (Writer { jobs, health }, thread)
+        let shared = Arc::new(Shared { state: Mutex::default(), outbox: Box::new(outbox) });
+        let writer = Writer { jobs, shared: shared.clone() };
+        (writer, std::thread::spawn(move || write_all(connection, &queue, &shared)))
     }
 
     /// Writes a batch some time soon.
     pub fn write(&self, batch: Batch) {
-        // The thread outlives every writer.
-        let _ = self.jobs.send((batch, None));
+        self.send(batch, None);
     }
 
     /// Writes a batch and tells when it is committed: `true`, or `false` if it is only in memory.
     pub fn commit(&self, batch: Batch) -> oneshot::Receiver<bool> {
         let (answer, wait) = oneshot::channel();
-        let _ = self.jobs.send((batch, Some(answer)));
+        self.send(batch, Some(answer));
         wait
+    }
+
+    fn send(&self, batch: Batch, answer: Option<oneshot::Sender<bool>>) {
+        let now = Instant::now();
+        let letters = batch.letters.iter().cloned().map(|letter| (now, letter));
+        self.shared.lock().held.extend(letters);
+        // The thread outlives every writer.
+        let _ = self.jobs.send((batch, answer));
+    }
+
+    /// Lets those letters go whose commit takes too long. Called every second.
+    pub fn post_overdue(&self) {
+        let mut state = self.shared.lock();
+        let overdue = state.held.partition_point(|(since, _)| since.elapsed() > SLOW);
+        let letters: Vec<(Instant, Letter)> = state.held.drain(..overdue).collect();
+        drop(state);
+        for (_, letter) in letters {
+            (self.shared.outbox)(letter);
+        }
     }
 
     /// How the database is.
     pub fn health(&self) -> Health {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let state = self.shared.lock();
+        let mut health = state.health.clone();
+        if state.begun.is_some_and(|begun| begun.elapsed() > SLOW) {
+            health.problem.get_or_insert_with(slow);
+        }
+        health
     }
 }
 
-fn write_all(
-    mut connection: Connection,
-    queue: &Receiver<Job>,
-    outbox: &impl Fn(Letter),
-    health: &Mutex<Health>,
-) {
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how a commit ended, and lets the letters go that were in it and have not gone before.
+    fn ended(&self, result: Result<(), rusqlite::Error>, dropped: u64, keys: &HashSet<String>) {
+        let mut state = self.lock();
+        let long = state.begun.take().is_some_and(|begun| begun.elapsed() > SLOW);
+        state.health.dropped += dropped;
+        state.health.problem = match result {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => long.then(slow),
+        };
+        let held = std::mem::take(&mut state.held);
+        let (ended, held): (VecDeque<_>, VecDeque<_>) =
+            held.into_iter().partition(|(_, letter)| keys.contains(&letter.key));
+        state.held = held;
+        drop(state);
+        for (_, letter) in ended {
+            (self.outbox)(letter);
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+fn slow() -> String {
+    format!("a commit takes more than {} s", SLOW.as_secs())
+}
+
+fn write_all(mut connection: Connection, queue: &Receiver<Job>, shared: &Shared) {
     let mut pending = Pending::default();
     let mut failed = false;
     loop {
@@ -91,24 +164,18 @@ fn write_all(
                 Err(_) => return,
             }
         };
-        let (mut answers, mut letters) = (Vec::new(), Vec::new());
+        let (mut answers, mut keys) = (Vec::new(), HashSet::new());
         for (batch, answer) in first.into_iter().chain(queue.try_iter()).take(GROUP) {
-            letters.extend(batch.letters.iter().cloned());
+            keys.extend(batch.letters.iter().map(|letter| letter.key.clone()));
             answers.extend(answer);
             pending.absorb(batch);
         }
+        shared.lock().begun = Some(Instant::now());
         let result = pending.write(&mut connection);
         failed = result.is_err();
-        {
-            let mut health = health.lock().unwrap_or_else(PoisonError::into_inner);
-            health.dropped += std::mem::take(&mut pending.dropped);
-            health.problem = result.err().map(|error| error.to_string());
-        }
+        shared.ended(result, std::mem::take(&mut pending.dropped), &keys);
         if !failed {
             pending = Pending::default();
-        }
-        for letter in letters {
-            outbox(letter);
         }
         for answer in answers {
             // Who does not wait any more does not mind.

@@ -9,7 +9,7 @@ use procession_monitor::{Config, Receiver, run};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -137,16 +137,49 @@ pub fn send(monitor: &Monitor, beat: &Beat) -> Result<Receipt, SendError> {
     Client::new(&monitor.url, Some("BEAT".into())).send(beat, PATIENCE)
 }
 
-/// The example server, which cargo builds beside the tests.
-fn server() -> std::path::PathBuf {
+/// An example, which cargo builds beside the tests.
+pub fn example(name: &str) -> std::path::PathBuf {
     let test = std::env::current_exe().unwrap();
-    let server = test.parent().and_then(Path::parent).unwrap().join("examples/monitor");
-    assert!(server.exists(), "{} is missing: cargo build --examples", server.display());
-    server
+    let example = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(example.exists(), "{} is missing: cargo build --examples", example.display());
+    example
 }
 
-fn arguments<'a>(hook: &'a str, listen: &'a str) -> [&'a str; 8] {
-    ["--open", "--fast", "--stay", "--webhook", hook, "--listen", listen, "--data"]
+fn arguments<'a>(hook: &'a str, listen: &'a str) -> [&'a str; 7] {
+    ["--open", "--fast", "--webhook", hook, "--listen", listen, "--data"]
+}
+
+/// A reporting program of its own, killed when dropped.
+pub struct Reporter {
+    pub host: String,
+    child: Child,
+}
+
+impl Reporter {
+    pub fn start(url: &str, host: &str, period: Duration, grace: Duration) -> Reporter {
+        Reporter::spawn(Command::new(example("reporter")), url, host, period, grace)
+    }
+
+    /// The same by a command that ends in the reporter's path.
+    pub fn spawn(
+        mut command: Command,
+        url: &str,
+        host: &str,
+        period: Duration,
+        grace: Duration,
+    ) -> Reporter {
+        let spans = [period, grace].map(|span| span.as_millis().to_string());
+        let child = command.arg(url).arg(host).args(spans).stdin(Stdio::null()).spawn();
+        let child = child.unwrap_or_else(|why| panic!("{command:?}: {why}"));
+        Reporter { host: host.to_owned(), child }
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 /// A monitor process of its own (the example server, which cargo builds beside the tests); killed
@@ -159,9 +192,33 @@ pub struct Process {
 impl Process {
     /// Everybody may send; every letter goes to `hook` without waiting for its fellows.
     pub fn start(database: &Path, hook: &str, listen: &str) -> Process {
-        let mut command = Command::new(server());
+        let mut command = Command::new(example("monitor"));
         command.args(arguments(hook, listen)).arg(database);
-        Process::spawn(command)
+        Process::spawn(&mut command)
+    }
+
+    /// The same, with a wall clock that is off by what the file `clock` says (`+1d`), now and later.
+    pub fn with_wall_clock(clock: &Path, database: &Path, hook: &str) -> Process {
+        const FAKE: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+        assert!(Path::new(FAKE).exists(), "{FAKE} is missing: apt install faketime");
+        let mut command = Command::new(example("monitor"));
+        command.args(arguments(hook, "127.0.0.1:0")).arg(database);
+        command.env("LD_PRELOAD", FAKE).env("FAKETIME_TIMESTAMP_FILE", clock);
+        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Process::spawn(command.env("DONT_FAKE_MONOTONIC", "1"))
+    }
+
+    /// The same on a disk that is as lame as the file `lame` says (`tests/disk/lame.c`).
+    pub fn on_a_lame_disk(lame: &Path, database: &Path, hook: &str) -> Process {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/disk/lame.c");
+        let library = database.with_file_name("lame.so");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(&library);
+        let compiled = compile.arg(source).arg("-ldl").status().expect("cc: apt install gcc");
+        assert!(compiled.success());
+        let mut command = Command::new(example("monitor"));
+        command.args(arguments(hook, "127.0.0.1:0")).arg(database);
+        Process::spawn(command.env("LD_PRELOAD", library).env("PROCESSION_LAME", lame))
     }
 
     /// The same with its database in `directory`, where a file system of its own of two MiB is
@@ -171,14 +228,15 @@ impl Process {
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", mount, "sh"]).arg(directory);
         command
-            .arg(server())
+            .arg(example("monitor"))
             .args(arguments(hook, "127.0.0.1:0"))
             .arg(directory.join("monitor.db"));
-        Process::spawn(command)
+        Process::spawn(&mut command)
     }
 
-    fn spawn(mut command: Command) -> Process {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    /// A command that ends in the server and its arguments. It ends in order when the test ends.
+    pub fn spawn(command: &mut Command) -> Process {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let child = child.unwrap_or_else(|why| panic!("{command:?}: {why}"));
         let mut process = Process { child, url: String::new() };
         let mut url = String::new();
@@ -200,6 +258,12 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Ends it in order.
+    pub fn stop(mut self) -> ExitStatus {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap()
     }
 }
 
@@ -242,6 +306,10 @@ pub const RESET: u16 = 0;
 pub const SILENT: u16 = 1;
 /// Given in place of a status: answer with what is no HTTP.
 pub const GARBAGE: u16 = 2;
+/// Given in place of a status: read everything and never answer.
+pub const DEAF: u16 = 3;
+/// Given in place of a status: answer a byte every now and then, without an end.
+pub const LORIS: u16 = 4;
 
 /// A webhook that answers with the statuses it is given, then with 200, and keeps what it is told.
 pub struct Told {
@@ -336,6 +404,11 @@ fn take(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
     if status == SILENT {
         return;
     }
+    if status == DEAF || status == LORIS {
+        let held = stream.try_clone().unwrap();
+        std::thread::spawn(move || hold(held, status == LORIS));
+        return;
+    }
     if status == GARBAGE {
         let mut stream = stream;
         let _ = stream.write_all(b"220 mail.example ESMTP\r\n");
@@ -344,6 +417,18 @@ fn take(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let mut stream = stream;
     let _ = stream.write_all(answer.as_bytes());
+}
+
+/// Holds a connection until the other side has given it up.
+fn hold(mut stream: TcpStream, dribble: bool) {
+    let _ = stream.write_all(if dribble { b"HTTP/1.1 200 OK\r\nx: " } else { b"" });
+    if dribble {
+        // The pace is the point: each byte comes in time, and the answer never does.
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let _ = stream.read_to_end(&mut Vec::new());
 }
 
 /// Asks until the answer is yes.

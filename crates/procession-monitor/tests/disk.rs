@@ -1,5 +1,5 @@
-//! A monitor whose disk is really full: it judges and tells from memory, says that it cannot
-//! write, and writes what it held once there is room.
+//! A monitor whose disk is full, read-only or slow: it judges and tells from memory, says that it
+//! cannot write, and writes what it held once it can.
 
 mod support;
 
@@ -97,4 +97,69 @@ fn a_full_disk_stops_no_judging_is_told_of_and_loses_nothing() {
     let keys = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
     let written: BTreeSet<String> = keys.map(Result::unwrap).collect();
     assert_eq!(written, told);
+}
+
+/// What was told, in a line each.
+fn summaries(told: &Told) -> Vec<String> {
+    let text = |letter: &serde_json::Value| {
+        letter["commonAnnotations"]["summary"].as_str().unwrap().to_owned()
+    };
+    told.letters(0).iter().map(|(_, letter)| text(letter)).collect()
+}
+
+/// A monitor on a disk that is well, then `how`, then well again: a death meanwhile is told, the
+/// monitor says what it suffers from, and in the end all is written.
+fn suffers(how: &str, says: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let (lame, database) = (directory.path().join("how"), directory.path().join("monitor.db"));
+    std::fs::write(&lame, "").unwrap();
+    let told = Told::start(&[]);
+    let monitor = Process::on_a_lame_disk(&lame, &database, &told.url);
+    let client = Client::new(&monitor.url, None);
+    let send = |beat: &Beat| client.send(beat, PATIENCE).unwrap();
+    assert!(send(&beat("dies", 1, Kind::Alive)).durable);
+    std::fs::write(&lame, how).unwrap();
+    until("the monitor to say that it suffers", || {
+        let (status, why) = monitor.get("/readyz");
+        status == 503 && why.contains(says)
+    });
+    let death = Death { cause: Cause::Signal(9), panic: None, last_words: vec![] };
+    let receipt = send(&beat("dies", 2, Kind::Dead(death)));
+    assert!(receipt.fresh && !receipt.durable, "{receipt:?}");
+    for wanted in ["dies: crawler dead: signal 9", says] {
+        until(wanted, || summaries(&told).iter().any(|summary| summary.contains(wanted)));
+    }
+    std::fs::write(&lame, "").unwrap();
+    until("the monitor to be ready again", || monitor.get("/readyz").0 == 200);
+    assert!(send(&beat("dies", 3, Kind::Alive)).durable);
+    assert!(monitor.stop().success());
+    let database = rusqlite::Connection::open(&database).unwrap();
+    let flips = "SELECT count(*) FROM flip WHERE to_ = 'down'";
+    let flips: i64 = database.query_row(flips, [], |row| row.get(0)).unwrap();
+    assert_eq!(flips, 1, "what was decided meanwhile is written");
+    let keys: Vec<String> = told.tries();
+    let distinct: BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(distinct.len(), keys.len(), "nothing was told twice: {keys:?}");
+}
+
+#[test]
+fn a_disk_that_becomes_read_only_stops_no_judging_and_is_told_of() {
+    suffers("readonly", "disk I/O error");
+}
+
+#[test]
+fn a_disk_that_takes_long_to_write_stops_no_judging_and_is_told_of() {
+    suffers("slow 8", "a commit takes more than 5 s");
+}
+
+#[test]
+fn a_place_where_no_database_can_be_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = procession_monitor::Config {
+        database: "/nowhere/monitor.db".into(),
+        ..procession_monitor::Config::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let why = runtime.block_on(procession_monitor::run(nowhere, listener, async {})).unwrap_err();
+    assert!(why.to_string().contains("/nowhere/monitor.db"), "{why}");
 }

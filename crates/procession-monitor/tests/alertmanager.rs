@@ -1,0 +1,131 @@
+//! A real Alertmanager (apt: `prometheus-alertmanager`): its webhook beside ours, and its watchdog
+//! at our door.
+
+mod support;
+
+use procession_beat::Kind;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use support::{Monitor, Told, beat, config, dead, send, until};
+
+/// An Alertmanager that tells everything at once; killed when dropped.
+struct Alertmanager {
+    child: Child,
+    url: String,
+}
+
+impl Alertmanager {
+    fn start(directory: &Path, webhooks: &[&str]) -> Alertmanager {
+        let hooks: Vec<_> = webhooks.iter().map(|url| json!({ "url": url })).collect();
+        let told = json!({
+            "route": { "receiver": "hook", "group_wait": "0s", "group_by": ["host"] },
+            "receivers": [{ "name": "hook", "webhook_configs": hooks }],
+        });
+        let file = directory.join("alertmanager.json");
+        std::fs::write(&file, told.to_string()).unwrap();
+        let mut command = Command::new("prometheus-alertmanager");
+        command.arg(format!("--config.file={}", file.display()));
+        command.arg(format!("--storage.path={}", directory.join("alerts").display()));
+        command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|why| panic!("prometheus-alertmanager: {why}"));
+        // It says where it listens in its log only.
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = log.find(|line| line.as_ref().unwrap().contains("address=127.0.0.1:"));
+        let line = line.expect("where it listens").unwrap();
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap();
+        let url = format!("http://{address}");
+        std::thread::spawn(move || log.for_each(drop));
+        Alertmanager { child, url }
+    }
+
+    fn fire(&self, alerts: &Value) {
+        let post = ureq::post(format!("{}/api/v2/alerts", self.url));
+        let answer = post.header("content-type", "application/json").send(alerts.to_string());
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// The fields of a JSON and the kinds of their values, objects of free names as such.
+fn shape(json: &Value) -> Value {
+    match json {
+        Value::Object(fields) => {
+            let free =
+                ["groupLabels", "commonLabels", "commonAnnotations", "labels", "annotations"];
+            let field = |(name, value): (&String, &Value)| {
+                let shape = if free.contains(&name.as_str()) {
+                    assert!(value.as_object().unwrap().values().all(Value::is_string), "{name}");
+                    "strings".into()
+                } else {
+                    shape(value)
+                };
+                (name.clone(), shape)
+            };
+            Value::Object(fields.iter().map(field).collect())
+        }
+        Value::Array(values) => json!([values.first().map(shape)]),
+        Value::String(text) => match text.get(10..11) {
+            Some("T") => "time".into(),
+            _ => "string".into(),
+        },
+        Value::Number(_) => "number".into(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn our_webhook_has_the_fields_and_types_of_alertmanagers() {
+    let directory = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (Told::start(&[]), Told::start(&[]));
+    let alertmanager = Alertmanager::start(directory.path(), &[&theirs.url]);
+    let labels = json!({ "alertname": "Dead", "host": "web-3", "check": "crawler" });
+    let alert = |ends: &str| {
+        let mut alert = json!({
+            "labels": labels, "annotations": { "summary": "dead: signal 9" },
+            "generatorURL": "http://127.0.0.1/",
+        });
+        if !ends.is_empty() {
+            alert["endsAt"] = ends.into();
+        }
+        json!([alert])
+    };
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![ours.receiver()],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    alertmanager.fire(&alert(""));
+    let (theirs, ours) = (theirs.letters(1).remove(0).1, ours.letters(1).remove(0).1);
+    assert_eq!(shape(&ours), shape(&theirs));
+    for field in ["version", "status", "groupLabels", "truncatedAlerts"] {
+        assert_eq!(ours[field], theirs[field], "{field}");
+    }
+    assert_eq!(ours["alerts"][0]["labels"], theirs["alerts"][0]["labels"]);
+    // An alert without an end has the same end in both.
+    assert_eq!(ours["alerts"][0]["endsAt"], theirs["alerts"][0]["endsAt"]);
+    let mut back = beat(1, Kind::Alive);
+    back.instance.started = 10;
+    send(&monitor, &back).unwrap();
+}
+
+#[test]
+fn a_watchdog_of_alertmanagers_keeps_a_check_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"name": "prometheus"}"#);
+    let hook = format!("{}/ping/{uuid}", monitor.url);
+    let alertmanager = Alertmanager::start(directory.path(), &[&hook]);
+    alertmanager.fire(&json!([{ "labels": { "alertname": "Watchdog" } }]));
+    until("the watchdog's ping", || monitor.check(&uuid)["status"] == "up");
+    let body = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/1/body"), "");
+    assert_eq!(body.json()["alerts"][0]["labels"]["alertname"], "Watchdog");
+}
