@@ -5,7 +5,8 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`beat`] | one report: who speaks, how `main` is, what happened |
+//! | [`beat`] | one report: who speaks, since when, and its form on the wire |
+//! | [`report`] | what it can say: what happened, how `main` is, what it uses |
 //! | [`instance`] | which run of a program speaks, and which of two runs is the newer |
 //! | `client` | one try to send it, over HTTP (feature `client`) |
 //! | [`plan`] | when a report is tried again: pure, the random number is an argument |
@@ -23,11 +24,13 @@ pub mod beat;
 pub mod client;
 pub mod instance;
 pub mod plan;
+pub mod report;
 
-pub use beat::{Beat, BeatError, Cause, Child, Death, Kind, Main, MainState, Panic, Sample};
+pub use beat::{Beat, BeatError};
 #[cfg(feature = "client")]
 pub use client::{Client, Receipt, SendError};
 #[cfg(feature = "tls")]
 pub use client::{NoCertificate, authorities};
 pub use instance::Instance;
 pub use plan::Plan;
+pub use report::{Cause, Child, Death, Kind, Main, MainState, Panic, Sample};

@@ -52,7 +52,8 @@ fn main() {
 
 /// One day of all hosts, and the prune at its end.
 fn a_day(writer: &Writer, hosts: u64, day: Ms) {
-    let rows = (0..hosts).map(|id| (CheckId(id), day + id, day + DAY - 300_000 + id, 288)).collect();
+    let rows =
+        (0..hosts).map(|id| (CheckId(id), day + id, day + DAY - 300_000 + id, 288)).collect();
     let mut batch = Batch { rows, ..Batch::default() };
     // One in thirty falls silent, and another dies.
     for (id, problem) in (0..hosts).filter_map(|id| Some((id, trouble((day / DAY + id) % 30)?))) {

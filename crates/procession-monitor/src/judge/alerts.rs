@@ -9,9 +9,19 @@
 //! In: flips, proofs of life, the time. Out: messages, and the incidents to remember. Always: a
 //! host has at most one open incident of its own; what an open incident has told is not told again
 //! before `repeat`; an incident that opened is resolved by exactly one message.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `roll` | which hosts there are, in which groups, with how many checks |
+//! | `masses` | a host and the mass silence of its group |
+//! | `ledger` | incidents: opened, told, closed |
+
+mod ledger;
+mod masses;
+mod roll;
 
 use super::incident::{Incident, Message, Subject, Transition, Trouble};
-use super::mass::{self, Look, Sign};
+use super::mass::Look;
 use super::{CheckId, Config, Flip, Ms, Problem, State, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -86,44 +96,6 @@ impl Alerts {
             messages: Vec::new(),
             changed: Vec::new(),
         }
-    }
-
-    /// A check joins a host; the host is made if it is new.
-    pub(super) fn join(&mut self, host: &str, group: &str, labels: &Labels) -> HostId {
-        let id = self.host(host);
-        let group = self.group(group);
-        if self.hosts[id].checks == 0 {
-            self.groups[group].hosts.push(id);
-            self.hosts[id].group = group;
-        } else if self.hosts[id].group != group {
-            let old = self.hosts[id].group;
-            self.groups[old].hosts.retain(|other| *other != id);
-            self.groups[group].hosts.push(id);
-            self.hosts[id].group = group;
-        }
-        if self.hosts[id].labels != *labels {
-            self.hosts[id].labels.clone_from(labels);
-        }
-        self.hosts[id].checks += 1;
-        id
-    }
-
-    /// A check leaves its host; with the last one the host leaves its group.
-    pub(super) fn leave(&mut self, check: CheckId, id: HostId, now: Time) {
-        self.hosts[id].problems.remove(&check);
-        self.hosts[id].checks -= 1;
-        if self.hosts[id].checks == 0 {
-            let group = self.hosts[id].group;
-            self.groups[group].hosts.retain(|other| *other != id);
-            self.hosts[id].silent_since = None;
-        }
-        self.leave_mass(id, now);
-        self.settle(id, now);
-    }
-
-    /// Takes back one [`Alerts::join`] of a check that had joined before.
-    pub(super) fn forget_join(&mut self, id: HostId) {
-        self.hosts[id].checks -= 1;
     }
 
     /// An operator's word counts as a sign of life.
@@ -278,38 +250,6 @@ impl Alerts {
         self.open.values()
     }
 
-    fn host(&mut self, name: &str) -> HostId {
-        if let Some(id) = self.by_name.get(name) {
-            return *id;
-        }
-        let id = self.hosts.len();
-        self.hosts.push(Host { name: name.into(), ..Host::default() });
-        self.by_name.insert(name.into(), id);
-        id
-    }
-
-    fn group(&mut self, name: &str) -> usize {
-        if let Some(id) = self.by_group.get(name) {
-            return *id;
-        }
-        let id = self.groups.len();
-        self.groups.push(Group { name: name.into(), ..Group::default() });
-        self.by_group.insert(name.into(), id);
-        id
-    }
-
-    /// What the host itself has to tell: under a mass silence its silence is told there.
-    fn own_troubles(&self, id: HostId) -> BTreeMap<CheckId, Trouble> {
-        let host = &self.hosts[id];
-        let told_by_mass =
-            |trouble: &Trouble| host.mass.is_some() && trouble.problem == Problem::Silent;
-        host.problems
-            .iter()
-            .filter(|(_, trouble)| !told_by_mass(trouble))
-            .map(|(check, trouble)| (*check, trouble.clone()))
-            .collect()
-    }
-
     /// Brings a host's incident in line with its problems.
     fn settle(&mut self, id: HostId, now: Time) {
         self.join_mass(id, now);
@@ -375,213 +315,11 @@ impl Alerts {
         }
     }
 
-    /// Lets the host's silence be told by a mass silence, if there is one.
-    fn join_mass(&mut self, id: HostId, now: Time) {
-        let host = &self.hosts[id];
-        let silent = |trouble: &Trouble| trouble.problem == Problem::Silent;
-        let already_told = host.incident.is_some_and(|id| self.open[&id].told.values().any(silent));
-        let fell_silent = host.silent_since.is_some() && host.problems.values().any(silent);
-        if host.mass.is_some() || already_told || !fell_silent {
-            return;
-        }
-        let group = host.group;
-        if let Some(mass) = self.groups[group].mass {
-            let name = host.name.clone();
-            self.hosts[id].mass = Some(mass);
-            self.incident(mass).hosts.insert(name);
-            self.remember_incident(mass);
-        } else if self.look(group, host.rhythm, now) == Look::Mass {
-            self.open_mass(group, now);
-        }
-    }
-
-    /// Whether the host's message is worth holding back a little, because others fall silent too.
-    fn may_become_mass(&mut self, id: HostId, now: Time) -> bool {
-        let host = &self.hosts[id];
-        let only_silent = host.problems.values().all(|trouble| trouble.problem == Problem::Silent);
-        let since = host.problems.values().map(|trouble| trouble.since).min();
-        let in_time = since.is_some_and(|since| now < since + mass::SUSPICION);
-        only_silent && in_time && {
-            let (group, rhythm) = (host.group, host.rhythm);
-            self.look(group, rhythm, now) == Look::Suspicious
-        }
-    }
-
-    /// How a group looks; looked at once a moment.
-    fn look(&mut self, group: usize, (period, grace): (Ms, Ms), now: Time) -> Look {
-        match self.groups[group].looked {
-            Some((at, look)) if at == now => return look,
-            _ => {}
-        }
-        let hosts = &self.hosts;
-        let signs = self.groups[group].hosts.iter().map(|id| hosts[*id].sign());
-        let look = mass::look(&self.config, &signs, now, period, grace);
-        self.groups[group].looked = Some((now, look));
-        look
-    }
-
-    /// One incident for every host of the group that is silent and not yet told of.
-    fn open_mass(&mut self, group: usize, now: Time) {
-        let mass = self.open_incident(Subject::Mass(self.groups[group].name.clone()), now);
-        let hold = now + self.config.mass_hold;
-        self.groups[group].mass = Some(mass);
-        for id in self.groups[group].hosts.clone() {
-            let host = &mut self.hosts[id];
-            if host.silent_since.is_some() && host.mass.is_none() && host.incident.is_none() {
-                host.mass = Some(mass);
-                host.wait = None;
-                let name = host.name.clone();
-                self.incident(mass).hosts.insert(name);
-            }
-        }
-        self.incident(mass).hold = Some(hold);
-        self.wakes.insert((hold, Wake::Mass(mass)));
-        self.tell(mass, Transition::Firing, now);
-    }
-
-    /// The hold is over: those still silent are listed, and nobody joins any more.
-    fn settle_mass(&mut self, mass: u64, now: Time) {
-        let Some(incident) = self.open.get_mut(&mass) else { return };
-        match incident.hold {
-            Some(hold) if hold > now => {
-                self.wakes.insert((hold, Wake::Mass(mass)));
-                return;
-            }
-            Some(_) => {
-                incident.hold = None;
-                for group in &mut self.groups {
-                    group.mass = group.mass.filter(|id| *id != mass);
-                }
-                self.tell(mass, Transition::Released, now);
-            }
-            None if incident.sent + self.config.repeat <= now => {
-                self.tell(mass, Transition::Again, now);
-            }
-            None => {}
-        }
-        self.wakes.insert((self.open[&mass].sent + self.config.repeat, Wake::Mass(mass)));
-    }
-
-    /// A host that speaks again, on all its checks that fell silent, is no longer part of the mass.
-    fn leave_mass(&mut self, id: HostId, now: Time) {
-        let host = &mut self.hosts[id];
-        let silent = |trouble: &Trouble| trouble.problem == Problem::Silent;
-        if host.silent_since.is_some() && host.checks > 0 || host.problems.values().any(silent) {
-            return;
-        }
-        let Some(mass) = host.mass.take() else { return };
-        let name = host.name.clone();
-        self.incident(mass).hosts.remove(&name);
-        if self.open[&mass].hosts.is_empty() {
-            self.close(mass, now, true);
-        } else {
-            self.remember_incident(mass);
-        }
-    }
-
     fn wake_host(&mut self, id: HostId, at: Time) {
         let wake = &mut self.hosts[id].wake;
         if wake.is_none_or(|earlier| at < earlier) {
             *wake = Some(at);
             self.wakes.insert((at, Wake::Host(id)));
         }
-    }
-
-    fn open_incident(&mut self, subject: Subject, now: Time) -> u64 {
-        self.last_id += 1;
-        let incident = Incident {
-            id: self.last_id,
-            subject,
-            opened: now,
-            closed: None,
-            seq: 0,
-            sent: now,
-            told: BTreeMap::new(),
-            hosts: BTreeSet::new(),
-            hold: None,
-            note: None,
-        };
-        self.open.insert(self.last_id, incident);
-        self.last_id
-    }
-
-    fn incident(&mut self, id: u64) -> &mut Incident {
-        self.open.get_mut(&id).expect("an incident that something refers to is open")
-    }
-
-    fn remember_incident(&mut self, id: u64) {
-        let incident = self.incident(id).clone();
-        self.changed.push(incident);
-    }
-
-    fn close(&mut self, id: u64, now: Time, tell: bool) {
-        if tell {
-            self.tell(id, Transition::Resolved, now);
-        }
-        let mut incident = self.open.remove(&id).expect("an incident is closed once");
-        incident.closed = Some(now);
-        match &incident.subject {
-            Subject::Host(name) => {
-                let host = self.by_name[name];
-                self.hosts[host].incident = None;
-                self.hosts[host].recovering = None;
-            }
-            Subject::Mass(_) => {
-                for group in &mut self.groups {
-                    group.mass = group.mass.filter(|mass| *mass != id);
-                }
-            }
-            Subject::Monitor => {}
-        }
-        self.changed.push(incident);
-    }
-
-    fn tell(&mut self, id: u64, transition: Transition, now: Time) {
-        let (troubles, of, common) = match &self.open[&id].subject {
-            Subject::Host(name) => {
-                let host = self.by_name[name];
-                (self.own_troubles(host), self.hosts[host].checks, None)
-            }
-            Subject::Mass(group) => {
-                let group = self.by_group[group];
-                (BTreeMap::new(), self.groups[group].hosts.len(), self.common_label(id, group))
-            }
-            Subject::Monitor => (BTreeMap::new(), 0, None),
-        };
-        let incident = self.incident(id);
-        incident.seq += 1;
-        incident.sent = now;
-        if transition != Transition::Resolved {
-            incident.told = troubles;
-        }
-        let message = Message {
-            incident: id,
-            seq: incident.seq,
-            transition,
-            subject: incident.subject.clone(),
-            at: now,
-            opened: incident.opened,
-            troubles: incident.told.clone(),
-            hosts: incident.hosts.iter().cloned().collect(),
-            of,
-            common,
-            note: incident.note.clone(),
-        };
-        self.messages.push(message);
-        self.remember_incident(id);
-    }
-
-    fn common_label(&self, mass: u64, group: usize) -> Option<(String, String)> {
-        let labels = |silent: bool| {
-            let hosts = self.groups[group].hosts.iter().map(|id| &self.hosts[*id]);
-            hosts.filter(move |host| (host.mass == Some(mass)) == silent).map(|host| &host.labels)
-        };
-        mass::common_label(labels(true), &labels(false))
-    }
-}
-
-impl Host {
-    fn sign(&self) -> Sign {
-        Sign { heard: self.heard, silent_since: self.silent_since }
     }
 }

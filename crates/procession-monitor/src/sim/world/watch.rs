@@ -1,0 +1,130 @@
+//! The monitor and its misfortunes: what it concludes, and how it is away and comes back.
+//!
+//! In: the passing of time, absences. Out: verdicts, held against the truth. Always: it comes back
+//! with what its database would hold, which is every beat it has acknowledged.
+
+use super::super::Flaw;
+use super::{Event, GRACE, HOLD, MINUTE, PERIOD, SECOND, World, config, id, spec};
+use crate::judge::check::CATCH_UP;
+use crate::judge::{Incident, Judge, Ms, Problem, State, Subject, Time, Transition};
+
+impl World {
+    /// The monitor is killed, or stalls: a suspended machine, a stopped process.
+    pub(super) fn leave(&mut self, span: Ms, killed: bool) {
+        if self.away.is_some() {
+            return;
+        }
+        self.report.absences += 1;
+        self.away = Some(self.now);
+        if killed {
+            self.reading.clear();
+            let check = |server| self.judge.check(id(server)).expect("watched").clone();
+            self.kept = (0..self.servers.len()).map(|s| (id(s), spec(s), check(s))).collect();
+        }
+        self.later(span, Event::Return { killed });
+    }
+
+    pub(super) fn come_back(&mut self, killed: bool) {
+        let now = self.now;
+        for server in &mut self.servers {
+            let owes = server.up && server.acked < server.seq && !server.fate.cut;
+            server.missed_until = owes.then_some(now);
+        }
+        self.away = None;
+        for event in std::mem::take(&mut self.backlog) {
+            self.later(1, event);
+        }
+        if killed {
+            let open: Vec<Incident> = self.open.values().cloned().collect();
+            let kept = std::mem::take(&mut self.kept);
+            let (last, alive) = (self.last_incident, self.alive_at);
+            let noticed = match self.plan.flaw {
+                Some(Flaw::NoBlindWindow) => alive,
+                _ => self.now,
+            };
+            let config = config(self.plan.flaw);
+            self.judge = Judge::restore(config, kept, open, last, alive, noticed);
+        }
+        self.collect();
+    }
+
+    pub(super) fn tick(&mut self) {
+        self.later(SECOND, Event::Tick);
+        if self.away.is_some() {
+            return;
+        }
+        let reading = self.reading.first().map_or(self.now, |(at, _)| *at);
+        let applied = reading.min(self.now).max(self.now - HOLD);
+        self.alive_at = self.now;
+        self.judge.advance(self.now, applied);
+        self.collect();
+        self.look_for_missed();
+    }
+
+    pub(super) fn collect(&mut self) {
+        let verdicts = self.judge.take();
+        for (check, flip) in verdicts.flips {
+            if flip.to == State::Down && flip.problem == Some(Problem::Silent) {
+                self.judged_silent(usize::try_from(check.0).expect("a server's number"));
+            }
+        }
+        for incident in verdicts.incidents {
+            self.last_incident = self.last_incident.max(incident.id);
+            if incident.closed.is_some() {
+                self.open.remove(&incident.id);
+            } else {
+                self.open.insert(incident.id, incident);
+            }
+        }
+        for message in verdicts.messages {
+            match message.subject {
+                _ if message.transition != Transition::Firing => {}
+                Subject::Mass(_) => self.report.mass_messages += 1,
+                Subject::Host(name) => {
+                    let server: usize = name.parse().expect("hosts are named by numbers");
+                    self.report.host_messages += 1;
+                    let fate = self.servers[server].fate;
+                    self.report.single_messages_in_a_cut +=
+                        u64::from(fate.cut && fate.died.is_none());
+                }
+                Subject::Monitor => {}
+            }
+        }
+    }
+
+    pub(super) fn judged_silent(&mut self, server: usize) {
+        let bound = self.bound(server);
+        let fate = &mut self.servers[server].fate;
+        if !fate.is_silent(self.now) {
+            self.report.false_alarms.push((server, self.now));
+        }
+        if let (Some(died), false) = (fate.died, fate.settled) {
+            fate.settled = true;
+            let saw_all = self.judge.ready() <= died;
+            self.report.found(server, died, self.now, bound, saw_all);
+        }
+    }
+
+    /// Until when a death must be found: the printed promise.
+    pub(super) fn bound(&self, server: usize) -> Time {
+        let died = self.servers[server].fate.died.unwrap_or(self.now);
+        let seen = died + PERIOD + GRACE;
+        let after_blindness = self.judge.ready() + CATCH_UP + GRACE;
+        seen.max(after_blindness) + SECOND + HOLD
+    }
+
+    pub(super) fn look_for_missed(&mut self) {
+        if self.now.0 % MINUTE != 0 {
+            return;
+        }
+        for server in 0..self.servers.len() {
+            let fate = self.servers[server].fate;
+            let late = self.now > self.bound(server);
+            if let (Some(died), false, true) = (fate.died, fate.settled, late) {
+                self.servers[server].fate.settled = true;
+                self.report.deaths += 1;
+                self.report.missed.push((server, died, None));
+            }
+        }
+    }
+}
