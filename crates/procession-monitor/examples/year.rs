@@ -25,6 +25,7 @@ fn main() {
     let hosts: u64 = arguments.next().map_or(10_000, |text| text.parse().expect("a number"));
     let file = arguments.next().unwrap_or_else(|| "year.db".into());
     let file = Path::new(&file);
+    assert!(!file.exists(), "{} is there already", file.display());
     let connection = schema::open(file).expect("a new database");
     let (writer, thread) = Writer::start(connection, |_| {});
     let records = (0..hosts).map(record).collect();

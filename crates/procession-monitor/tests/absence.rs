@@ -23,9 +23,12 @@ fn reporters(url: &str, count: usize) -> Vec<Reporter> {
     (0..count).map(|n| Reporter::start(url, &format!("host-{n}"), PERIOD, GRACE)).collect()
 }
 
-fn wait_for_all(monitor: &Process, count: usize) {
-    let all = format!("\"up\":{count}");
-    until("every reporter to be heard", || monitor.get("/api/status").1.contains(&all));
+/// Waits until the database, which alone survives a kill, has heard of everybody.
+fn wait_for_all(database: &Path, count: usize) {
+    let database = rusqlite::Connection::open(database).unwrap();
+    let up = "SELECT count(*) FROM check_ WHERE state = 'up'";
+    let heard = || database.query_row(up, [], |row| row.get::<_, usize>(0)).unwrap();
+    until("every reporter to be heard", || heard() == count);
 }
 
 /// The hosts that letters were about.
@@ -52,7 +55,7 @@ fn every_reporter_that_is_killed_is_found_and_nobody_else_is_blamed() {
     let told = Told::start(&[]);
     let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
     let mut alive = reporters(&monitor.url, count);
-    wait_for_all(&monitor, count);
+    wait_for_all(&database, count);
     let mut dice = fastrand::Rng::with_seed(7);
     let mut killed = Vec::new();
     for _ in 0..count / 5 {
@@ -87,7 +90,7 @@ fn absence(absent: impl FnOnce(Process, Duration, &dyn Fn() -> Process) -> Proce
     let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
     let address = monitor.url.strip_prefix("http://").unwrap().to_owned();
     let mut alive = reporters(&monitor.url, COUNT);
-    wait_for_all(&monitor, COUNT);
+    wait_for_all(&database, COUNT);
     let (dead, span) = (
         alive.split_off(COUNT - 5),
         PERIOD * u32::try_from(number("PROCESSION_ABSENCE", 3)).unwrap(),
@@ -144,7 +147,7 @@ fn a_wall_clock_that_jumps_a_day_ahead_and_two_back_alarms_nobody() {
     let told = Told::start(&[]);
     let monitor = Process::with_wall_clock(&clock, &database, &told.url);
     let mut alive = reporters(&monitor.url, 6);
-    wait_for_all(&monitor, 6);
+    wait_for_all(&database, 6);
     let now = || -> String {
         let status: serde_json::Value =
             serde_json::from_str(&monitor.get("/api/status").1).unwrap();

@@ -156,6 +156,11 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "monitor",
+        about: "hundreds of real reporters, a monitor killed 500 times, a year's weight, a million checks",
+        lines: |_| Ok(monitor()),
+    },
+    Step {
         name: "miri",
         about: "the pure modules, interpreted, every undefined operation found",
         lines: miri,
@@ -199,6 +204,22 @@ fn channels() -> Vec<Line> {
     let points = "cargo test --package procession --test faults -- channel_points --nocapture";
     let points = campaign(points, "30").env("RUSTFLAGS", "--cfg procession_faults");
     [apart("release", campaign(random, "3000")), apart("faults", points)].concat()
+}
+
+fn monitor() -> Vec<Line> {
+    let package =
+        |words: &str| Line::of(words).args(["--package", "procession-monitor", "--release"]);
+    let campaign = package("cargo test")
+        .args(["--test", "absence", "--test", "kill", "--", "--nocapture"])
+        .env("PROCESSION_REPORTERS", "300")
+        .env("PROCESSION_ABSENCE", "10")
+        .env("PROCESSION_KILL_ROUNDS", "500");
+    let example = |name: &str| package("cargo run").args(["--example", name, "--"]);
+    let fresh = Line::of("rm -f target/deep/monitor/year.db");
+    let year = example("year").args(["10000", "target/deep/monitor/year.db"]);
+    let build = package("cargo build").arg("--examples");
+    let lines = [build, campaign, example("million"), fresh, year];
+    lines.into_iter().flat_map(|line| apart("monitor", line)).collect()
 }
 
 fn miri(setting: &Setting) -> Result<Vec<Line>, Missing> {
