@@ -25,10 +25,14 @@ fn reporters(url: &str, count: usize) -> Vec<Reporter> {
 
 /// Waits until the database, which alone survives a kill, has heard of everybody.
 fn wait_for_all(database: &Path, count: usize) {
-    let database = rusqlite::Connection::open(database).unwrap();
     let up = "SELECT count(*) FROM check_ WHERE state = 'up'";
-    let heard = || database.query_row(up, [], |row| row.get::<_, usize>(0)).unwrap();
-    until("every reporter to be heard", || heard() == count);
+    let read_only = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    // Before the monitor has made it there is nothing to read.
+    let heard = || {
+        let database = rusqlite::Connection::open_with_flags(database, read_only)?;
+        database.query_row(up, [], |row| row.get::<_, usize>(0))
+    };
+    until("every reporter to be heard", || heard().is_ok_and(|heard| heard == count));
 }
 
 /// The hosts that letters were about.
