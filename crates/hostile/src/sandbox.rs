@@ -27,7 +27,7 @@ const fn lack(name: &'static str, call: libc::c_long, when: Option<Argument>, er
 }
 
 /// What a process may lack that procession uses where it is there.
-pub const LACKS: [Lack; 9] = [
+pub const LACKS: [Lack; 10] = [
     lack("pidfd_open", libc::SYS_pidfd_open, None, libc::ENOSYS),
     lack("pidfd_send_signal", libc::SYS_pidfd_send_signal, None, libc::ENOSYS),
     lack("close_range", libc::SYS_close_range, None, libc::ENOSYS),
@@ -36,6 +36,8 @@ pub const LACKS: [Lack; 9] = [
     lack("MFD_NOEXEC_SEAL", libc::SYS_memfd_create, Some(with(1, 8, 8)), libc::EINVAL),
     lack("PIDFD_GET_INFO", libc::SYS_ioctl, Some(with(1, 0xffff, 0xff0b)), libc::ENOTTY),
     lack("MADV_WIPEONFORK", libc::SYS_madvise, Some(with(2, !0, 18)), libc::EINVAL),
+    // As on a machine with more processors than a mask has bits.
+    lack("sched_getaffinity", libc::SYS_sched_getaffinity, None, libc::EINVAL),
     lack("PR_SET_MM", libc::SYS_prctl, Some(with(0, !0, 35)), libc::EINVAL),
 ];
 

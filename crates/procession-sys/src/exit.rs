@@ -9,22 +9,18 @@ use std::io;
 use std::sync::OnceLock;
 
 static AT_EXIT: OnceLock<fn()> = OnceLock::new();
+/// Whether the C library took the handler.
+static REGISTERED: OnceLock<bool> = OnceLock::new();
 
 /// Registers `function` (`atexit(3)`); later calls change nothing.
 ///
 /// # Errors
 /// Where the C library has no memory for one more handler.
 pub fn at_exit(function: fn()) -> io::Result<()> {
-    let mut first = false;
-    AT_EXIT.get_or_init(|| {
-        first = true;
-        function
-    });
+    AT_EXIT.get_or_init(|| function);
     // SAFETY: `handler` is an `extern "C"` function without arguments that lives for ever.
-    if first && unsafe { libc::atexit(handler) } != 0 {
-        return Err(io::Error::other("atexit has no room for one more handler"));
-    }
-    Ok(())
+    let registered = *REGISTERED.get_or_init(|| unsafe { libc::atexit(handler) } == 0);
+    registered.then_some(()).ok_or_else(no_room)
 }
 
 extern "C" fn handler() {
@@ -34,6 +30,7 @@ extern "C" fn handler() {
 }
 
 static AT_EXIT_CODE: OnceLock<fn(Option<i32>)> = OnceLock::new();
+static REGISTERED_WITH_CODE: OnceLock<bool> = OnceLock::new();
 
 /// Registers `function`, which is told the code that the process exits with; later calls change
 /// nothing. The code is known where the C library has `on_exit(3)`, as glibc.
@@ -41,15 +38,13 @@ static AT_EXIT_CODE: OnceLock<fn(Option<i32>)> = OnceLock::new();
 /// # Errors
 /// Where the C library has no memory for one more handler.
 pub fn at_exit_with_code(function: fn(Option<i32>)) -> io::Result<()> {
-    let mut first = false;
-    AT_EXIT_CODE.get_or_init(|| {
-        first = true;
-        function
-    });
-    if first && !register_with_code() {
-        return Err(io::Error::other("the C library has no room for one more exit handler"));
-    }
-    Ok(())
+    AT_EXIT_CODE.get_or_init(|| function);
+    let registered = *REGISTERED_WITH_CODE.get_or_init(register_with_code);
+    registered.then_some(()).ok_or_else(no_room)
+}
+
+fn no_room() -> io::Error {
+    io::Error::other("the C library has no room for one more exit handler")
 }
 
 #[cfg(target_env = "gnu")]

@@ -131,12 +131,16 @@ pub fn set_nice(nice: i32) -> io::Result<()> {
     Ok(rustix::process::setpriority_process(None, nice)?)
 }
 
-/// The processors the calling thread may run on, by number, in ascending order.
+/// The processors the calling thread may run on, by number, in ascending order; none on a machine
+/// with more than 1024 of them, whose mask has no room here.
 ///
 /// # Errors
-/// As `sched_getaffinity(2)`: `EINVAL` on a machine with more than 1024 processors.
+/// As `sched_getaffinity(2)`, but for that.
 pub fn affinity() -> io::Result<Vec<u16>> {
-    let set = rustix::thread::sched_getaffinity(None)?;
+    let set = match rustix::thread::sched_getaffinity(None) {
+        Err(rustix::io::Errno::INVAL) => return Ok(Vec::new()),
+        set => set?,
+    };
     let all = 0..u16::try_from(rustix::thread::CpuSet::MAX_CPU).unwrap_or(u16::MAX);
     let count = usize::try_from(set.count()).unwrap_or_default();
     Ok(all.filter(|&cpu| set.is_set(usize::from(cpu))).take(count).collect())

@@ -147,14 +147,18 @@ pub fn send(
     waiting: Waiting,
 ) -> io::Result<()> {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-    if length > LARGEST_INLINE {
-        let memory = Sealed::from_pieces(pieces)?;
-        return send_sealed(socket, &memory, descriptors, waiting);
+    if length <= LARGEST_INLINE {
+        let mut packet = Vec::with_capacity(1 + pieces.len());
+        packet.push(IoSlice::new(&[INLINE]));
+        packet.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
+        match send_packet(socket, &packet, descriptors, waiting) {
+            // A system whose sockets hold less than others'.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::MSGSIZE) => {}
+            sent => return sent,
+        }
     }
-    let mut packet = Vec::with_capacity(1 + pieces.len());
-    packet.push(IoSlice::new(&[INLINE]));
-    packet.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
-    send_packet(socket, &packet, descriptors, waiting)
+    let memory = Sealed::from_pieces(pieces)?;
+    send_sealed(socket, &memory, descriptors, waiting)
 }
 
 /// Sends a parcel that was received, unchanged.
@@ -386,6 +390,17 @@ mod tests {
         assert!(receive(there.as_fd(), Waiting::Allowed).expect("receive").is_none());
         send(there.as_fd(), &[b"back"], &[], Waiting::Allowed).expect("the other way is open");
         assert!(receive(here.as_fd(), Waiting::Never).expect("receive").is_some());
+    }
+
+    #[test]
+    fn a_parcel_too_large_for_its_socket_travels_as_sealed_memory() {
+        let (here, there) = pair().expect("a pair");
+        rustix::net::sockopt::set_socket_send_buffer_size(&here, 4096).expect("a small buffer");
+        let bytes = vec![7; LARGEST_INLINE];
+        send(here.as_fd(), &[&bytes], &[], Waiting::Allowed).expect("send");
+        let parcel = receive(there.as_fd(), Waiting::Allowed).expect("receive").expect("one");
+        assert_eq!(&*parcel.bytes, &bytes);
+        assert!(matches!(parcel.bytes.memory, Memory::Sealed(_)));
     }
 
     #[test]

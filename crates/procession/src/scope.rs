@@ -20,7 +20,8 @@ pub struct Scope {
 /// Runs `block` and waits for every child that it started through the [`Scope`].
 ///
 /// The children's values are had from their handles. One whose handle was dropped is waited for
-/// like the others.
+/// like the others. So is one whose handle left the block: its output is read by nobody meanwhile,
+/// and once that fills its pipe, both wait for ever. Join such children within the block.
 ///
 /// ```
 /// use procession::{Process, scope};

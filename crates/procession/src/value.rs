@@ -13,6 +13,10 @@ use std::fmt;
 ///
 /// It is implemented for every such type; there is nothing to implement by hand.
 ///
+/// A value is read on the stack of the thread that asks for it, as deep as its type nests: a list of
+/// boxes a million long overflows it, as its destructor would. A `Vec` of a type without bytes takes
+/// as long to read as its length says.
+///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]
 /// struct Report { words: u64, longest: String }

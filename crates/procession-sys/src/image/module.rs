@@ -153,7 +153,8 @@ unsafe extern "C" fn visit(
         })
         .find_map(build_id)
         .and_then(ModuleId::from_build_id)
-        .or_else(|| ModuleId::from_file(name));
+        // The first is the program, which musl calls by the path that it was started by.
+        .or_else(|| ModuleId::from_file(if modules.is_empty() { OsStr::new("") } else { name }));
     let dynamic = of(libc::PT_DYNAMIC).map(place).map(|range| range.start).next();
     let interpreted = of(libc::PT_INTERP).next().is_some();
     let file_name = Path::new(name).file_name().unwrap_or_default().to_owned();

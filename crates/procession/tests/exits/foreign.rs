@@ -90,3 +90,13 @@ fn a_main_that_is_process_1_ends_in_an_orderly_way() {
     assert_eq!(program.wait().code(), Some(3));
     assert_nobody_is_left(&program);
 }
+
+#[test]
+fn a_main_that_is_process_1_and_adopts_a_stranger_leaves_it_to_its_user() {
+    let mut program = run(Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc"])
+        .arg(host_program())
+        .args(["--case", "adopting"]));
+    program.wait_for("values are right: true", 1);
+    program.wait_for("stranger ended: Some(7)", 1);
+}

@@ -61,6 +61,7 @@ fn play(case: &[&str]) {
         ["forger"] => single::join_a_forger(),
         ["sockets"] => single::count_sockets(),
         ["pipe"] => single::leave_a_pipe_to_the_server(),
+        ["adopting"] => single::adopt_a_stranger(),
         ["recycled"] => single::kill_one_whose_id_is_another(),
         [way] => {
             start_family();

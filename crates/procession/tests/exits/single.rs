@@ -6,12 +6,16 @@
 use super::{answer, be_idle, leave};
 use procession::{Process, StartMethod};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
+use rustix::process::{pidfd_open, pidfd_send_signal, wait};
 use std::fs;
 use std::io::{Read, Write, stdin};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+
+/// Waits for the end of a child and leaves it where it is.
+const EXITED_UNREAPED: WaitIdOptions = WaitIdOptions::EXITED.union(WaitIdOptions::NOWAIT);
 
 /// Comes back when spare children wait for their starts; gives the process id of their server.
 pub(super) fn wait_for_spares() -> u32 {
@@ -97,6 +101,28 @@ pub(super) fn leave_a_pipe_to_the_server() {
     Process::new(answer, ()).start().expect("a start").join().expect("a value");
     drop(writer);
     println!("pipe has ended: {}", is_ready(&reader, Some(Timespec::default())));
+    leave("return");
+}
+
+/// Has an orphan that nobody here started, which ends among processes that are ours.
+pub(super) fn adopt_a_stranger() {
+    let leave_one = "exec 3<&0; (read line <&3; exit 7) & exit 0";
+    let mut shell = Command::new("sh");
+    let mut shell = shell.args(["-c", leave_one]).stdin(Stdio::piped()).spawn().expect("a shell");
+    let input = shell.stdin.take().expect("piped");
+    assert!(shell.wait().expect("a child").success(), "the shell leaves its child");
+    let values_are_right = || {
+        let start = |n: u32| Process::new(|n: u32| n + 1, (n,)).start().expect("a start");
+        let children: Vec<_> = (0..20).map(start).collect();
+        children.into_iter().map(|child| child.join().expect("a value")).eq(1..=20)
+    };
+    let before = values_are_right();
+    drop(input);
+    let is_ended = || rustix::process::waitid(WaitId::All, EXITED_UNREAPED).is_ok();
+    assert!(is_ended(), "the stranger ends, and is left to whoever reaps it");
+    println!("values are right: {}", before && values_are_right());
+    let (_, status) = wait(WaitOptions::empty()).expect("a child").expect("that has ended");
+    println!("stranger ended: {:?}", status.exit_status());
     leave("return");
 }
 

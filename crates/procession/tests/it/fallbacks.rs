@@ -174,3 +174,8 @@ fn where_a_sandbox_refuses_posix_spawn_the_server_is_forked() {
 fn without_everything_newer_than_linux_4_processes_live_and_end_as_ever() {
     alone(|| tour(&hostile::LACKS));
 }
+
+#[test]
+fn with_more_processors_than_a_mask_has_bits_processes_start() {
+    alone(|| tour(&[hostile::lack_of("sched_getaffinity")]));
+}

@@ -6,7 +6,7 @@
 use procession::{Child, Fd, JoinError, StartMethod, Value};
 use procession_sys::life::{self, Pid};
 use procession_sys::wait::{self, Interest};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
@@ -107,9 +107,12 @@ impl Line {
     /// Waits until the other end says something.
     pub(crate) fn wait(&mut self, what: &str) {
         let mut byte = [0];
-        match self.0.read(&mut byte) {
-            Ok(1) => {}
-            Ok(_) => panic!("waited for {what}, and the line was closed"),
+        // A read with a timeout ends early where its process is stopped and goes on.
+        match self.0.read_exact(&mut byte) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                panic!("waited for {what}, and the line was closed")
+            }
             Err(error) => panic!("waited {DEADLINE:?} for {what}: {error}"),
         }
     }
