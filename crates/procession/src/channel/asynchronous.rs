@@ -82,8 +82,14 @@ impl<T: Value> Sender<T> {
             Ok(written) => written,
             Err(error) => return Err(SendError::new(value, SendFailure::Unencodable(error))),
         };
+        // Once, however often it has to be tried.
+        let mut luggage = match self.end().pack(&bytes, &descriptors) {
+            Ok(luggage) => luggage,
+            Err(refusal) => return Err(SendError::new(value, refusal.into())),
+        };
         loop {
-            let refused = match self.end().send(&bytes, &descriptors, Patience::Rung) {
+            let sent = self.end().send_packed(&bytes, luggage.as_mut(), Patience::Rung);
+            let refused = match sent {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Full) => watch::readable(self.end().room.as_fd()).await,
                 Err(refusal) => return Err(SendError::new(value, refusal.into())),

@@ -10,6 +10,8 @@
 //! [`MOST_BYTES`] together.
 
 use procession_sys::descriptor;
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::shared::Shared;
 use std::io;
 use std::ops::Range;
@@ -112,6 +114,7 @@ impl Lender {
         };
         let mut loan = Loan { lender: self, piece, delivered: false };
         loan.piece.write(bytes)?;
+        fault!("loan.written");
         Ok(loan)
     }
 
@@ -140,10 +143,12 @@ impl Lender {
     fn take(&self, size: usize) -> Option<Piece> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = kept.iter().enumerate().filter(|(_, piece)| piece.memory.len() >= size);
-        let free =
-            fitting.filter(|(_, piece)| state(&piece.memory).load(Ordering::Relaxed) == FREE);
+        let is_free = |piece: &Piece| {
+            state(&piece.memory).load(Ordering::Relaxed) == FREE || !stands("memory-given-back")
+        };
+        let free = fitting.filter(|(_, piece)| is_free(piece));
         let (index, piece) = free.min_by_key(|(_, piece)| piece.memory.len())?;
-        piece.take().then(|| kept.remove(index))
+        (piece.take() || !stands("memory-given-back")).then(|| kept.remove(index))
     }
 }
 
@@ -204,6 +209,7 @@ impl Borrower {
         if memory.allocated()? < length as u64 {
             return Err(invalid());
         }
+        fault!("loan.borrowed");
         Ok(Borrowed { memory, length })
     }
 }

@@ -102,16 +102,34 @@ impl Sending {
         descriptors: &[OwnedFd],
         patience: Patience,
     ) -> Result<(), Refusal> {
+        let mut luggage = self.pack(bytes, descriptors)?;
+        self.send_packed(bytes, luggage.as_mut(), patience)
+    }
+
+    /// Makes a message ready for the annex, if it has to go there.
+    pub(super) fn pack<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        descriptors: &'a [OwnedFd],
+    ) -> Result<Option<Luggage<'a>>, Refusal> {
         if !self.has_receivers()? {
             return Err(Refusal::Disconnected);
         }
-        let mut luggage = if descriptors.is_empty() && bytes.len() <= self.ring.longest() {
-            None
-        } else {
-            Some(Luggage::pack(&self.lender, bytes, descriptors)?)
-        };
+        if descriptors.is_empty() && bytes.len() <= self.ring.longest() {
+            return Ok(None);
+        }
+        Ok(Some(Luggage::pack(&self.lender, bytes, descriptors)?))
+    }
+
+    /// Sends a message that is ready.
+    pub(super) fn send_packed(
+        &self,
+        bytes: &[u8],
+        mut luggage: Option<&mut Luggage<'_>>,
+        patience: Patience,
+    ) -> Result<(), Refusal> {
         loop {
-            let full = match self.attempt(bytes, luggage.as_mut(), patience.deadline())? {
+            let full = match self.attempt(bytes, luggage.as_deref_mut(), patience.deadline())? {
                 Attempt::Sent => return Ok(()),
                 Attempt::Full(head) => head,
             };

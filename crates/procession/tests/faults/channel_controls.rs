@@ -216,6 +216,27 @@ fn without_numbers_the_long_message_of_a_dead_sender_is_taken_for_the_next() {
 }
 
 #[test]
+fn without_waiting_until_it_is_given_back_lent_memory_is_written_over() {
+    fn send_two(to: Sender<Vec<u8>>, go_on: Receiver<()>) {
+        to.send(vec![1; 100_000]).map_err(|_| ()).expect("room");
+        go_on.recv().expect("the test goes on");
+        to.send(vec![2; 100_000]).map_err(|_| ()).expect("room");
+    }
+    only_with("memory-given-back", |without| {
+        let (sender, receiver) = channel::<Vec<u8>>().expect("a channel");
+        let (go_on, may_go_on) = channel().expect("a channel");
+        let writer = child(without, "", send_two, (sender, may_go_on));
+        let receive = |from: Receiver<Vec<u8>>| from.recv().expect("bytes") == vec![1; 100_000];
+        let reader = child("", "loan.borrowed=stop@1", receive, (receiver,));
+        while_stopped(&reader, || {
+            go_on.send(()).expect("the sender waits");
+            join(writer).expect("it sent both");
+        });
+        join(reader).expect("it received the first")
+    });
+}
+
+#[test]
 fn without_two_slots_a_value_is_torn_by_the_death_of_whoever_changes_it() {
     type Many = [u64; 1 << 11];
     fn change(value: Shared<Many>, ready: Sender<()>) {

@@ -6,8 +6,9 @@ use crate::support::{alone, rounds};
 
 /// The points that a producer passes with each message, and those that it passes with a long one,
 /// while somebody sleeps, and when it finds no room.
-const SENDING: [&str; 12] = [
+const SENDING: [&str; 13] = [
     "lock.announced",
+    "loan.written",
     "send.locked",
     "send.annexed",
     "send.written",
@@ -21,7 +22,7 @@ const SENDING: [&str; 12] = [
     "room.silenced",
 ];
 /// The same of a consumer, when it finds no message in place of no room.
-const RECEIVING: [&str; 12] = [
+const RECEIVING: [&str; 13] = [
     "lock.announced",
     "take.locked",
     "take.copied",
@@ -29,6 +30,7 @@ const RECEIVING: [&str; 12] = [
     "take.rung",
     "take.unpublished",
     "take.published",
+    "loan.borrowed",
     "unlock.emptied",
     "arm.begun",
     "arm.locked",
