@@ -149,7 +149,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "loom",
-        about: "the lock and the ring under every order of memory; each order weakened once",
+        about: "lock, ring and lent memory under every order of memory; each order weakened once",
         lines: |_| {
             let line = Line::of("cargo test --package procession-sys --release --test orders");
             Ok(apart("loom", line.env("RUSTFLAGS", "--cfg procession_loom")))

@@ -1,4 +1,4 @@
-//! The lock and the ring of a channel under every order of memory that the language allows.
+//! The lock, the ring and the lent memory of a channel under every order of memory that the language allows.
 //!
 //! Only in a build with `--cfg procession_loom` (the deep step `loom`):
 //! `RUSTFLAGS="--cfg procession_loom" cargo test -p procession-sys --release --test orders`.
@@ -12,6 +12,7 @@
 //! of an order or a step must be noticed.
 #![cfg(procession_loom)]
 
+mod loan;
 mod lock;
 mod ring;
 
@@ -39,9 +40,15 @@ pub(crate) enum Change {
     ArmBlindly,
     /// W2 left out.
     WaitBlindly,
+    /// Lent memory is taken without acquiring.
+    TakeRelaxed,
+    /// It is given back without releasing.
+    GiveRelaxed,
+    /// It is given back before it was read.
+    GiveFirst,
 }
 
-const CHANGES: [Change; 8] = [
+const CHANGES: [Change; 11] = [
     Change::LockRelaxed,
     Change::UnlockRelaxed,
     Change::NoOneOrder,
@@ -50,6 +57,9 @@ const CHANGES: [Change; 8] = [
     Change::NoRing,
     Change::ArmBlindly,
     Change::WaitBlindly,
+    Change::TakeRelaxed,
+    Change::GiveRelaxed,
+    Change::GiveFirst,
 ];
 
 /// A number that only one may use at a time, which loom checks at each use.
