@@ -36,10 +36,9 @@ impl<'a> Contestant<'a> {
     }
 
     fn round(&mut self) {
-        let mut times: Vec<Duration> = (0..self.repetitions).map(|_| (self.once)()).collect();
-        times.sort_unstable();
-        self.least = self.least.min(times[0]);
-        self.medians.push(times[times.len() / 2]);
+        let times: Vec<Duration> = (0..self.repetitions).map(|_| (self.once)()).collect();
+        self.least = times.iter().copied().fold(self.least, Duration::min);
+        self.medians.push(median(times));
     }
 
     fn best(&self) -> Duration {
@@ -47,8 +46,19 @@ impl<'a> Contestant<'a> {
     }
 }
 
-/// Lets all take turns and prints the table. The first is the yardstick.
-pub fn compare(title: &str, rounds: usize, mut contestants: Vec<Contestant<'_>>) {
+/// The median of some times, of which there is at least one.
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Lets all take turns, prints the table and gives the best median of each. The first is the
+/// yardstick.
+pub fn compare(
+    title: &str,
+    rounds: usize,
+    mut contestants: Vec<Contestant<'_>>,
+) -> Vec<(&'static str, Duration)> {
     for _round in 0..rounds {
         for contestant in &mut contestants {
             contestant.round();
@@ -64,6 +74,7 @@ pub fn compare(title: &str, rounds: usize, mut contestants: Vec<Contestant<'_>>)
         let digits = if best < 10.0 { 3 } else { 1 };
         println!("| {} | {best:.digits$} | {least:.digits$} | {ratio:.3} |", contestant.name);
     }
+    contestants.iter().map(|contestant| (contestant.name, contestant.best())).collect()
 }
 
 fn micros(time: Duration) -> f64 {

@@ -1,6 +1,11 @@
 //! What starting a process costs: ours, the kernel's own, the peers'.
 //!
-//! `cargo bench -p benches --bench start`. With `--quick`, fewer rounds.
+//! `cargo bench -p benches --bench start`. With `--quick`, fewer rounds; with `--parent 0`, `1` or
+//! `8` only one size of the parent in GiB; with `--profile` where the time goes instead. The medians
+//! are drawn into `docs/start.svg`.
+
+mod plot;
+mod profile;
 
 use benches::{Contestant, compare};
 use procession::{Process, StartMethod};
@@ -19,11 +24,28 @@ fn main() {
     if std::env::args().any(|argument| argument == "--nothing") {
         return;
     }
-    let rounds = if std::env::args().any(|argument| argument == "--quick") { 2 } else { 5 };
-    small_and_large(rounds);
-    after_idling();
-    starts(rounds);
-    idle_memory();
+    let rounds = if is_asked("--quick") { 2 } else { 5 };
+    if is_asked("--profile") {
+        return profile::print(rounds);
+    }
+    let one: Option<usize> = argument("--parent").map(|size| size.parse().expect("GiB"));
+    for size in [0, 1, 8].into_iter().filter(|&size| one.is_none_or(|one| one == size)) {
+        from_parent_of(size, rounds);
+        if size == 0 {
+            after_idling();
+            starts(rounds);
+            idle_memory();
+        }
+    }
+}
+
+fn is_asked(option: &str) -> bool {
+    std::env::args().any(|argument| argument == option)
+}
+
+/// What stands behind `option` on the command line.
+fn argument(option: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != option).nth(1)
 }
 
 /// Whether a program that starts something now and then has to wait longer.
@@ -53,26 +75,33 @@ fn plan(method: StartMethod) -> Process<u64> {
     Process::new(successor, (41,)).start_method(method)
 }
 
-/// The process alone, then with a gibibyte that it has written to.
-fn small_and_large(rounds: usize) {
-    let mut small = contestants();
-    // Python's own parent is as small in any case.
-    small.extend(pythons());
-    compare("a trivial function, from a small parent", rounds, small);
+/// This process with memory of so many GiB that it has written to, in pages of 4 KiB.
+fn from_parent_of(gibibytes: usize, rounds: usize) {
     // Hidden from the optimiser, which would leave out memory that nobody reads.
-    let ballast = std::hint::black_box(vec![1_u8; GIBIBYTE]);
-    compare("the same from a parent with 1 GiB resident", rounds, contestants());
+    let ballast = std::hint::black_box(vec![1_u8; gibibytes * GIBIBYTE]);
+    let title = match gibibytes {
+        0 => "a trivial function, from a small parent".to_owned(),
+        size => format!("the same from a parent with {size} GiB resident"),
+    };
+    let mut all = contestants(if gibibytes > 1 { 10 } else { 1 });
+    if gibibytes == 0 {
+        // Python's own parent is as small in any case.
+        all.extend(pythons());
+    }
+    let best = compare(&title, rounds, all);
+    plot::keep_and_draw(gibibytes, &best).expect("the picture");
     drop(std::hint::black_box(ballast));
 }
 
-fn contestants() -> Vec<Contestant<'static>> {
+/// Those that copy the page tables of their parent are called `fewer` times less often.
+fn contestants(fewer: usize) -> Vec<Contestant<'static>> {
     let proof = SingleThreaded::prove().expect("one thread, so that fork can be measured");
-    let mut all = vec![Contestant::timed("bare fork + _exit + waitpid", 100, move || {
+    let mut all = vec![Contestant::timed("bare fork + _exit + waitpid", 100 / fewer, move || {
         bare_fork(&proof);
     })];
     all.push(bare_round_trip());
     all.extend(ours());
-    all.extend(peers());
+    all.extend(peers(fewer));
     all
 }
 
@@ -146,7 +175,7 @@ fn ours() -> Vec<Contestant<'static>> {
     ]
 }
 
-fn peers() -> Vec<Contestant<'static>> {
+fn peers(fewer: usize) -> Vec<Contestant<'static>> {
     let own = std::env::current_exe().expect("the path of this program");
     vec![
         Contestant::timed("std::process::Command of /bin/true (posix_spawn)", 30, || {
@@ -155,7 +184,7 @@ fn peers() -> Vec<Contestant<'static>> {
         Contestant::timed("std::process::Command of this program", 30, move || {
             Command::new(&own).arg("--nothing").status().expect("a status");
         }),
-        Contestant::timed("mem-isolate 0.1.6", 30, || {
+        Contestant::timed("mem-isolate 0.1.6", 30 / fewer, || {
             let value = mem_isolate::execute_in_isolated_process(|| successor(41));
             assert_eq!(value.expect("a value"), 42);
         }),
