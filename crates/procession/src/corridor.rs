@@ -153,9 +153,13 @@ impl Corridor {
     /// One wait of the kernel; whether anything happened before the deadline.
     fn watch(&mut self, deadline: Option<Instant>, outputs: &mut [&mut Drain]) -> io::Result<bool> {
         let readable = |descriptor| (descriptor, Interest::Readable);
+        // A server tells of the end once it has reaped. To be woken by the end itself, a moment
+        // before, is of use only where the server may be silent, or there is a time to look at.
+        let told = deadline.is_none() && !self.hung_up && !self.serverless;
+        let end = self.pidfd.as_ref().filter(|_| !self.ended && !told);
         let watched = [
             (!self.hung_up).then(|| readable(self.socket.as_fd())),
-            self.pidfd.as_ref().filter(|_| !self.ended).map(|pidfd| readable(pidfd.as_fd())),
+            end.map(|pidfd| readable(pidfd.as_fd())),
             self.server.as_ref().filter(|_| !self.serverless).map(|server| readable(server.end())),
         ];
         let drained = outputs.iter().map(|output| output.interest());
