@@ -16,8 +16,8 @@ use procession_sys::{descriptor, inherit};
 use std::io;
 use std::os::fd::AsFd;
 
-/// What `ps` shows of a child that waits for its start.
-const NAME: &str = "spare";
+/// What `ps` shows of a child that waits for its start, as of its server.
+const NAME: &str = "forkserver";
 
 /// Sends this process a start, has it `run` and answered, all by a socket pair of its own.
 pub(super) fn rehearse(present: &Present, run: impl FnOnce(Parcel) -> Outcome) -> io::Result<()> {
