@@ -46,8 +46,10 @@ fn phases(name: &str, method: StartMethod, pause: Duration) {
     };
     for _start in 0..STARTS {
         let (began, child, started) = start();
+        let end = child.as_fd().try_clone_to_owned().expect("a pidfd");
         let called = child.value().expect("a value");
         let valued = now();
+        wait::ready(&[(end.as_fd(), Interest::Readable)], None).expect("its end");
         for (phase, at) in phases.iter_mut().zip([started, called, valued]) {
             phase.push(at.saturating_sub(began));
         }
@@ -98,7 +100,7 @@ fn readings() -> Vec<Contestant<'static>> {
 }
 
 fn kernel() -> Vec<Contestant<'static>> {
-    const PAGES: u32 = 512;
+    const PAGES: u32 = 128;
     const PAGE: usize = 4096;
     let mut memory = vec![1_u8; PAGES as usize * PAGE];
     let mut write = move || memory.iter_mut().step_by(PAGE).for_each(|byte| *byte = black_box(2));
