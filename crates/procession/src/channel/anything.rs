@@ -58,6 +58,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn counts_that_differ_at_the_same_place_hold_nobody_up() {
+        receive_anything(&[16, 0, 0, 0, 0, 0, 0, 204, 43, 0, 63]);
+    }
+
+    #[test]
     fn every_word_beside_the_records_may_be_anything() {
         for place in 0_u8..130 {
             for content in [0, 1, 0x7f, 0x80, 0xff] {
