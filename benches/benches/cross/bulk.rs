@@ -2,13 +2,15 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
 
-use super::link::Link;
-use super::link::Socket;
+use super::link::{Link, Socket};
+use super::mapping;
 use super::others;
 use super::place::{Place, bind};
 use benches::{Contestant, compare};
-use procession::{Duplex, Process, SharedSlice, Value, duplex};
+use procession::{Duplex, Fd, Process, SharedMemory, SharedSlice, Value, duplex};
+use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 const MEBIBYTE: usize = 1 << 20;
@@ -23,8 +25,10 @@ pub(crate) fn compare_all(rounds: usize, place: Place, peers: bool) {
 
     let mut numbers = vec![
         bare(place),
+        bare_mapping(place),
         handed_over(place),
         in_place(place),
+        in_place_kept(place),
         by_value(place),
         socket_there_and_back(place),
     ];
@@ -170,6 +174,66 @@ fn in_place(place: Place) -> Contestant<'static> {
             slice
         };
         answered(place, every, &shared())
+    })
+}
+
+/// The same by the kernel alone: a file of memory, mapped where it arrives.
+fn bare_mapping(place: Place) -> Contestant<'static> {
+    Contestant::new("bare mapping handed over, every element touched", 1, move || {
+        let memory = SharedMemory::new(8 * NUMBERS).expect("memory");
+        memory.write(0, &vec![1; 8 * NUMBERS]);
+        let every = |file: MemoryFile| {
+            mapping::with_numbers(&file.0, NUMBERS, |numbers| {
+                for number in numbers {
+                    *number *= -1.0;
+                }
+            });
+            file
+        };
+        let file = memory.as_fd().try_clone_to_owned().expect("a duplicate");
+        answered(place, every, &MemoryFile(Fd(file)))
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemoryFile(Fd<OwnedFd>);
+
+impl Clone for MemoryFile {
+    fn clone(&self) -> Self {
+        Self(Fd(self.0.try_clone().expect("a duplicate")))
+    }
+}
+
+/// The child has the slice before the time begins, and touches it at each word.
+fn in_place_kept(place: Place) -> Contestant<'static> {
+    fn work(there: Duplex<(), ()>, slice: SharedSlice<f64>, cpu: u16) {
+        bind(cpu);
+        for word in &there.receiver {
+            word.expect("a word");
+            slice.for_each_chunk(0..slice.len(), |_, chunk| {
+                for number in chunk {
+                    *number *= -1.0;
+                }
+            });
+            there.sender.send(()).expect("somebody listens");
+        }
+    }
+    Contestant::new("procession: SharedSlice kept, every element touched in place", 1, move || {
+        bind(place.here);
+        let (here, there) = duplex().expect("a duplex");
+        let child = Process::new(work, (there, shared(), place.there)).start().expect("a child");
+        let once = || {
+            let began = Instant::now();
+            here.sender.send(()).expect("the child listens");
+            here.receiver.recv().expect("an answer");
+            began.elapsed()
+        };
+        once();
+        let mut all: Vec<_> = (0..5).map(|_| once()).collect();
+        all.sort_unstable();
+        drop(here);
+        child.join().expect("it answered");
+        all[all.len() / 2]
     })
 }
 

@@ -12,6 +12,7 @@ mod bulk;
 mod crowd;
 mod idle;
 mod link;
+mod mapping;
 mod others;
 mod place;
 mod ring;

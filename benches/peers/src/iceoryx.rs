@@ -96,6 +96,8 @@ pub(super) fn here(workload: &str, here: &str, there: &str) -> Duration {
     }
     link.receive();
     let took = each(began, workload);
+    // The other side stays until this one has left.
+    drop(link);
     child.wait().expect("the other side");
     took
 }

@@ -4,6 +4,7 @@
 //! always holds: neither enters the kernel on a common machine; both may be outdated at once.
 
 use rustix::time::ClockId;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// The processor that the calling thread runs on, by number.
@@ -13,6 +14,18 @@ pub fn current() -> u32 {
     let cpu = unsafe { libc::sched_getcpu() };
     // Without such a call (ENOSYS) every thread looks as if on one processor, where nobody spins.
     u32::try_from(cpu).unwrap_or_default()
+}
+
+/// Has the processor fetch the line of this word, to be written soon. It changes nothing else.
+#[inline]
+pub fn expect_write(word: &AtomicU64) {
+    // SAFETY: a hint, which no address can make fault; processors without it do nothing.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) word, options(nostack, preserves_flags));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = word;
 }
 
 /// Time since some moment before the start, as of the last timer tick: 1 to 10 ms old at most.

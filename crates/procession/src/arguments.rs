@@ -40,7 +40,8 @@ macro_rules! arguments_of {
                 }
                 let ($($argument,)*) = self;
                 let lent = ($(Lent($argument),)*);
-                let (bytes, descriptors) = parcel::write_as::<Self>(Vec::new(), &lent)?;
+                let mut bytes = Vec::new();
+                let descriptors = parcel::write_as::<Self>(&mut bytes, &lent)?;
                 Ok(Parcel { bytes: bytes.into(), descriptors })
             }
 

@@ -16,78 +16,122 @@ use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
 use std::cell::Cell;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 /// The descriptors of the parcel that this thread is writing or reading.
 type Table = Vec<Option<OwnedFd>>;
 
+/// Whether this thread writes or reads a parcel, and whether that has descriptors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    No,
+    Empty,
+    Filled,
+}
+
+// Most parcels have no descriptors, so the table is touched only where `OPEN` is `Filled`. Whoever
+// fills it empties it, panics included; so it needs no destructor, whose registration would be
+// looked at each time.
 thread_local! {
-    static TABLE: Cell<Option<Table>> = const { Cell::new(None) };
+    static OPEN: Cell<Open> = const { Cell::new(Open::No) };
+    static TABLE: Cell<ManuallyDrop<Table>> = const { Cell::new(ManuallyDrop::new(Vec::new())) };
+}
+
+/// Puts another table in the place of this thread's.
+fn exchange(table: Table) -> Table {
+    ManuallyDrop::into_inner(TABLE.replace(ManuallyDrop::new(table)))
 }
 
 /// Runs `work` with a table of its own; gives its result and the table as it left it.
+#[inline]
 fn with_table<T>(table: Table, work: impl FnOnce() -> T) -> (T, Table) {
-    let aside = Aside(TABLE.replace(Some(table)));
+    let aside = Aside::set(table);
     let result = work();
     (result, aside.bring_back())
 }
 
 /// The table of an outer parcel, whose value writes or reads this one as it is written or read
 /// itself. It comes back in any case, also when that panics.
-struct Aside(Option<Table>);
+struct Aside(Open, Table);
 
 impl Aside {
+    /// Sets the outer table aside for an inner one.
+    #[inline]
+    fn set(inner: Table) -> Self {
+        let now = if inner.is_empty() { Open::Empty } else { Open::Filled };
+        let before = OPEN.replace(now);
+        let both_empty = before != Open::Filled && now != Open::Filled;
+        Self(before, if both_empty { Vec::new() } else { exchange(inner) })
+    }
+
     /// Gives the inner table.
+    #[inline]
     fn bring_back(mut self) -> Table {
-        let inner = TABLE.replace(self.0.take());
+        let inner = self.restore();
         std::mem::forget(self);
-        inner.unwrap_or_default()
+        inner
+    }
+
+    #[inline]
+    fn restore(&mut self) -> Table {
+        let both_empty = OPEN.replace(self.0) != Open::Filled && self.0 != Open::Filled;
+        if both_empty { Vec::new() } else { exchange(std::mem::take(&mut self.1)) }
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        TABLE.set(self.0.take());
+        drop(self.restore());
     }
 }
 
 /// Puts a descriptor into the parcel being written; gives the number to write in its place.
 pub(crate) fn lend(descriptor: OwnedFd) -> Result<u32, &'static str> {
-    let mut table = TABLE.take().ok_or("a descriptor can only be written into a parcel")?;
+    if OPEN.get() == Open::No {
+        return Err("a descriptor can only be written into a parcel");
+    }
+    OPEN.set(Open::Filled);
+    let mut table = exchange(Vec::new());
     let number = u32::try_from(table.len()).map_err(|_| "too many descriptors");
     table.push(Some(descriptor));
-    TABLE.set(Some(table));
+    exchange(table);
     number
 }
 
 /// Takes a descriptor out of the parcel being read, by its number; each may be taken once.
 pub(crate) fn claim(number: u32) -> Result<OwnedFd, &'static str> {
-    let mut table = TABLE.take().ok_or("a descriptor can only be read from a parcel")?;
+    if OPEN.get() == Open::No {
+        return Err("a descriptor can only be read from a parcel");
+    }
+    let mut table = exchange(Vec::new());
     let slot = usize::try_from(number).ok().and_then(|number| table.get_mut(number));
     let descriptor = slot.and_then(Option::take).ok_or("the parcel has no such descriptor");
-    TABLE.set(Some(table));
+    exchange(table);
     descriptor
 }
 
 /// Bytes being written. Postcard has one of its own, which goes byte by byte.
-struct Growing(Vec<u8>);
+struct Growing<'a>(&'a mut Vec<u8>);
 
-impl Flavor for Growing {
-    type Output = Vec<u8>;
+impl Flavor for Growing<'_> {
+    type Output = ();
 
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.0.push(byte);
         Ok(())
     }
 
+    #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         self.0.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<Vec<u8>> {
-        Ok(self.0)
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
@@ -112,29 +156,36 @@ pub(crate) fn write<T: Serialize + 'static>(
     mut head: Vec<u8>,
     value: &T,
 ) -> Result<(Vec<u8>, Vec<OwnedFd>), EncodeError> {
+    let descriptors = write_behind(&mut head, value)?;
+    Ok((head, descriptors))
+}
+
+/// As [`write`](write()), into bytes that stay where they are; gives the descriptors.
+#[inline]
+pub(crate) fn write_behind<T: Serialize + 'static>(
+    head: &mut Vec<u8>,
+    value: &T,
+) -> Result<Vec<OwnedFd>, EncodeError> {
     if let Some(bytes) = bulk::bytes_of(value) {
         head.extend_from_slice(bytes);
-        return Ok((head, Vec::new()));
+        return Ok(Vec::new());
     }
     write_as::<T>(head, value)
 }
 
-/// Writes by serde what stands for a value of type `T`.
+/// Writes by serde what stands for a value of type `T`, behind `head`; gives the descriptors.
+#[inline]
 pub(crate) fn write_as<T>(
-    head: Vec<u8>,
+    head: &mut Vec<u8>,
     value: &impl Serialize,
-) -> Result<(Vec<u8>, Vec<OwnedFd>), EncodeError> {
-    let (bytes, table) =
+) -> Result<Vec<OwnedFd>, EncodeError> {
+    let (written, table) =
         with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
-    let bytes = bytes.map_err(|error| EncodeError {
+    written.map_err(|error| EncodeError {
         type_name: std::any::type_name::<T>(),
         reason: error.to_string(),
     })?;
-    let descriptors = match &table[..] {
-        [] => Vec::new(),
-        _ => table.into_iter().flatten().collect(),
-    };
-    Ok((bytes, descriptors))
+    Ok(if table.is_empty() { Vec::new() } else { table.into_iter().flatten().collect() })
 }
 
 /// Reads a value from the bytes of `parcel` behind the first `skip`.
@@ -147,6 +198,7 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
 }
 
 /// Reads a value from exactly these bytes and descriptors.
+#[inline]
 pub(crate) fn read<'a, T: Deserialize<'a> + 'static>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
@@ -158,15 +210,23 @@ pub(crate) fn read<'a, T: Deserialize<'a> + 'static>(
 }
 
 /// Reads by serde what stands for a value of type `T`.
+#[inline]
 pub(crate) fn read_as<'a, T, U: Deserialize<'a>>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<U, DecodeError> {
     let error = DecodeError::of::<T>;
-    let table = descriptors.into_iter().map(Some).collect();
-    match with_table(table, || postcard::take_from_bytes(bytes)).0 {
-        Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(error(format!("{} bytes are left over", rest.len()))),
+    let table = if descriptors.is_empty() {
+        Vec::new()
+    } else {
+        descriptors.into_iter().map(Some).collect()
+    };
+    let mut from = postcard::Deserializer::from_bytes(bytes);
+    let value = with_table(table, || U::deserialize(&mut from)).0;
+    let value = value.map_err(|reason| error(reason.to_string()))?;
+    match from.finalize() {
+        Ok([]) => Ok(value),
+        Ok(rest) => Err(error(format!("{} bytes are left over", rest.len()))),
         Err(reason) => Err(error(reason.to_string())),
     }
 }

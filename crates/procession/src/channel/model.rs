@@ -113,11 +113,24 @@ impl<const N: usize> State<N> {
     }
 
     /// The state after one more step of a process; none where it waits.
-    #[expect(clippy::too_many_lines, reason = "a table: one arm a step")]
     fn step(mut self, who: usize, change: Change) -> Option<Self> {
         let me = Some(u8::try_from(who).expect("few processes"));
         let at = self.at[who];
-        self.at[who] = match at {
+        let next = self.send(at, who, me, change);
+        let next = next.or_else(|| self.wait_for_room(at, me, change));
+        let next = next.or_else(|| self.take(at, me));
+        self.at[who] = next.or_else(|| self.arm(at, me, change))?;
+        // Without receivers a sender is told so, at S5 or W3.
+        let sending = matches!(self.at[who], At::SendLock | At::Ring | At::RoomArm);
+        if sending && !self.has_receivers() {
+            return Some(self.without(who, At::Done));
+        }
+        Some(self)
+    }
+
+    /// S1 to S7: where the process is next; none where it is elsewhere, or waits.
+    fn send(&mut self, at: At, who: usize, me: Option<u8>, change: Change) -> Option<At> {
+        Some(match at {
             At::SendLock if self.messages.holder.is_none() => {
                 if self.tail - self.head >= CAPACITY {
                     At::RoomLock(self.head)
@@ -157,6 +170,13 @@ impl<const N: usize> State<N> {
                 self.wants[who] -= 1;
                 if self.wants[who] == 0 { At::Done } else { At::SendLock }
             }
+            _ => return None,
+        })
+    }
+
+    /// W1 to W4.
+    fn wait_for_room(&mut self, at: At, me: Option<u8>, change: Change) -> Option<At> {
+        Some(match at {
             At::RoomLock(full) if self.room.holder.is_none() => {
                 if self.head != full && change != Change::WaitBlindly {
                     At::SendLock
@@ -178,6 +198,13 @@ impl<const N: usize> State<N> {
                 At::RoomSleep
             }
             At::RoomSleep if self.room.ringing || !self.has_receivers() => At::SendLock,
+            _ => return None,
+        })
+    }
+
+    /// R1 to R7.
+    fn take(&mut self, at: At, me: Option<u8>) -> Option<At> {
+        Some(match at {
             At::TakeLock if self.room.holder.is_none() => {
                 if self.head == self.tail {
                     At::ArmLock
@@ -203,6 +230,13 @@ impl<const N: usize> State<N> {
                 self.room.holder = None;
                 At::TakeLock
             }
+            _ => return None,
+        })
+    }
+
+    /// A1 to A4.
+    fn arm(&mut self, at: At, me: Option<u8>, change: Change) -> Option<At> {
+        Some(match at {
             At::ArmLock if self.messages.holder.is_none() => {
                 if self.head != self.tail && change != Change::ArmBlindly {
                     At::TakeLock
@@ -225,13 +259,7 @@ impl<const N: usize> State<N> {
             }
             At::Sleep if self.messages.ringing || !self.has_senders() => At::TakeLock,
             _ => return None,
-        };
-        // Without receivers a sender is told so, at S5 or W3.
-        let sending = matches!(self.at[who], At::SendLock | At::Ring | At::RoomArm);
-        if sending && !self.has_receivers() {
-            return Some(self.without(who, At::Done));
-        }
-        Some(self)
+        })
     }
 
     /// The process is gone, or goes: its locks are handed on.

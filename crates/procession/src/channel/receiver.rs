@@ -140,7 +140,7 @@ impl<T: Value> Receiver<T> {
                     let value = parcel::read(&scratch[..length], Vec::new());
                     value.map(Some).map_err(RecvError::Undecodable)
                 }
-                Received::Apart(arrival) => self.read(arrival).map(Some),
+                Received::Apart(arrival) => self.read(*arrival).map(Some),
             }
         })
     }

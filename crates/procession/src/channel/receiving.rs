@@ -48,7 +48,7 @@ pub(super) enum Received {
     /// A message, in the first so many bytes of the buffer.
     Here(usize),
     /// A message from the annex.
-    Apart(Arrival),
+    Apart(Box<Arrival>),
     /// Nothing, in the time there was.
     Nothing,
     /// Nothing ever again.
@@ -116,13 +116,15 @@ impl Receiving {
             let _guard = side.lock(deadline)?;
             fault!("take.locked");
             side.note_cpu();
-            let Some((record, head)) = ring.read(ring.head(), buffer)? else { return Ok(None) };
+            let Some((record, head)) = ring.read(&side, ring.head(), buffer)? else {
+                return Ok(None);
+            };
             fault!("take.copied");
             // A parcel that cannot be received is gone, and its record with it.
             let received = match record {
                 Record::Whole(bytes) => Ok(Some(Received::Here(bytes.len()))),
                 Record::Annexed(number) => annex::take(self.annex.as_fd(), number)
-                    .map(|arrival| arrival.map(Received::Apart)),
+                    .map(|arrival| arrival.map(|arrival| Received::Apart(Box::new(arrival)))),
             };
             fault!("take.unpacked");
             if side.armed.load(Ordering::Relaxed) != 0 {

@@ -30,6 +30,9 @@ const SENDING_CPU: usize = 5 * LINE;
 const RECEIVING_CPU: usize = 6 * LINE;
 const RECORDS: usize = 7 * LINE;
 
+/// How far before the writing memory is fetched: 256 bytes, a few short messages.
+const AHEAD: usize = 32;
+
 /// Room for records: 256 KiB, which stays in a processor's cache.
 const DEFAULT_WORDS: u32 = 1 << 15;
 /// The smallest room that is believed: a quarter of it is a record of an annexed message.
@@ -174,6 +177,7 @@ impl Ring {
         self.side(RECEIVING, RECEIVING_CPU)
     }
 
+    #[inline]
     fn side(&self, line: usize, cpu: usize) -> Side<'_> {
         let halves = &self.memory.half_words()[2 * line..][..3];
         let words = &self.memory.words()[line + 2..][..2];
@@ -206,6 +210,18 @@ impl Ring {
         self.word(HEAD).store(head.to_word(), Ordering::Release);
     }
 
+    /// Has the processor fetch what the next messages will be written to, while they are encoded.
+    /// The receivers' processors have it from their last round; taking it from them at the moment
+    /// of writing would take the longest of all.
+    pub(super) fn expect_write(&self) {
+        let tail = self.word(TAIL);
+        let place = Cursor::from_word(tail.load(Ordering::Relaxed)).place;
+        for ahead in [AHEAD, AHEAD + LINE / 2] {
+            cpu::expect_write(&self.parts(place.wrapping_add(ahead as u32), 1)[0][0]);
+        }
+        cpu::expect_write(tail);
+    }
+
     /// Whether nothing is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.head() == self.tail()
@@ -213,8 +229,8 @@ impl Ring {
 
     /// Whether any record fits behind `tail`; if not, how far the receivers had come then. By the
     /// holder of the senders' lock.
-    pub(super) fn room(&self, tail: Cursor) -> io::Result<Result<(), Cursor>> {
-        let seen = self.sending().seen;
+    pub(super) fn room(&self, side: &Side<'_>, tail: Cursor) -> io::Result<Result<(), Cursor>> {
+        let seen = side.seen;
         if self.fits(tail.since(Cursor::from_word(seen.load(Ordering::Relaxed)))) == Some(true) {
             return Ok(Ok(()));
         }
@@ -258,10 +274,11 @@ impl Ring {
     /// none. By the holder of the receivers' lock.
     pub(super) fn read<'b>(
         &self,
+        side: &Side<'_>,
         head: Cursor,
         buffer: &'b mut Vec<u8>,
     ) -> io::Result<Option<(Record<'b>, Cursor)>> {
-        let seen = self.receiving().seen;
+        let seen = side.seen;
         let mut tail = Cursor::from_word(seen.load(Ordering::Relaxed));
         if !(1..=self.capacity).contains(&tail.since(head).place) {
             tail = self.tail();
@@ -317,9 +334,9 @@ fn store(into: &[AtomicU64], bytes: &[u8]) {
         into.store(u64::from_le_bytes(value), Ordering::Relaxed);
     }
     if let (Some(last), false) = (into.last(), rest.is_empty()) {
-        let mut value = [0; 8];
-        value[..rest.len()].copy_from_slice(rest);
-        last.store(u64::from_le_bytes(value), Ordering::Relaxed);
+        // In a register: a word read where its bytes were just written waits for each of them.
+        let value = rest.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+        last.store(value, Ordering::Relaxed);
     }
 }
 

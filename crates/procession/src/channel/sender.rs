@@ -118,14 +118,11 @@ impl<T: Value> Sender<T> {
             if let Some(bytes) = bulk::bytes_of(&value).filter(|bytes| bytes.len() > LONG) {
                 return self.end.send(bytes, &[], patience).map_err(SendFailure::from);
             }
+            self.end.ring.expect_write();
             scratch.clear();
-            let (bytes, descriptors) = match parcel::write(std::mem::take(scratch), &value) {
-                Ok(written) => written,
-                Err(error) => return Err(SendFailure::Unencodable(error)),
-            };
-            let sent = self.end.send(&bytes, &descriptors, patience);
-            *scratch = bytes;
-            sent.map_err(SendFailure::from)
+            let descriptors = parcel::write_behind(scratch, &value);
+            let descriptors = descriptors.map_err(SendFailure::Unencodable)?;
+            self.end.send(scratch, &descriptors, patience).map_err(SendFailure::from)
         });
         sent.map_err(|reason| SendError::new(value, reason))
     }

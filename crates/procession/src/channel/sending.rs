@@ -40,6 +40,10 @@ impl Patience {
     }
 }
 
+/// A waiting sender looks for room until this part of what was under way was received: a few
+/// microseconds' worth of short messages.
+const TOGETHER: u32 = 32;
+
 /// Why a message was not sent.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -133,7 +137,10 @@ impl Sending {
                 Attempt::Sent => return Ok(()),
                 Attempt::Full(head) => head,
             };
-            let moved = || self.ring.head() != full;
+            let under_way = self.ring.tail().since(full).messages;
+            // Room for one message only would have both sides wait for each other at each.
+            let moved =
+                || self.ring.head().since(full).messages >= under_way.div_ceil(TOGETHER).max(1);
             if patience == Patience::Rung {
                 if self.arm(full, None)? {
                     return Err(Refusal::Full);
@@ -170,7 +177,7 @@ impl Sending {
         if luggage.is_some() {
             record = Record::Annexed(side.annexed.load(Ordering::Relaxed).wrapping_add(1));
         }
-        if let Err(head) = self.ring.room(tail)? {
+        if let Err(head) = self.ring.room(&side, tail)? {
             return Ok(Attempt::Full(head));
         }
         let mut attempt = Attempt::Sent;
