@@ -30,6 +30,8 @@ const GRAIN: usize = 64 << 10;
 const PAGE: usize = 4 << 10;
 /// What a fresh page costs the kernel, and both sides in faults.
 const FRESH_PAGE: Duration = Duration::from_nanos(400);
+/// How long a sender waits at most for memory to come back.
+const LONGEST: Duration = Duration::from_millis(5);
 
 // Places in the memory, in bytes.
 const STATE: usize = 0;
@@ -118,14 +120,16 @@ impl Lender {
         Ok(loan)
     }
 
-    /// As [`take`](Self::take). Where as much is lent as is kept, receivers get as long to give some
-    /// back as fresh memory would take.
+    /// As [`take`](Self::take). Where as much is lent as is kept, receivers get some time to give
+    /// some back. Fresh memory would have to be mapped by them too, which makes them the slower, so
+    /// that they would never catch up again.
     fn wait(&self, size: usize) -> Option<Piece> {
-        let fresh = FRESH_PAGE * u32::try_from(size / PAGE).unwrap_or(u32::MAX);
+        let fresh = FRESH_PAGE.saturating_mul(u32::try_from(size / PAGE).unwrap_or(u32::MAX));
+        let patience = fresh.saturating_mul(4).min(LONGEST);
         let start = Instant::now();
         loop {
             let taken = self.take(size);
-            if taken.is_some() || !self.is_full(size) || start.elapsed() > fresh {
+            if taken.is_some() || !self.is_full(size) || start.elapsed() > patience {
                 return taken;
             }
             std::thread::yield_now();
