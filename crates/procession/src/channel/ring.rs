@@ -30,8 +30,9 @@ const SENDING_CPU: usize = 5 * LINE;
 const RECEIVING_CPU: usize = 6 * LINE;
 const RECORDS: usize = 7 * LINE;
 
-/// How far before the writing memory is fetched: 256 bytes, a few short messages.
-const AHEAD: usize = 32;
+/// How far before the writing memory is fetched, in words: the lines that lie 256 and 320 bytes
+/// ahead, a few short messages.
+const AHEAD: [u32; 2] = [32, 40];
 
 /// Room for records: 256 KiB, which stays in a processor's cache.
 const DEFAULT_WORDS: u32 = 1 << 15;
@@ -216,8 +217,8 @@ impl Ring {
     pub(super) fn expect_write(&self) {
         let tail = self.word(TAIL);
         let place = Cursor::from_word(tail.load(Ordering::Relaxed)).place;
-        for ahead in [AHEAD, AHEAD + LINE / 2] {
-            cpu::expect_write(&self.parts(place.wrapping_add(ahead as u32), 1)[0][0]);
+        for ahead in AHEAD {
+            cpu::expect_write(&self.parts(place.wrapping_add(ahead), 1)[0][0]);
         }
         cpu::expect_write(tail);
     }
