@@ -3,7 +3,6 @@
 #![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
 
 use super::link::{Link, Socket};
-use super::mapping;
 use super::others;
 use super::place::{Place, bind};
 use benches::{Contestant, compare};
@@ -183,11 +182,12 @@ fn bare_mapping(place: Place) -> Contestant<'static> {
         let memory = SharedMemory::new(8 * NUMBERS).expect("memory");
         memory.write(0, &vec![1; 8 * NUMBERS]);
         let every = |file: MemoryFile| {
-            mapping::with_numbers(&file.0, NUMBERS, |numbers| {
+            let touched = hostile::with_numbers(file.0.as_fd(), NUMBERS, |numbers| {
                 for number in numbers {
                     *number *= -1.0;
                 }
             });
+            touched.expect("a mapping");
             file
         };
         let file = memory.as_fd().try_clone_to_owned().expect("a duplicate");

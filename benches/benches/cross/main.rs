@@ -12,7 +12,6 @@ mod bulk;
 mod crowd;
 mod idle;
 mod link;
-mod mapping;
 mod others;
 mod place;
 mod ring;

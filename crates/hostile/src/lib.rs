@@ -5,9 +5,11 @@
 
 use std::io;
 
+mod mapping;
 mod refusals;
 mod sandbox;
 
+pub use mapping::with_numbers;
 pub use refusals::{REFUSALS, Refusal, SHORTAGES};
 pub use sandbox::{LACKS, Lack, answer, forbid, forbid_in, lack_of, watch};
 
