@@ -63,13 +63,16 @@ pub(crate) fn picture(status: &Value) -> String {
     if let Some(why) = status["database"].as_str() {
         let _ = writeln!(text, "the monitor cannot write its database: {}", plain(why));
     }
+    if let (Some(from), Some(to)) =
+        (status["blind"]["from"].as_str(), status["blind"]["to"].as_str())
+    {
+        let line = format!("the monitor was last blind from {from} to {to}");
+        let _ = writeln!(text, "{}", plain(&line));
+    }
     for incident in status["incidents"].as_array().into_iter().flatten() {
         let since = incident["opened"].as_str().unwrap_or_default();
-        let note = incident["note"].as_str().unwrap_or_default();
-        let hosts: Vec<&str> =
-            incident["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let line = format!("incident since {since}: {} {note}", hosts.join(", "));
-        let _ = writeln!(text, "{}", plain(line.trim_end()));
+        let words = incident["words"].as_str().unwrap_or_default();
+        let _ = writeln!(text, "{}", plain(&format!("incident since {since}: {words}")));
     }
     let checks = status["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
     if checks.is_empty() {

@@ -117,6 +117,7 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     listener.set_nonblocking(true).map_err(RunError::Socket)?;
+    let registry = app.registry.clone();
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let stop = handle.clone();
@@ -129,7 +130,10 @@ async fn serve(
             tokio::pin!(serving, shutdown);
             tokio::select! {
                 ended = &mut serving => return ended.map_err(RunError::Socket),
-                () = &mut shutdown => stop.graceful_shutdown(Some(DRAIN)),
+                () = &mut shutdown => {
+                    registry.hush();
+                    stop.graceful_shutdown(Some(DRAIN));
+                }
             }
             serving.await.map_err(RunError::Socket)
         }};

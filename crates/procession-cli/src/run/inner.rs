@@ -15,8 +15,10 @@ use super::program::Start;
 use super::report::Reporter;
 use super::signals::{Arrived, Signals, asks_to_stop};
 use super::socket::NotifySocket;
+use super::suspend::Suspend;
 use nix::sys::wait::WaitStatus;
 use procession_beat::beat::default_grace_ms;
+use procession_sys::alarm::{Alarm, since_boot};
 use procession_sys::life::{self, Pid, Told};
 use procession_sys::wait::{Interest, ready};
 use std::error::Error;
@@ -113,17 +115,21 @@ impl Main {
 impl Supervisor {
     /// Waits for the end of the main process; how it ended, and the exit code that stands for it.
     fn watch(&mut self, signals: &Signals, above: &OwnedFd) -> Result<(Exit, i32), Box<dyn Error>> {
+        let alarm = Alarm::new()?;
+        let mut suspend = Suspend::new(since_boot(), self.begun.elapsed());
         loop {
-            let deadline = self.begun + self.life.next();
+            // A time that passes in a suspend is past when the machine wakes.
+            alarm.set(since_boot() + self.life.next().saturating_sub(self.begun.elapsed()))?;
             let mut waited = vec![
                 (signals.as_fd(), Interest::Readable),
                 (above.as_fd(), Interest::Readable),
                 (self.main.pidfd.as_fd(), Interest::Readable),
+                (alarm.as_fd(), Interest::Readable),
             ];
             if let Some(socket) = &self.socket {
                 waited.push((socket.as_fd(), Interest::Readable));
             }
-            let arrived = ready(&waited, Some(deadline))?;
+            let arrived = ready(&waited, None)?;
             if arrived[1] {
                 return Ok((Exit::Orphaned, NO_CODE));
             }
@@ -140,6 +146,9 @@ impl Supervisor {
                 if let Some(end) = self.end_of_anothers() {
                     return Ok(end);
                 }
+            }
+            if suspend.came(since_boot(), self.begun.elapsed()) {
+                self.life.woke(self.begun.elapsed());
             }
             let due = self.life.due(self.begun.elapsed());
             self.report(due);

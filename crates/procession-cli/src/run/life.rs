@@ -143,6 +143,12 @@ impl Life {
         }
     }
 
+    /// The machine was suspended and has woken: nobody heard of the program meanwhile, so that its
+    /// next beat is due. What it promised itself goes by the time in which it could run.
+    pub(crate) fn woke(&mut self, now: Duration) {
+        self.next_alive = self.next_alive.min(now);
+    }
+
     /// What is due by now.
     pub(crate) fn due(&mut self, now: Duration) -> Vec<Kind> {
         let mut kinds = Vec::new();
@@ -281,6 +287,17 @@ mod tests {
         assert_eq!(words(&job.due(s(29))), [""; 0]);
         assert_eq!(words(&job.due(s(30))), ["alive"]);
         assert_eq!(job.next(), s(330));
+    }
+
+    #[test]
+    fn after_a_suspend_a_beat_is_due_at_once_and_no_limit_has_passed_meanwhile() {
+        let promise = Promise { watchdog: Some(s(20)), max_runtime: Some(s(40)), ..PROMISE };
+        let mut life = life(Promise { service: true, ..promise });
+        assert_eq!(words(&life.due(s(10))), [""; 0]);
+        life.woke(s(10));
+        assert_eq!(life.next(), s(10));
+        assert_eq!(words(&life.due(s(10))), ["alive"]);
+        assert_eq!((life.next(), life.main().state), (s(20), MainState::Alive));
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! | `signals` | which signals are passed on, and which came from a terminal |
 //! | `notify` | what an `sd_notify` datagram says: pure |
 //! | `socket` | where such datagrams arrive, and from whom |
+//! | `suspend` | whether the machine was suspended: pure |
 //! | `life` | what is reported when: pure |
 //! | `output`, `tail` | passing output through, and keeping its end |
 //! | `report` | sending beats, without holding anybody up |
@@ -36,6 +37,7 @@ pub(crate) mod program;
 mod report;
 mod signals;
 pub(crate) mod socket;
+mod suspend;
 mod tail;
 
 pub(crate) use options::Options;

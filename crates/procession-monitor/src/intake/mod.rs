@@ -18,6 +18,7 @@
 //! | [`wish`] | what an operator's JSON wishes for: pure |
 //! | [`check_json`] | a check as that API shows it |
 //! | [`badge`] | the state of a check or a tag as a picture or a line |
+//! | [`events`] | what changes, as it changes |
 //! | [`metrics`] | Prometheus |
 //! | [`status`] | the page, its data, and whether the monitor is well |
 
@@ -26,6 +27,7 @@ mod asking;
 pub mod badge;
 pub mod beat;
 pub mod check_json;
+pub mod events;
 pub mod history;
 pub mod manage;
 pub mod metrics;

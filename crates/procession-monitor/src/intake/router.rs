@@ -5,7 +5,7 @@
 
 use super::app::App;
 use super::asking::preflight;
-use super::{badge, beat, history, manage, metrics, ping, status};
+use super::{badge, beat, events, history, manage, metrics, ping, status};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
@@ -21,6 +21,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/api/status", get(status::status))
+        .route("/api/events", get(events::events))
         .route("/api/beat", post(beat::beat))
         .route("/api/tokens", post(manage::new_token))
         .route("/ping/{*path}", any(ping::under_ping))

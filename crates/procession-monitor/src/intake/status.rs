@@ -5,15 +5,18 @@
 
 use super::app::App;
 use super::check_json::iso;
-use crate::judge::State as Standing;
+use crate::judge::{CheckId, Incident, State as Standing, Subject};
 use crate::registry::View;
+use crate::store::Record;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use uuid::Uuid;
 
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -53,6 +56,8 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 /// Checks in one answer, if no other `limit` is asked for: what a page can show, within 200 kB.
 const ROWS: usize = 500;
+/// And their bytes: with the rest of the answer, 200 kB.
+const BYTES: usize = 180_000;
 
 /// What is asked of [`status`].
 #[derive(Debug, Default, serde::Deserialize)]
@@ -62,6 +67,8 @@ pub struct Asked {
     limit: Option<usize>,
     /// A part of the host, the name, the tags or the state.
     filter: String,
+    /// What whoever asks has seen, by its version.
+    pub(super) since: Option<u64>,
 }
 
 /// `GET /api/status?filter=&limit=`: counts, open incidents, and the checks, those with a problem
@@ -74,31 +81,84 @@ pub async fn status(
     if !app.may_read(&headers) {
         return forbidden();
     }
-    let mut views = app.registry.views();
+    let (version, _) = app.registry.changed(None);
+    Json(answer(&app, &asked, version, None)).into_response()
+}
+
+/// What is shown at this version: all that is meant, or of that `only` some; those that are not
+/// meant any more are `gone`.
+pub(super) fn answer(
+    app: &App,
+    asked: &Asked,
+    version: u64,
+    only: Option<&BTreeSet<CheckId>>,
+) -> Value {
+    let registry = &app.registry;
     let wanted = asked.filter.to_lowercase();
-    views.retain(|view| wanted.is_empty() || is_meant(view, &wanted));
-    views.sort_by_cached_key(|view| (rank(view), view.record.host.clone()));
-    let limit = asked.limit.unwrap_or(ROWS);
-    let checks: Vec<Value> = views.iter().take(limit).map(row).collect();
-    let incidents: Vec<Value> = app
-        .registry
-        .incidents()
-        .iter()
-        .map(|incident| {
-            let opened = iso(app.registry.clock().wall(incident.opened));
-            json!({ "id": incident.id, "subject": incident.subject, "opened": opened,
-                    "hosts": incident.hosts, "note": incident.note })
-        })
-        .collect();
-    Json(json!({
+    let is_shown = |view: &View| is_meant(&view.record, view.state, &wanted);
+    let views = match only {
+        None => registry.views(),
+        Some(ids) => ids.iter().filter_map(|id| registry.view(*id)).collect(),
+    };
+    let (mut shown, gone): (Vec<View>, Vec<View>) = views.into_iter().partition(is_shown);
+    let meant = match only {
+        None => shown.len(),
+        Some(_) => registry.count(|record, state| is_meant(record, state, &wanted)),
+    };
+    shown.sort_by_cached_key(|view| (rank(view), view.record.host.clone()));
+    let gone: Vec<Uuid> = gone.into_iter().map(|view| view.record.uuid).collect();
+    json!({
+        "version": version,
         "now": iso(crate::clock::wall()),
-        "counts": app.registry.counts(),
-        "incidents": incidents,
-        "database": app.registry.health().problem,
-        "checks_meant": views.len(),
-        "checks": checks,
-    }))
-    .into_response()
+        "counts": registry.counts(),
+        "incidents": incidents(app),
+        "database": registry.health().problem,
+        "blind": registry.blind().map(|(from, to)| json!({ "from": iso(from), "to": iso(to) })),
+        "checks_meant": meant,
+        "checks": rows(&shown, asked.limit),
+        "gone": if only.is_some() { gone } else { Vec::new() },
+    })
+}
+
+/// So many checks as were asked for; else as many as a page can show and [`BYTES`] hold.
+fn rows(shown: &[View], limit: Option<usize>) -> Vec<Value> {
+    let mut left = if limit.is_some() { usize::MAX } else { BYTES };
+    let mut rows = Vec::new();
+    for view in shown.iter().take(limit.unwrap_or(ROWS)) {
+        let row = row(view);
+        let Some(rest) = left.checked_sub(row.to_string().len()) else { break };
+        left = rest;
+        rows.push(row);
+    }
+    rows
+}
+
+fn incidents(app: &App) -> Vec<Value> {
+    let incident = |incident: &Incident| {
+        let opened = iso(app.registry.clock().wall(incident.opened));
+        json!({ "id": incident.id, "subject": incident.subject, "opened": opened,
+                "hosts": incident.hosts, "note": incident.note, "words": words(app, incident) })
+    };
+    app.registry.incidents().iter().map(incident).collect()
+}
+
+/// What an incident is about, for a person.
+fn words(app: &App, incident: &Incident) -> String {
+    match &incident.subject {
+        Subject::Host(host) => {
+            // A ping's host is the ping itself.
+            let ping = host.parse().ok().and_then(|uuid| app.registry.by_uuid(uuid));
+            let ping = ping.and_then(|id| app.registry.view(id)).map(|view| view.record.name);
+            format!("{} is in trouble", ping.as_ref().unwrap_or(host))
+        }
+        Subject::Mass(group) => {
+            let group = if group.is_empty() { "one group" } else { group };
+            format!("{} hosts of {group} fell silent together", incident.hosts.len())
+        }
+        Subject::Monitor => {
+            format!("the monitor: {}", incident.note.as_deref().unwrap_or("in trouble"))
+        }
+    }
 }
 
 /// 401, in the form that makes a browser ask for the password.
@@ -108,10 +168,9 @@ pub(super) fn forbidden() -> Response {
         .into_response()
 }
 
-fn is_meant(view: &View, wanted: &str) -> bool {
-    let record = &view.record;
-    let texts = [record.host.as_str(), &record.name, &record.tags, view.state.word()];
-    texts.into_iter().any(|text| text.to_lowercase().contains(wanted))
+fn is_meant(record: &Record, state: Standing, wanted: &str) -> bool {
+    let texts = [record.host.as_str(), &record.name, &record.tags, state.word()];
+    wanted.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(wanted))
 }
 
 fn rank(view: &View) -> u8 {

@@ -1,13 +1,19 @@
-// Shows /api/status, every five seconds.
+// Shows /api/status, and what /api/events says has changed since.
 "use strict";
 const element = (id) => document.getElementById(id);
+// As many rows as one answer of the monitor has.
+const ROWS = 500;
+const RANK = { down: 0, degraded: 1, late: 2, unknown: 3, new: 4, stopped: 5, paused: 5, up: 6 };
+// What the last answer said, and every row that was ever told, by its uuid.
 let status = null;
-let next = null;
+const rows = new Map();
+// What the monitor's clock is ahead of this one.
+let ahead = 0;
+let stream = null;
 
 function span(ms) {
-  const seconds = Math.round(ms / 1000);
   const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
-  let rest = seconds;
+  let rest = Math.round(ms / 1000);
   const words = [];
   for (const [size, unit] of parts) {
     const count = Math.floor(rest / size);
@@ -18,53 +24,87 @@ function span(ms) {
 }
 
 function ago(time) {
-  return time ? `${span(Math.max(0, Date.parse(status.now) - Date.parse(time)))} ago` : "never";
+  return time ? `${span(Math.max(0, Date.now() + ahead - Date.parse(time)))} ago` : "never";
 }
 
-function subject(incident) {
-  const { about, name } = incident.subject;
-  if (about === "mass") return `${incident.hosts.length} hosts of ${name || "one group"} fell silent together`;
-  return about === "monitor" ? `the monitor: ${incident.note}` : `${name} is in trouble`;
+function line(text) {
+  const paragraph = document.createElement("p");
+  paragraph.textContent = text;
+  return paragraph;
+}
+
+// The monitor saw nothing then: shown for an hour.
+function blindness() {
+  if (!status.blind || Date.now() + ahead - Date.parse(status.blind.to) > 3600000) return [];
+  const clock = (time) => new Date(time).toLocaleTimeString();
+  return [line(`the monitor was blind from ${clock(status.blind.from)} to ${clock(status.blind.to)}: nobody is blamed for it`)];
+}
+
+function row(check) {
+  const row = document.createElement("tr");
+  row.className = check.state;
+  const host = check.heartbeat ? check.host : "";
+  const cells = [check.state, host, check.name, check.problem || "", ago(check.last), span(check.known_within_ms)];
+  row.append(...cells.map((text) => {
+    const cell = document.createElement("td");
+    cell.textContent = text;
+    return cell;
+  }));
+  return row;
 }
 
 function draw() {
   if (!status) return;
   element("counts").textContent =
     Object.entries(status.counts).map(([state, count]) => `${count} ${state}`).join(" · ") || "nothing is watched yet";
-  element("now").textContent = status.database ? `the database cannot be written: ${status.database}` : status.now;
-  element("incidents").replaceChildren(...status.incidents.map((incident) => {
-    const line = document.createElement("p");
-    line.textContent = `${subject(incident)}, since ${incident.opened}`;
-    return line;
-  }));
-  element("checks").replaceChildren(...status.checks.map((check) => {
-    const row = document.createElement("tr");
-    row.className = check.state;
-    const host = check.heartbeat ? check.host : "";
-    const cells = [check.state, host, check.name, check.problem || "", ago(check.last), span(check.known_within_ms)];
-    row.append(...cells.map((text) => {
-      const cell = document.createElement("td");
-      cell.textContent = text;
-      return cell;
-    }));
-    return row;
-  }));
-  element("more").textContent = status.checks_meant > status.checks.length ? `and ${status.checks_meant - status.checks.length} more` : "";
+  element("blind").replaceChildren(...blindness());
+  element("incidents").replaceChildren(...status.incidents.map((one) => line(`${one.words}, since ${ago(one.opened).replace(" ago", "")}`)));
+  const first = (a, b) => RANK[a.state] - RANK[b.state] || (a.host < b.host ? -1 : a.host > b.host ? 1 : 0);
+  const shown = [...rows.values()].sort(first).slice(0, ROWS);
+  element("checks").replaceChildren(...shown.map(row));
+  const more = status.checks_meant - shown.length;
+  element("more").textContent = more > 0 ? `and ${more} more` : "";
+}
+
+function say(text) {
+  element("now").textContent = text;
+}
+
+// Takes in an answer, and only of the checks that it names, if it is a change.
+function take(answer, whole) {
+  status = answer;
+  ahead = Date.parse(answer.now) - Date.now();
+  if (whole) rows.clear();
+  for (const uuid of answer.gone) rows.delete(uuid);
+  for (const check of answer.checks) rows.set(check.uuid, check);
+  say(answer.database ? `the database cannot be written: ${answer.database}` : "live");
+  draw();
 }
 
 async function look() {
-  clearTimeout(next);
+  if (stream) stream.close();
+  const filter = encodeURIComponent(element("filter").value);
   try {
-    const filter = encodeURIComponent(element("filter").value);
     const answer = await fetch(`/api/status?filter=${filter}`);
     if (!answer.ok) throw new Error(await answer.text());
-    status = await answer.json();
-    draw();
+    take(await answer.json(), true);
   } catch (error) {
-    element("now").textContent = `no answer from the monitor: ${error.message}`;
+    say(`no answer from the monitor: ${error.message}`);
+    setTimeout(look, 5000);
+    return;
   }
-  next = setTimeout(look, 5000);
+  // Only the newest follows, when the filter was typed letter by letter.
+  if (filter !== encodeURIComponent(element("filter").value)) return;
+  stream = new EventSource(`/api/events?filter=${filter}&since=${status.version}`);
+  stream.addEventListener("status", (event) => take(JSON.parse(event.data), true));
+  stream.addEventListener("change", (event) => take(JSON.parse(event.data), false));
+  stream.addEventListener("error", () => {
+    say("no answer from the monitor: what stands here is old");
+    // A browser gives up where it is refused; else it comes back by itself.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(look, 5000);
+  });
 }
 
 element("filter").addEventListener("input", look);
+setInterval(draw, 5000);
 look();

@@ -5,9 +5,10 @@
 //! not wait.
 
 use super::access::{Access, Scope, hash};
+use super::news::News;
 use super::reading::{InHand, Reading};
 use crate::clock::{Clock, wall};
-use crate::judge::{CheckId, Config, Judge, Message, Spec, State, Time, Transition};
+use crate::judge::{CheckId, Config, Judge, Message, Ms, Spec, State, Time, Transition};
 use crate::store::{Batch, Letter, Reader, Record, Saved, Standing, Writer};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// How often old history is forgotten: every hour.
-const PRUNE: crate::judge::Ms = 3_600_000;
+const PRUNE: Ms = 3_600_000;
 
 /// Everything the monitor knows.
 #[derive(Debug)]
@@ -45,6 +46,9 @@ pub(super) struct Desk {
     receivers: Vec<String>,
     /// When old history was last forgotten.
     pruned: Time,
+    pub(super) news: News,
+    /// The last time in which the monitor was blind, Unix milliseconds.
+    pub(super) blind: Option<(Ms, Ms)>,
 }
 
 /// A check, beside what the judge knows of it.
@@ -87,6 +91,8 @@ impl Registry {
             last_incident: saved.last_incident,
             receivers,
             pruned: now,
+            news: News::new(),
+            blind: None,
         };
         for (record, _, standing) in saved.checks {
             desk.last_check = desk.last_check.max(record.id.0);
@@ -253,6 +259,8 @@ impl Registry {
         }
         batch.last = Some((desk.last_check, desk.last_incident));
         batch.mark.get_or_insert_with(|| self.clock.mark());
+        desk.blind = batch.blind.or(desk.blind);
+        desk.news.note(&batch);
         batch
     }
 

@@ -10,6 +10,7 @@
 //! | [`desk`] | the state and its lock: what happens on a tick |
 //! | [`hear`] | what a beat or a ping does |
 //! | [`manage`] | what an operator does |
+//! | [`news`] | what has changed since somebody looked |
 //! | [`reading`] | what was received and is not yet applied |
 //! | [`access`] | who may do what |
 //! | [`schedule`] | when a check with a schedule is due next: pure |
@@ -21,6 +22,7 @@ pub mod calendar;
 pub mod desk;
 pub mod hear;
 pub mod manage;
+pub mod news;
 pub mod reading;
 pub mod schedule;
 pub mod view;
@@ -29,6 +31,7 @@ pub use access::{Access, Scope};
 pub use desk::Registry;
 pub use hear::{Beaten, PingIn, Pinged};
 pub use manage::{Change, Wish};
+pub use news::{Changed, Follower};
 pub use reading::{InHand, Reading};
 pub use schedule::Schedule;
 pub use view::View;

@@ -3,7 +3,7 @@
 //! In: a look under the lock. Out: plain copies. Always: the lock is held for the copying only;
 //! times are Unix milliseconds.
 
-use super::desk::{Desk, Registry};
+use super::desk::{Desk, Entry, Registry};
 use crate::judge::{CheckId, Incident, Ms, Problem, State, Timing};
 use crate::store::{Record, Standing};
 use uuid::Uuid;
@@ -65,6 +65,20 @@ impl Registry {
             *counts.entry(state.word()).or_default() += 1;
         }
         counts
+    }
+
+    /// The last time in which the monitor was blind, as Unix milliseconds, if there was one.
+    pub fn blind(&self) -> Option<(Ms, Ms)> {
+        self.lock().blind
+    }
+
+    /// How many checks `is_meant` says yes to.
+    pub fn count(&self, is_meant: impl Fn(&Record, State) -> bool) -> usize {
+        let desk = self.lock();
+        let meant = |(id, entry): &(&CheckId, &Entry)| {
+            desk.judge.state(**id).is_some_and(|state| is_meant(&entry.record, state))
+        };
+        desk.entries.iter().filter(meant).count()
     }
 
     /// The open incidents.

@@ -1,0 +1,75 @@
+//! What changes, as it changes.
+//!
+//! In: what a page has seen. Out: `GET /api/events`, a stream of events whose data are as that of
+//! `/api/status`: `status` with everything, `change` with the checks that changed. What always
+//! holds: changes within a quarter of a second are one event; its id is a version, from which a
+//! connection that was lost goes on; the stream ends with the monitor.
+
+use super::app::App;
+use super::status::{Asked, answer, forbidden};
+use crate::registry::{Changed, Follower};
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+use serde_json::Value;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long changes are gathered.
+const FOLD: Duration = Duration::from_millis(250);
+
+/// `GET /api/events?filter=&since=`: `since` is the `version` of an answer of `/api/status`.
+pub async fn events(
+    State(app): State<Arc<App>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    if !app.may_read(&headers) {
+        return forbidden();
+    }
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let seen = last.or(asked.since);
+    Sse::new(follow(app, asked, seen)).keep_alive(KeepAlive::default()).into_response()
+}
+
+/// One page that follows.
+struct Page {
+    app: Arc<App>,
+    asked: Asked,
+    seen: Option<u64>,
+    bell: Follower,
+}
+
+fn follow(
+    app: Arc<App>,
+    asked: Asked,
+    seen: Option<u64>,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let bell = app.registry.follow();
+    stream::unfold(Page { app, asked, seen, bell }, async |mut page| {
+        let event = page.next().await?;
+        Some((Ok(event), page))
+    })
+}
+
+impl Page {
+    async fn next(&mut self) -> Option<Event> {
+        if let Some(seen) = self.seen {
+            if !self.bell.after(seen).await {
+                return None;
+            }
+            tokio::time::sleep(FOLD).await;
+        }
+        let (version, changed) = self.app.registry.changed(self.seen);
+        self.seen = Some(version);
+        let (name, only) = match &changed {
+            Changed::All => ("status", None),
+            Changed::Checks(ids) => ("change", Some(ids)),
+        };
+        let data: Value = answer(&self.app, &self.asked, version, only);
+        Some(Event::default().event(name).id(version.to_string()).data(data.to_string()))
+    }
+}
