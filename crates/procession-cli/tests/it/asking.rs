@@ -1,4 +1,4 @@
-//! `status`, `checks`, `doctor`, and the monitor's keys and receivers.
+//! `status`, `checks`, and the monitor's keys and receivers.
 
 use crate::support::{API_KEY, Monitor, procession, said, until};
 use serde_json::Value;
@@ -71,24 +71,6 @@ fn a_beat_needs_its_token_and_a_command_is_told_of_a_failure() {
         let text = std::fs::read_to_string(&letter).unwrap_or_default();
         serde_json::from_str::<Value>(&text).is_ok_and(|json| json["status"] == "firing")
     });
-}
-
-#[test]
-fn the_doctor_finds_what_this_machine_has_and_a_monitor_that_is_missing() {
-    let monitor = Monitor::open();
-    let well = said(&mut procession(&["doctor", "--json", "--url", &monitor.url]));
-    assert_eq!(well.code, Some(0), "{}", well.out);
-    let findings: Value = serde_json::from_str(&well.out).expect("JSON");
-    let there = |what: &str| {
-        let all = findings.as_array().expect("a list");
-        all.iter().find(|one| one["what"] == what).map(|one| one["there"].clone())
-    };
-    for what in ["pidfd", "memfd seals", "subreaper", "monitor", "clock"] {
-        assert_eq!(there(what), Some(true.into()), "{what}: {findings}");
-    }
-    let alone = said(&mut procession(&["doctor", "--url", "http://127.0.0.1:9"]));
-    assert_eq!(alone.code, Some(0));
-    assert!(alone.out.contains("without monitor"), "{}", alone.out);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command as a process, against a real monitor: itself, as `procession monitor`.
 
 mod asking;
+mod doctor;
 mod options;
 mod programs;
 mod running;

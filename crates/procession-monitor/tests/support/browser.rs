@@ -1,4 +1,4 @@
-//! A real browser, driven over its pipe of the DevTools protocol (apt: `chromium-headless-shell`).
+//! A real browser, driven over its pipe of the `DevTools` protocol (apt: `chromium-headless-shell`).
 //!
 //! In: a page's address, questions in JavaScript. Out: answers, what the browser objected to, a
 //! picture. Always: nothing is waited for longer than [`PATIENCE`]; it ends when dropped.
