@@ -4,7 +4,6 @@
 //! What always holds: a follower that was away too long, or comes from another run of the monitor,
 //! is told to look at everything; nothing that changed is left out.
 
-use super::desk::Registry;
 use crate::clock::wall;
 use crate::judge::CheckId;
 use crate::store::Batch;
@@ -49,7 +48,7 @@ impl News {
         News { first, changes: VecDeque::new(), bell: watch::Sender::new(first) }
     }
 
-    fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.first + self.changes.len() as u64
     }
 
@@ -80,7 +79,17 @@ impl News {
         });
     }
 
-    fn since(&self, version: u64) -> Changed {
+    /// Hears of changes from now on.
+    pub(super) fn follow(&self) -> Follower {
+        Follower(self.bell.subscribe())
+    }
+
+    /// Sends everybody away who follows.
+    pub(super) fn end(&self) {
+        self.bell.send_replace(LAST);
+    }
+
+    pub(super) fn since(&self, version: u64) -> Changed {
         let Some(seen) =
             version.checked_sub(self.first).and_then(|seen| usize::try_from(seen).ok())
         else {
@@ -105,24 +114,6 @@ impl Follower {
     /// Waits until there is something newer than `version`; false once there will be nothing more.
     pub async fn after(&mut self, version: u64) -> bool {
         self.0.wait_for(|told| *told != version).await.is_ok_and(|told| *told != LAST)
-    }
-}
-
-impl Registry {
-    /// Hears of changes from now on.
-    pub fn follow(&self) -> Follower {
-        Follower(self.lock().news.bell.subscribe())
-    }
-
-    /// The present version, and what has changed since another.
-    pub fn changed(&self, since: Option<u64>) -> (u64, Changed) {
-        let desk = self.lock();
-        (desk.news.version(), since.map_or(Changed::All, |version| desk.news.since(version)))
-    }
-
-    /// Sends everybody away who follows: the monitor ends.
-    pub fn hush(&self) {
-        self.lock().news.bell.send_replace(LAST);
     }
 }
 

@@ -4,6 +4,7 @@
 //! times are Unix milliseconds.
 
 use super::desk::{Desk, Entry, Registry};
+use super::news::{Changed, Follower};
 use crate::judge::{CheckId, Incident, Ms, Problem, State, Timing};
 use crate::store::{Record, Standing};
 use uuid::Uuid;
@@ -65,6 +66,22 @@ impl Registry {
             *counts.entry(state.word()).or_default() += 1;
         }
         counts
+    }
+
+    /// Hears of changes from now on.
+    pub fn follow(&self) -> Follower {
+        self.lock().news.follow()
+    }
+
+    /// The present version, and what has changed since another.
+    pub fn changed(&self, since: Option<u64>) -> (u64, Changed) {
+        let desk = self.lock();
+        (desk.news.version(), since.map_or(Changed::All, |version| desk.news.since(version)))
+    }
+
+    /// Sends everybody away who follows: the monitor ends.
+    pub fn hush(&self) {
+        self.lock().news.end();
     }
 
     /// The last time in which the monitor was blind, as Unix milliseconds, if there was one.
