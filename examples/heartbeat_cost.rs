@@ -1,6 +1,6 @@
 //! What a heartbeat costs: the memory, processor time and wake-ups of its process.
 //!
-//! `cargo run --release -p procession --features heartbeat --example heartbeat_cost -- URL [SECONDS]`
+//! `cargo run --release -p procession --features heartbeat --example heartbeat_cost -- URL [SECONDS [CA.pem]]`
 //!
 //! It is as most programs have it: a beat every five minutes, a tick promised once a minute. What a
 //! tick costs the program is measured too.
@@ -14,7 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let url = words.next().ok_or("the URL of a monitor, or of none")?;
     let seconds = words.next().map_or(Ok(60), |word| word.parse())?;
-    let life = Heartbeat::to(url).stuck_after(Duration::from_secs(60)).start()?;
+    let heartbeat = Heartbeat::to(url).stuck_after(Duration::from_secs(60));
+    let life = match words.next() {
+        Some(file) => heartbeat.ca(file).start()?,
+        None => heartbeat.start()?,
+    };
     let heart = active_children().into_iter().find(|child| child.name() == "heartbeat");
     let heart = heart.ok_or("the heartbeat has ended")?.id();
 

@@ -58,6 +58,8 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
 const ROWS: usize = 500;
 /// And their bytes: with the rest of the answer, 200 kB.
 const BYTES: usize = 180_000;
+/// Most incidents in an answer, and most hosts of one.
+const MOST: usize = 20;
 
 /// What is asked of [`status`].
 #[derive(Debug, Default, serde::Deserialize)]
@@ -107,11 +109,13 @@ pub(super) fn answer(
     };
     shown.sort_by_cached_key(|view| (rank(view), view.record.host.clone()));
     let gone: Vec<Uuid> = gone.into_iter().map(|view| view.record.uuid).collect();
+    let open = registry.incidents();
     json!({
         "version": version,
         "now": iso(crate::clock::wall()),
         "counts": registry.counts(),
-        "incidents": incidents(app),
+        "incidents": incidents(app, &open),
+        "incidents_open": open.len(),
         "database": registry.health().problem,
         "blind": registry.blind().map(|(from, to)| json!({ "from": iso(from), "to": iso(to) })),
         "checks_meant": meant,
@@ -133,13 +137,14 @@ fn rows(shown: &[View], limit: Option<usize>) -> Vec<Value> {
     rows
 }
 
-fn incidents(app: &App) -> Vec<Value> {
+fn incidents(app: &App, open: &[Incident]) -> Vec<Value> {
     let incident = |incident: &Incident| {
         let opened = iso(app.registry.clock().wall(incident.opened));
         json!({ "id": incident.id, "subject": incident.subject, "opened": opened,
-                "hosts": incident.hosts, "note": incident.note, "words": words(app, incident) })
+                "hosts": incident.hosts.iter().take(MOST).collect::<Vec<_>>(),
+                "note": incident.note, "words": words(app, incident) })
     };
-    app.registry.incidents().iter().map(incident).collect()
+    open.iter().take(MOST).map(incident).collect()
 }
 
 /// What an incident is about, for a person.

@@ -3,6 +3,8 @@
 const element = (id) => document.getElementById(id);
 // As many rows as one answer of the monitor has.
 const ROWS = 500;
+// More would push the table away, whose first rows are the same hosts.
+const INCIDENTS = 5;
 const RANK = { down: 0, degraded: 1, late: 2, unknown: 3, new: 4, stopped: 5, paused: 5, up: 6 };
 // What the last answer said, and every row that was ever told, by its uuid.
 let status = null;
@@ -58,7 +60,9 @@ function draw() {
   element("counts").textContent =
     Object.entries(status.counts).map(([state, count]) => `${count} ${state}`).join(" · ") || "nothing is watched yet";
   element("blind").replaceChildren(...blindness());
-  element("incidents").replaceChildren(...status.incidents.map((one) => line(`${one.words}, since ${ago(one.opened).replace(" ago", "")}`)));
+  const incidents = status.incidents.slice(0, INCIDENTS).map((one) => line(`${one.words}, since ${ago(one.opened).replace(" ago", "")}`));
+  const others = status.incidents_open - incidents.length;
+  element("incidents").replaceChildren(...incidents, ...(others > 0 ? [line(`and ${others} more in trouble`)] : []));
   const first = (a, b) => RANK[a.state] - RANK[b.state] || (a.host < b.host ? -1 : a.host > b.host ? 1 : 0);
   const shown = [...rows.values()].sort(first).slice(0, ROWS);
   element("checks").replaceChildren(...shown.map(row));
