@@ -156,7 +156,7 @@ impl Registry {
     }
 
     /// In how long something is due, as far as is known now; milliseconds.
-    pub fn due_in(&self) -> Option<crate::judge::Ms> {
+    pub fn due_in(&self) -> Option<Ms> {
         Some(self.lock().judge.next()? - self.clock.now())
     }
 
