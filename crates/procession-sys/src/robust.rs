@@ -226,7 +226,7 @@ fn head() -> io::Result<Option<&'static Head>> {
     Ok(unsafe { head.as_ref() }.filter(|_| length == size_of::<Head>()))
 }
 
-/// musl registers a thread at its first robust mutex: here is one.
+/// musl registers a thread at its first robust mutex that processes share: here is one.
 fn register() {
     let mut attributes = std::mem::MaybeUninit::uninit();
     let mut mutex = std::mem::MaybeUninit::uninit();
@@ -237,6 +237,7 @@ fn register() {
             return;
         }
         libc::pthread_mutexattr_setrobust(attributes.as_mut_ptr(), libc::PTHREAD_MUTEX_ROBUST);
+        libc::pthread_mutexattr_setpshared(attributes.as_mut_ptr(), libc::PTHREAD_PROCESS_SHARED);
         if libc::pthread_mutex_init(mutex.as_mut_ptr(), attributes.as_ptr()) == 0 {
             if libc::pthread_mutex_lock(mutex.as_mut_ptr()) == 0 {
                 libc::pthread_mutex_unlock(mutex.as_mut_ptr());
