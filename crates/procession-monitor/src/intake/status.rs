@@ -54,6 +54,9 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+/// How far a sender's clock may be off before it is worth a word, milliseconds.
+const SKEW: u64 = 5_000;
+
 /// Checks in one answer, if no other `limit` is asked for: what a page can show, within 200 kB.
 const ROWS: usize = 500;
 /// And their bytes: with the rest of the answer, 200 kB.
@@ -191,7 +194,7 @@ fn rank(view: &View) -> u8 {
 }
 
 fn row(view: &View) -> Value {
-    json!({
+    let mut row = json!({
         "uuid": view.record.uuid, "name": view.record.name, "host": view.record.host,
         "group": view.record.group, "tags": view.record.tags, "labels": view.record.labels,
         "heartbeat": view.record.heartbeat, "state": view.state.word(), "since": iso(view.since),
@@ -199,9 +202,16 @@ fn row(view: &View) -> Value {
         "last": view.standing.last_ping.map(iso), "beats": view.standing.pings,
         "running": view.run.map(iso), "period_ms": view.timing.period,
         "grace_ms": view.timing.grace, "known_within_ms": view.bound,
-        "last_words": view.standing.last_words(), "skew_ms": view.standing.skew(),
         "beat": if view.state == Standing::Up { None } else { view.standing.last_beat.as_ref() },
-    })
+    });
+    let words = view.standing.last_words();
+    if !words.is_empty() {
+        row["last_words"] = words.into();
+    }
+    if let Some(skew) = view.standing.skew().filter(|skew| skew.unsigned_abs() > SKEW) {
+        row["skew_ms"] = skew.into();
+    }
+    row
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {

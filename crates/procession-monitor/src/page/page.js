@@ -25,6 +25,13 @@ function span(ms) {
   return words.slice(0, 2).join(" ") || "0 s";
 }
 
+// What is wrong, the last words of the dead, and a clock that is off.
+function said(check) {
+  const skew = check.skew_ms || 0;
+  const clock = skew ? `its clock is ${span(Math.abs(skew))} ${skew > 0 ? "ahead" : "behind"}` : "";
+  return [check.problem, ...(check.last_words || []), clock].filter(Boolean).join(" · ");
+}
+
 function ago(time) {
   return time ? `${span(Math.max(0, Date.now() + ahead - Date.parse(time)))} ago` : "never";
 }
@@ -46,7 +53,7 @@ function row(check) {
   const row = document.createElement("tr");
   row.className = check.state;
   const host = check.heartbeat ? check.host : "";
-  const cells = [check.state, host, check.name, check.problem || "", ago(check.last), span(check.known_within_ms)];
+  const cells = [check.state, host, check.name, said(check), ago(check.last), span(check.known_within_ms)];
   row.append(...cells.map((text) => {
     const cell = document.createElement("td");
     cell.textContent = text;
