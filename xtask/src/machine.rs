@@ -50,6 +50,8 @@ const NEEDS: &[Need] = &[
     // Programs that speak sd_notify, for `procession run`.
     Need { what: What::Program("systemd-notify"), package: "systemd" },
     Need { what: What::Program("redis-server"), package: "redis-server" },
+    // Networks of a test's own.
+    Need { what: What::Program("ip"), package: "iproute2" },
     Need { what: What::PythonModule("ensurepip"), package: "python3-venv" },
 ];
 
