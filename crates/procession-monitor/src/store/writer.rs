@@ -4,7 +4,7 @@
 //! everything that waits goes into the next commit together (group commit), so that a slow disk
 //! makes larger commits and not a longer queue; a commit that fails is put off and tried again
 //! every second, those who wait are told "kept in memory", and letters go out all the same; so do
-//! letters whose commit takes longer than [`SLOW`].
+//! letters whose commit takes longer than `SLOW`.
 
 use super::pending::Pending;
 use super::rows::{Batch, Letter};
