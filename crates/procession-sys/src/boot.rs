@@ -112,7 +112,7 @@ macro_rules! boot {
         }
 
         #[used]
-        #[unsafe(link_section = ".init_array")]
+        #[cfg_attr(not(miri), unsafe(link_section = ".init_array"))]
         pub(crate) static CONSTRUCTOR: $crate::boot::Constructor = constructor;
     };
 }

@@ -129,7 +129,10 @@ impl Corridor {
     ) -> io::Result<bool> {
         let mut told_by = None;
         loop {
-            if stands("draining") || !(self.ended || self.serverless) {
+            fault!("join.waits");
+            if stands("draining") {
+                self.read_reports();
+            } else if self.watch(deadline, outputs)? && !(self.ended || self.serverless) {
                 self.read_reports();
             }
             if self.is_lost() && !self.ask_kernel(deadline) {
@@ -143,7 +146,6 @@ impl Corridor {
             // Once the process has ended, its server is about to say so.
             let mut told_by = || *told_by.get_or_insert_with(|| Instant::now() + SERVER);
             let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
-            fault!("join.waits");
             if !self.watch(deadline, outputs)? {
                 return Ok(false);
             }
