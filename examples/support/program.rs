@@ -28,8 +28,16 @@ pub(crate) struct Program {
 /// Whoever gives up on a program leaves nothing of it running.
 impl Drop for Program {
     fn drop(&mut self) {
-        for member in self.observed.alive() {
-            member.signal(Signal::KILL);
+        // Whoever was being born at the first look is found by the next.
+        loop {
+            let members = self.observed.alive();
+            if members.is_empty() {
+                break;
+            }
+            for member in members {
+                member.signal(Signal::KILL);
+                member.wait_for_end(Instant::now() + PATIENCE);
+            }
         }
         // An error would say that it has been reaped.
         let _ = self.child.wait();

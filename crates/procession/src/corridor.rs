@@ -130,9 +130,11 @@ impl Corridor {
         let mut told_by = None;
         loop {
             fault!("join.waits");
-            if stands("draining") {
-                self.read_reports();
-            } else if self.watch(deadline, outputs)? && !(self.ended || self.serverless) {
+            // Without draining, what ends the process is looked at before what it sent.
+            if !stands("draining") {
+                self.watch(deadline, outputs)?;
+            }
+            if stands("draining") || !(self.ended || self.serverless) {
                 self.read_reports();
             }
             if self.is_lost() && !self.ask_kernel(deadline) {
