@@ -38,7 +38,7 @@ const NEEDS: &[Need] = &[
     Need { what: What::Program("openssl"), package: "openssl" },
     Need { what: What::Program("prometheus"), package: "prometheus" },
     Need { what: What::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
-    // A wall clock that jumps, and a network that is cut.
+    // A wall clock that jumps, and networks of a test's own, cut and whole.
     Need {
         what: What::File("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
         package: "faketime",
@@ -50,8 +50,6 @@ const NEEDS: &[Need] = &[
     // Programs that speak sd_notify, for `procession run`.
     Need { what: What::Program("systemd-notify"), package: "systemd" },
     Need { what: What::Program("redis-server"), package: "redis-server" },
-    // Networks of a test's own.
-    Need { what: What::Program("ip"), package: "iproute2" },
     Need { what: What::PythonModule("ensurepip"), package: "python3-venv" },
 ];
 
