@@ -12,24 +12,24 @@
 //! without a start gets none, and the server ends when its last child has.
 
 mod nursery;
+mod wards;
 
 use crate::entry::{self, Greeting};
-use crate::frame::{Adoption, Birth, Hello, Order, Record, Report, StartMethod};
+use crate::frame::{Adoption, Birth, Hello, Order, Report, StartMethod};
 use nursery::Nursery;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fault;
 use procession_sys::fault::stands;
-use procession_sys::life::{self, Pid};
+use procession_sys::life;
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::signal::{self, ServerSignals};
 use procession_sys::wait::{self, Interest};
 use procession_sys::{descriptor, image, inherit};
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
 use std::process::exit;
 use std::time::{Duration, Instant};
+use wards::Wards;
 
 procession_sys::boot!(wake);
 
@@ -68,25 +68,6 @@ enum Phase {
     Orphaned,
 }
 
-/// A child not yet reaped.
-struct Ward {
-    serial: u64,
-    name: String,
-    daemon: bool,
-    detached: bool,
-    /// Whether spares could have saved its making.
-    forked: bool,
-    /// The child's end, which the child has too.
-    corridor: OwnedFd,
-}
-
-impl Ward {
-    fn new(record: &Record<'_>, forked: bool, corridor: OwnedFd) -> Self {
-        let &Record { serial, name, daemon } = record;
-        Self { serial, name: name.to_owned(), daemon, detached: false, forked, corridor }
-    }
-}
-
 struct Server {
     control: OwnedFd,
     /// Spare children offer themselves to the program, which says here whom it has taken.
@@ -94,9 +75,7 @@ struct Server {
     main: Option<OwnedFd>,
     signals: ServerSignals,
     nursery: Nursery,
-    wards: BTreeMap<Pid, Ward>,
-    /// Exits that found the corridor full.
-    unsent: Vec<(OwnedFd, i32)>,
+    wards: Wards,
     phase: Phase,
 }
 
@@ -131,8 +110,7 @@ impl Server {
             main: boot.guarded,
             signals,
             nursery: Nursery::new(entry::prepare()?),
-            wards: BTreeMap::new(),
-            unsent: Vec::new(),
+            wards: Wards::default(),
             phase: Phase::Serving,
         })
     }
@@ -145,7 +123,7 @@ impl Server {
                 self.on_signals();
             }
             // Before orders: what the ended have held is free for whoever is ordered next.
-            self.send_unsent();
+            self.wards.tell_ends();
             let hung_up = control && self.obey_waiting_orders().is_err();
             if main || (hung_up && stands("control-end")) {
                 self.orphan();
@@ -171,7 +149,7 @@ impl Server {
             waited.extend(main.map(|main| (main.as_fd(), Interest::Readable)));
         }
         let watched = waited.len();
-        waited.extend(self.unsent.iter().map(|(full, _)| (full.as_fd(), Interest::Writable)));
+        waited.extend(self.wards.full().map(|full| (full, Interest::Writable)));
         let ready = wait::ready(&waited, self.deadline())?;
         let own = &ready[..watched];
         Ok(Ready {
@@ -185,7 +163,7 @@ impl Server {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Serving => self.nursery.refill_at(),
-            Phase::Closing(deadline) if self.daemons().next().is_some() => deadline,
+            Phase::Closing(deadline) if self.wards.have_daemons() => deadline,
             Phase::Closing(_) | Phase::Closed | Phase::Orphaned => None,
         }
     }
@@ -195,7 +173,7 @@ impl Server {
             Phase::Serving => self.nursery.refill(self.offers.as_fd(), self.main.as_ref()),
             Phase::Closing(_) => {
                 if stands("killing-after-grace") {
-                    self.signal_daemons(signal::SIGKILL);
+                    self.wards.signal_daemons(signal::SIGKILL);
                 }
                 self.phase = Phase::Closing(None);
             }
@@ -233,26 +211,13 @@ impl Server {
         match Order::read(&order.bytes) {
             Ok(Order::Child(birth)) => self.bear(&birth, order.descriptors),
             Ok(Order::Refill) => self.nursery.refill_soon(),
-            Ok(Order::Detach(serial)) => {
-                if let Some((_, ward)) = self.find(serial) {
-                    ward.detached = true;
-                }
-            }
-            Ok(Order::Signal(serial, number)) => {
-                if let Some((child, _)) = self.find(serial) {
-                    let _ = life::signal_child(child, number);
-                }
-            }
+            Ok(Order::Detach(serial)) => self.wards.detach(serial),
+            Ok(Order::Signal(serial, number)) => self.wards.signal(serial, number),
             Ok(Order::List) => self.list(&order.descriptors),
             Ok(Order::Exiting) => self.begin_closing(),
             // Only the program itself has the other end; what it cannot have meant is left out.
             Err(_) => {}
         }
-    }
-
-    fn find(&mut self, serial: u64) -> Option<(Pid, &mut Ward)> {
-        let mut wards = self.wards.iter_mut();
-        wards.find(|(_, ward)| ward.serial == serial).map(|(&child, ward)| (child, ward))
     }
 
     fn bear(&mut self, birth: &Birth<'_>, descriptors: Vec<OwnedFd>) {
@@ -269,9 +234,8 @@ impl Server {
         match made {
             Ok((pid, _its)) => {
                 fault!("server.forked");
-                let forked = birth.method == StartMethod::ForkServer;
-                self.wards.insert(pid, Ward::new(&birth.record, forked, corridor));
-                if forked && pressed {
+                self.wards.admit(pid, &birth.record, birth.method, corridor);
+                if pressed && birth.method == StartMethod::ForkServer {
                     self.nursery.refill(self.offers.as_fd(), self.main.as_ref());
                 }
             }
@@ -285,7 +249,7 @@ impl Server {
             let Ok(Adoption { number, record }) = Adoption::read(&parcel.bytes) else { continue };
             // One who is a spare no more was withdrawn, and gets no start from this adoption.
             if let Some(spare) = self.nursery.adopt(number) {
-                self.wards.insert(spare.pid, Ward::new(&record, true, spare.corridor));
+                self.wards.admit(spare.pid, &record, StartMethod::ForkServer, spare.corridor);
             }
         }
     }
@@ -301,13 +265,7 @@ impl Server {
     }
 
     fn list(&self, reply: &[OwnedFd]) {
-        let mut wards: Vec<(&Pid, &Ward)> = self.wards.iter().collect();
-        wards.sort_unstable_by_key(|(_, ward)| ward.serial);
-        let alive: Vec<(i32, &str, bool)> = wards
-            .into_iter()
-            .map(|(child, ward)| (child.as_raw(), ward.name.as_str(), ward.daemon))
-            .collect();
-        if let (Some(reply), Ok(bytes)) = (reply.first(), postcard::to_stdvec(&alive)) {
+        if let (Some(reply), Ok(bytes)) = (reply.first(), postcard::to_stdvec(&self.wards.list())) {
             tell(reply, &bytes);
         }
     }
@@ -319,33 +277,14 @@ impl Server {
                 // It may have been taken at the last moment.
                 self.hear_adoptions();
             }
-            let Some(ward) = self.wards.remove(&child) else {
-                self.nursery.forget(child);
-                continue;
-            };
-            if ward.forked && self.phase == Phase::Serving {
-                self.nursery.refill_soon();
+            match self.wards.release(child, status) {
+                // A spare could have saved its making.
+                Some(StartMethod::ForkServer) if self.phase == Phase::Serving => {
+                    self.nursery.refill_soon();
+                }
+                Some(_) => {}
+                None => self.nursery.forget(child),
             }
-            self.unsent.push((ward.corridor, status.into_raw()));
-        }
-    }
-
-    /// Sends what fits; a parent that is not there any more needs nothing.
-    fn send_unsent(&mut self) {
-        self.unsent.retain(|(corridor, status)| {
-            let frame = Report::exit(*status);
-            let sent = parcel::send(corridor.as_fd(), &[&frame], &[], Waiting::Never);
-            sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-        });
-    }
-
-    fn daemons(&self) -> impl Iterator<Item = Pid> {
-        self.wards.iter().filter(|(_, ward)| ward.daemon).map(|(&child, _)| child)
-    }
-
-    fn signal_daemons(&self, number: i32) {
-        for daemon in self.daemons() {
-            let _ = life::signal_child(daemon, number);
         }
     }
 
@@ -353,18 +292,17 @@ impl Server {
         self.nursery.close();
         self.withdraw();
         if stands("asking-daemons") {
-            self.signal_daemons(signal::SIGTERM);
+            self.wards.signal_daemons(signal::SIGTERM);
         }
         // A stopped process gets its signal only when it goes on.
-        self.signal_daemons(signal::SIGCONT);
+        self.wards.signal_daemons(signal::SIGCONT);
         self.phase = Phase::Closing(Some(Instant::now() + DAEMON_GRACE));
     }
 
     /// Tells the program that nobody is left to wait for.
     fn close_when_alone(&mut self) {
-        let waited_for = |ward: &Ward| ward.daemon || !ward.detached;
         let waiting = matches!(self.phase, Phase::Closing(_));
-        if waiting && self.nursery.is_empty() && !self.wards.values().any(waited_for) {
+        if waiting && self.nursery.is_empty() && !self.wards.are_waited_for() {
             let leaving = self.wards.is_empty();
             let done = Hello::done(leaving);
             let _ = parcel::send(self.control.as_fd(), &[&done], &[], Waiting::Never);
@@ -377,11 +315,11 @@ impl Server {
         self.nursery.close();
         self.withdraw();
         if stands("killing-daemons") {
-            self.signal_daemons(signal::SIGKILL);
+            self.wards.signal_daemons(signal::SIGKILL);
         }
         // Who was taken and not given a start waits for none; others receive nothing any more.
-        for ward in self.wards.values().filter(|_| stands("withholding-starts")) {
-            let _ = parcel::receive_no_more(ward.corridor.as_fd());
+        if stands("withholding-starts") {
+            self.wards.withhold_starts();
         }
     }
 }
