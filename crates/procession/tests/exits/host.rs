@@ -58,6 +58,7 @@ fn play(case: &[&str]) {
             single::kill_server(single::wait_for_spares());
             single::say_value();
         }
+        ["page faults"] => single::count_page_faults(),
         ["forger"] => single::join_a_forger(),
         ["sockets"] => single::count_sockets(),
         ["pipe"] => single::leave_a_pipe_to_the_server(),

@@ -36,6 +36,27 @@ pub(super) fn wait_for_spares() -> u32 {
     }
 }
 
+/// A process that was a spare child, and how many pages it touched first between its start and its
+/// function.
+pub(super) fn count_page_faults() {
+    let server = wait_for_spares();
+    let list = fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+    let list = list.expect("the kernel's list");
+    let before: Vec<(&str, u64)> =
+        list.split_whitespace().map(|spare| (spare, page_faults(spare))).collect();
+    let child = Process::new(page_faults, ("self".to_owned(),)).start().expect("a start");
+    let id = child.id().to_string();
+    let (_, before) = before.into_iter().find(|(spare, _)| *spare == id).expect("a spare");
+    println!("page faults: {}", child.join().expect("their number") - before);
+}
+
+/// How many page faults a process has had that took no reading from a disk.
+fn page_faults<P: AsRef<str>>(process: P) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_ref())).expect("its state");
+    let (_, fields) = stat.rsplit_once(") ").expect("its name");
+    fields.split(' ').nth(7).and_then(|field| field.parse().ok()).expect("their number")
+}
+
 /// Kills the server, and comes back when it has ended.
 pub(super) fn kill_server(server: u32) {
     let server = Pid::from_raw(i32::try_from(server).expect("a process id")).expect("a process");

@@ -81,6 +81,17 @@ fn without_withholding_starts_from_ended_spares_a_start_is_lost() {
 }
 
 #[test]
+fn without_a_rehearsal_a_start_pays_for_each_page_that_it_touches_first() {
+    let faults = |without: &str| {
+        let mut program = play(&["page faults"], "", without);
+        let told = program.all_lines().iter().find_map(|line| line.strip_prefix("page faults: "));
+        told.expect("a number of them").parse::<u64>().expect("a number")
+    };
+    let (rehearsed, not) = (faults(""), faults("rehearsal"));
+    assert!(rehearsed < not, "{rehearsed} page faults with a rehearsal, {not} without");
+}
+
+#[test]
 fn without_draining_the_corridor_a_value_that_was_sent_is_lost() {
     // The process has answered, its server dies, it ends; main looks once all that is over.
     let fault = "join.waits=wait-for-children,child.answered=kill-parent";
