@@ -11,7 +11,29 @@ use std::future::{Future, IntoFuture};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 
-/// `child.await` is [`Child::join`] for a tokio program (feature `tokio`).
+/// `child.await` is [`Child::join`] for a tokio program (feature `tokio`). `(&mut child).await` is
+/// the same and leaves the handle, for whoever may stop waiting:
+///
+/// ```
+/// # use procession::Process;
+/// # use std::time::Duration;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn for_ever() { loop { std::thread::park() } }
+/// let mut child = Process::new(for_ever, ()).start()?;
+/// match tokio::time::timeout(Duration::from_millis(10), &mut child).await {
+///     Ok(value) => value?,
+///     Err(_time_is_over) => {
+///         child.kill()?;
+///         assert_eq!(child.await.unwrap_err().signal(), Some(9));
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A future that is dropped does nothing to the process, nor does a dropped handle.
+///
 ///
 /// Piped output that nobody has taken is drained only once the process has ended; take and read it
 /// where it may be more than a pipe holds (64 KiB).
@@ -37,11 +59,22 @@ impl<R: Value> IntoFuture for Child<R> {
     type Output = Result<R, JoinError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move { (&mut self).await })
+    }
+}
+
+/// As for the child itself; a value that was given is [`Ending::Taken`](crate::Ending::Taken) after
+/// it.
+impl<'a, R: Value> IntoFuture for &'a mut Child<R> {
+    type Output = Result<R, JoinError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let ended = watch::readable(self.as_fd()).await;
             ended.expect("a descriptor to watch the child with");
-            self.join()
+            self.finish()
         })
     }
 }

@@ -81,6 +81,11 @@ impl<R: Value> Child<R> {
     /// # Panics
     /// Where the kernel has no memory for `poll(2)`, as all waits on a child.
     pub fn join(mut self) -> Result<R, JoinError> {
+        self.finish()
+    }
+
+    /// As [`Child::join`], and the handle stays.
+    pub(crate) fn finish(&mut self) -> Result<R, JoinError> {
         self.take_pipes();
         self.wait(Until::Exit, None);
         self.resolve()

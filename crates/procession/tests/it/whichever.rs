@@ -7,6 +7,23 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn whoever_stops_awaiting_a_child_keeps_it() {
+    for method in METHODS {
+        let (mut events, line) = line();
+        let mut child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
+        events.wait("a child");
+        let nothing = Duration::from_millis(1);
+        tokio::time::timeout(nothing, &mut child).await.expect_err("it stays");
+        assert!(child.is_alive(), "{method}");
+        drop(events);
+        (&mut child).await.expect("its value");
+        let again = (&mut child).await.expect_err("its value was taken");
+        assert_eq!(again.ending(), &procession::Ending::Taken, "{method}");
+    }
+}
+
 #[test]
 fn children_and_sockets_are_waited_for_together() {
     for method in METHODS {
