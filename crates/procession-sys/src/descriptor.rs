@@ -149,7 +149,13 @@ pub fn duplicate_standard(stream: Standard) -> Option<OwnedFd> {
 /// # Errors
 /// As `open(2)`.
 pub fn dev_null() -> io::Result<OwnedFd> {
-    above_standard(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+    const PATH: &str = "/dev/null";
+    let named = |error: rustix::io::Errno| {
+        let error = io::Error::from(error);
+        io::Error::new(error.kind(), format!("{PATH}: {error}"))
+    };
+    let opened = rustix::fs::open(PATH, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    above_standard(opened.map_err(named)?)
 }
 
 /// A pipe: (reading end, writing end), both close-on-exec.

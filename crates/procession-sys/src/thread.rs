@@ -29,7 +29,9 @@ impl SingleThreaded {
 pub(crate) fn require_one() -> io::Result<()> {
     match count()? {
         1 => Ok(()),
-        threads => Err(io::Error::other(format!("the process has {threads} threads"))),
+        threads => {
+            Err(io::Error::other(format!("the process has {threads} threads, and may have one")))
+        }
     }
 }
 

@@ -92,9 +92,7 @@ fn become_it(
             .map_err(|error| format!("its standard streams: {error}"))?;
     }
     let world = assignment.world;
-    present
-        .take_over(&world, &assignment.environment)
-        .map_err(|error| format!("what it takes over from its parent: {error}"))?;
+    present.take_over(&world, &assignment.environment)?;
     present.show(&own.name);
     current::set(own);
     if world.reports_want_of_memory {

@@ -13,7 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// A file, socket or any other owner of a descriptor, as an argument, a value, or inside one.
 ///
 /// What crosses is a duplicate: both processes have the same open file, and share its position.
-/// Under any other serializer (JSON, a file) it is an error.
+/// Under any other serializer (JSON, a file) it is an error. So are more than 252 in one value or
+/// message, and more than 248 in the arguments of one start: the kernel takes no more at a time.
 ///
 /// ```
 /// use procession::{Fd, Process};

@@ -199,24 +199,20 @@ fn start() -> Result<Server, LinkError> {
     let watched = life::pidfd_if_known(pid).inspect_err(|_| life::end_child(pid));
     let pidfd = watched.map_err(system("watching the fork server"))?;
     let new = New { control, pid, pidfd };
-    match new.greeting() {
-        Ok(Some((found, offers))) if found == module.to_bytes() => {
+    let greeted = new.greeting().and_then(|(found, offers)| {
+        let same = found == module.to_bytes();
+        let other = || LinkError::Server("it runs another build of this program".to_owned());
+        same.then_some(offers).ok_or_else(other)
+    });
+    match greeted {
+        Ok(offers) => {
             let New { control, pidfd, .. } = new;
             let (owner, identity) = (Pid::own(), inherit::identity());
             Ok(Server { control, offers, pidfd, owner, identity })
         }
-        greeting => {
+        Err(error) => {
             new.end_and_reap();
-            Err(match greeting {
-                Ok(Some(_)) => {
-                    LinkError::Server("it runs another build of this program".to_owned())
-                }
-                Ok(None) => LinkError::Server(
-                    "this program, started again, ended or was silent instead of greeting"
-                        .to_owned(),
-                ),
-                Err(source) => LinkError::System { doing: "waiting for the fork server", source },
-            })
+            Err(error)
         }
     }
 }
@@ -229,20 +225,26 @@ struct New {
 }
 
 impl New {
-    /// The module that the server runs, and where its spare children will offer themselves; none
-    /// where it ended, or said nothing in its time.
-    fn greeting(&self) -> io::Result<Option<([u8; image::ModuleId::SIZE], OwnedFd)>> {
+    /// The module that the server runs, and where its spare children will offer themselves.
+    fn greeting(&self) -> Result<([u8; image::ModuleId::SIZE], OwnedFd), LinkError> {
+        let system = |source| LinkError::System { doing: "waiting for the fork server", source };
+        let silent = || {
+            let why = "this program, started again, ended or was silent instead of greeting";
+            LinkError::Server(why.to_owned())
+        };
         let mut waited = vec![(self.control.as_fd(), Interest::Readable)];
         waited.extend(self.pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), Interest::Readable)));
-        if !wait::ready(&waited, Some(Instant::now() + WAKING))?[0] {
-            return Ok(None);
+        if !wait::ready(&waited, Some(Instant::now() + WAKING)).map_err(system)?[0] {
+            return Err(silent());
         }
-        let Some(mut parcel) = parcel::receive(self.control.as_fd(), Waiting::Never)? else {
-            return Ok(None);
-        };
+        let heard = parcel::receive(self.control.as_fd(), Waiting::Never).map_err(system)?;
+        let mut parcel = heard.ok_or_else(silent)?;
         match (Hello::read(&parcel), parcel.descriptors.pop()) {
-            (Ok(Hello::Ready(module)), Some(offers)) => Ok(Some((module, offers))),
-            _ => Ok(None),
+            (Ok(Hello::Ready(module)), Some(offers)) => Ok((module, offers)),
+            (Ok(Hello::Failed(why)), _) => {
+                Err(LinkError::Server(format!("it cannot do its work: {why}")))
+            }
+            _ => Err(silent()),
         }
     }
 

@@ -271,13 +271,17 @@ impl<R: Value, W> Process<R, W> {
     }
 
     /// The child's niceness, -20 (much processor time) to 19 (little). Default: this thread's.
-    /// Less than this process's own needs a privilege.
+    /// Less than this process's own needs a privilege; without it the function is not called, and
+    /// joining says so ([`Ending::Refused`](crate::Ending::Refused)).
     pub fn nice(mut self, nice: i32) -> Self {
         self.options.nice = Some(nice);
         self
     }
 
     /// The processors that the child may run on, by number. Default: those of this thread.
+    ///
+    /// Those that the machine lacks, or that this process may not use, are left out. Where none is
+    /// left the function is not called ([`Ending::Refused`](crate::Ending::Refused)).
     pub fn affinity(mut self, cpus: impl IntoIterator<Item = u16>) -> Self {
         self.options.affinity = Some(cpus.into_iter().collect());
         self

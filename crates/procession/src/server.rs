@@ -81,6 +81,25 @@ struct Server {
 
 impl Server {
     fn open(boot: Boot) -> io::Result<Self> {
+        match Self::greet(&boot) {
+            Ok((offers, signals)) => Ok(Self {
+                control: boot.socket,
+                offers,
+                main: boot.guarded,
+                signals,
+                nursery: Nursery::new(entry::prepare()?),
+                wards: Wards::default(),
+                phase: Phase::Serving,
+            }),
+            Err(error) => {
+                tell(&boot.socket, &Hello::failed(&error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Becomes a server, and says so.
+    fn greet(boot: &Boot) -> io::Result<(OwnedFd, ServerSignals)> {
         let kept: Vec<BorrowedFd<'_>> = [Some(&boot.socket), boot.guarded.as_ref()]
             .into_iter()
             .flatten()
@@ -104,15 +123,7 @@ impl Server {
         let (programs, offers) = parcel::pair()?;
         let hello = Hello::ready(module);
         parcel::send(boot.socket.as_fd(), &[&hello], &[programs.as_fd()], Waiting::Allowed)?;
-        Ok(Self {
-            control: boot.socket,
-            offers,
-            main: boot.guarded,
-            signals,
-            nursery: Nursery::new(entry::prepare()?),
-            wards: Wards::default(),
-            phase: Phase::Serving,
-        })
+        Ok((offers, signals))
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -239,7 +250,7 @@ impl Server {
                     self.nursery.refill(self.offers.as_fd(), self.main.as_ref());
                 }
             }
-            Err(error) => tell(&corridor, &Report::not_started(&error.to_string())),
+            Err(error) => tell(&corridor, &Report::not_started(&unmade(&error))),
         }
     }
 
@@ -331,6 +342,16 @@ struct Ready {
     control: bool,
     main: bool,
     timed_out: bool,
+}
+
+/// Why a child could not be made, and what to look at.
+fn unmade(error: &io::Error) -> String {
+    let limit = match error.kind() {
+        io::ErrorKind::WouldBlock => "; the limit on processes is reached (RLIMIT_NPROC, pids.max)",
+        io::ErrorKind::ArgumentListTooLong => "; its environment is more than an exec takes",
+        _ => "",
+    };
+    format!("the fork server cannot make it: {error}{limit}")
 }
 
 /// Sends on a socket that has room, to somebody who may be gone.

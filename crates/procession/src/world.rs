@@ -78,23 +78,32 @@ impl Present {
     }
 
     /// Makes this process's own what its parent sent.
-    pub(crate) fn take_over(&self, new: &World, environment: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What of it was refused, and why.
+    pub(crate) fn take_over(&self, new: &World, environment: &[u8]) -> Result<(), String> {
         let old = &self.world;
         if new.umask != old.umask {
             inherit::set_umask(new.umask);
         }
-        inherit::set_limits(&new.limits, &old.limits)?;
+        inherit::set_limits(&new.limits, &old.limits)
+            .map_err(|error| format!("its limits: {error}"))?;
         if new.nice != old.nice {
-            inherit::set_nice(new.nice)?;
+            inherit::set_nice(new.nice)
+                .map_err(|error| format!("its niceness of {}: {error}", new.nice))?;
         }
         if new.affinity != old.affinity {
-            inherit::set_affinity(&new.affinity)?;
+            inherit::set_affinity(&new.affinity)
+                .map_err(|error| format!("its processors {:?}: {error}", new.affinity))?;
         }
         if environment == self.environment {
             return Ok(());
         }
         let threads = || io::Error::other("constructors of the program have started threads");
-        inherit::set_environment(self.proof().ok_or_else(threads)?, environment.to_vec())
+        let proof = self.proof().ok_or_else(threads);
+        proof
+            .and_then(|proof| inherit::set_environment(proof, environment.to_vec()))
+            .map_err(|error| format!("its environment: {error}"))
     }
 }
 

@@ -92,3 +92,35 @@ fn needed_from_start(program: &Module, modules: &[Module]) -> BTreeSet<String> {
     }
     needed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern "C" fn ours(
+        _: i32,
+        _: *const *const std::ffi::c_char,
+        _: *const *const std::ffi::c_char,
+    ) {
+    }
+
+    #[test]
+    fn this_program_started_again_runs_its_own_constructors() {
+        assert_eq!(check_host(ours), Ok(()));
+    }
+
+    #[test]
+    #[cfg(all(target_env = "gnu", not(target_feature = "crt-static")))]
+    fn a_library_that_was_loaded_later_is_not_ours_to_start_again() {
+        // A part of the C library that this program does not need.
+        // SAFETY: loading runs the library's constructors, which are harmless.
+        let library = unsafe { libc::dlopen(c"libresolv.so.2".as_ptr(), libc::RTLD_NOW) };
+        assert!(!library.is_null());
+        // SAFETY: the library is loaded.
+        let function = unsafe { libc::dlsym(library, c"__b64_ntop".as_ptr()) };
+        assert!(!function.is_null());
+        // SAFETY: a pointer to a function, which is never called.
+        let theirs: Constructor = unsafe { std::mem::transmute(function) };
+        assert_eq!(check_host(theirs), Err(Foreign::Plugin));
+    }
+}

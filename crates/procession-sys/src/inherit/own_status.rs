@@ -37,7 +37,9 @@ pub(super) fn umask() -> io::Result<u32> {
     }
     // Its number may be somebody else's, and is not ours to close.
     std::mem::forget(kept.take());
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{PATH}: {error}"));
+    let named = |error: io::Error| {
+        io::Error::new(error.kind(), format!("{PATH}: {error}: is /proc mounted?"))
+    };
     let file = File::from(above_standard(File::open(PATH).map_err(named)?.into())?);
     let (id, umask) = read(&file)?;
     *kept = mark.map(|mark| Kept { file, owner: (mark, id) });

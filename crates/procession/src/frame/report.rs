@@ -13,6 +13,7 @@ const STARTED: u8 = b's';
 const NOT_STARTED: u8 = b'n';
 const EXIT: u8 = b'x';
 const HELLO: u8 = b'h';
+const FAILED: u8 = b'f';
 const DONE: u8 = b'd';
 
 /// What is said on a child's corridor, by the server and by the child.
@@ -58,6 +59,8 @@ impl Report {
 pub(crate) enum Hello {
     /// It is there and runs this build.
     Ready([u8; ModuleId::SIZE]),
+    /// It cannot serve, and ends.
+    Failed(String),
     /// Nobody is left for whom the program would have to wait before it ends.
     Done {
         /// Whether the server ends too: it has no child left at all.
@@ -70,6 +73,10 @@ impl Hello {
         [&[HELLO], &module.to_bytes()[..]].concat()
     }
 
+    pub(crate) fn failed(why: &str) -> Vec<u8> {
+        [&[FAILED], why.as_bytes()].concat()
+    }
+
     pub(crate) fn done(leaving: bool) -> [u8; 2] {
         [DONE, u8::from(leaving)]
     }
@@ -80,6 +87,7 @@ impl Hello {
                 Ok(module) => Ok(Self::Ready(module)),
                 Err(_) => Err(FrameError("a greeting of another length".into())),
             },
+            Some((&FAILED, why)) => Ok(Self::Failed(String::from_utf8_lossy(why).into_owned())),
             Some((&DONE, [leaving])) => Ok(Self::Done { leaving: *leaving != 0 }),
             _ => Err(FrameError("no word of a server".into())),
         }

@@ -16,6 +16,7 @@ mod host_program;
 mod lacking;
 mod nested;
 mod orderly;
+mod refused;
 mod terminal;
 
 use host_program::host_program;

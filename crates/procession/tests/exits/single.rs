@@ -87,6 +87,16 @@ pub(super) fn say_value() {
     leave("return");
 }
 
+/// Whether processes can be started here, and if not, why.
+pub(super) fn say_refusals() {
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        match Process::new(answer, ()).start_method(method).start() {
+            Ok(child) => println!("value: {:?}", child.join()),
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
 /// A process that tells of its own end, long before that comes.
 pub(super) fn join_a_forger() {
     let forge = || {

@@ -99,6 +99,19 @@ fn open_files_above_their_limit_are_refused_to_the_function() {
 }
 
 #[test]
+fn a_child_that_cannot_be_what_its_plan_says_names_what_was_refused() {
+    for method in METHODS {
+        for cpus in [&[][..], &[1023], &[5000]] {
+            let plan = Process::new(|| (), ()).start_method(method).affinity(cpus.iter().copied());
+            let refused = error(plan);
+            assert!(refused.is_refused(), "{method}: {refused}");
+            let named = format!("its processors {cpus:?}: ");
+            assert!(refused.to_string().contains(&named), "{method}: {refused}");
+        }
+    }
+}
+
+#[test]
 fn a_child_has_the_niceness_and_the_processors_of_its_plan() {
     let own = || {
         let nice = rustix::process::getpriority_process(None).expect("a niceness");
