@@ -79,7 +79,7 @@ fn readings() -> Vec<Contestant<'static>> {
     let streams = [Standard::Input, Standard::Output, Standard::Error];
     vec![
         repeated("file mode creation mask", || {
-            black_box(inherit::umask().expect("a mask"));
+            black_box(inherit::umask_and_standing().expect("a mask"));
         }),
         repeated("16 limits", || {
             black_box(inherit::limits());

@@ -11,7 +11,7 @@ mod sandbox;
 
 pub use mapping::with_numbers;
 pub use refusals::{REFUSALS, Refusal, SHORTAGES};
-pub use sandbox::{LACKS, Lack, answer, forbid, forbid_in, lack_of, watch};
+pub use sandbox::{LACKS, Lack, answer, forbid, forbid_everywhere, forbid_in, lack_of, watch};
 
 /// Closes a descriptor by its number, whoever owns it in this process.
 ///

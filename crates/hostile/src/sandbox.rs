@@ -64,12 +64,24 @@ pub fn lack_of(name: &str) -> Lack {
 /// # Errors
 /// As `seccomp(2)`.
 pub fn forbid(lacks: &[Lack]) -> io::Result<()> {
+    install(filter(lacks), 0).map(drop)
+}
+
+/// Every thread of this process, and whoever they start, lacks these from now on.
+///
+/// # Errors
+/// As `seccomp(2)`.
+pub fn forbid_everywhere(lacks: &[Lack]) -> io::Result<()> {
+    install(filter(lacks), libc::SECCOMP_FILTER_FLAG_TSYNC).map(drop)
+}
+
+fn filter(lacks: &[Lack]) -> Vec<libc::sock_filter> {
     let mut program = vec![load(0)];
     for lack in lacks {
         let answer = libc::SECCOMP_RET_ERRNO | lack.errno.unsigned_abs();
         rule(&mut program, lack.call, lack.when, answer);
     }
-    install(program, 0).map(drop)
+    program
 }
 
 /// The program that `command` becomes, and whoever it starts, lacks these.

@@ -32,13 +32,30 @@ pub fn enter(directory: &OwnedFd) -> io::Result<()> {
     Ok(rustix::process::fchdir(directory)?)
 }
 
-/// The file mode creation mask. Read from `/proc/self/status` (Linux 4.7), since the system call
-/// can only read by writing, which other threads would notice.
+/// The file mode creation mask, and the standing. The mask is read from `/proc/self/status` (Linux
+/// 4.7), since the system call can only read by writing, which other threads would notice.
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
-pub fn umask() -> io::Result<u32> {
-    own_status::umask()
+pub fn umask_and_standing() -> io::Result<(u32, Standing)> {
+    let (umask, rights) = own_status::umask_and_rights()?;
+    let user = rustix::process::geteuid().as_raw();
+    let group = rustix::process::getegid().as_raw();
+    let root = rustix::fs::stat("/")?;
+    Ok((umask, Standing { user, group, root: (root.st_dev, root.st_ino), rights }))
+}
+
+/// Who this process is to the kernel, what it may do, and what `/` is to it. Whoever is forked from
+/// another process has that one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Of the calling thread, effective.
+    user: u32,
+    group: u32,
+    /// Device and file.
+    root: (u64, u64),
+    /// Of the main thread: its users and groups, capabilities, and whether it is in a sandbox.
+    rights: String,
 }
 
 /// Sets the file mode creation mask.
@@ -188,11 +205,6 @@ pub fn set_thread_name(name: &str) {
     if let Ok(name) = CString::new(visible) {
         let _ = rustix::thread::set_name(&name);
     }
-}
-
-/// The user this process acts as, effective: (user id, group id).
-pub fn identity() -> (u32, u32) {
-    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 
 /// Opens the directory `path`, looked up from the directory `from`.

@@ -15,6 +15,7 @@ use crate::link::{self, LinkError, Server};
 use procession_sys::exit;
 use procession_sys::fault;
 use procession_sys::fault::stands;
+use procession_sys::inherit::Standing;
 use procession_sys::parcel::{self, Cut, Peeked, Waiting};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -31,6 +32,8 @@ const STALE: usize = 16;
 /// A start, ready to be handed over.
 pub(crate) struct Handover<'a> {
     pub(crate) birth: Birth<'a>,
+    /// What the server must have for its children to have it.
+    pub(crate) standing: &'a Standing,
     /// The bytes of the start.
     pub(crate) pieces: &'a [&'a [u8]],
     pub(crate) descriptors: &'a [BorrowedFd<'a>],
@@ -65,7 +68,7 @@ impl Handover<'_> {
     pub(crate) fn carry_out(&self) -> Result<Corridor, NotHandedOver> {
         exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
         for _try in 0..TRIES {
-            let server = link::server()?;
+            let server = link::server(self.standing)?;
             let known_dead = || stands("death-before-spares") && server.has_died();
             if self.birth.method == StartMethod::ForkServer && !known_dead() {
                 if let Some(corridor) = self.to_a_spare(&server)? {

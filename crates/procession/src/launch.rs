@@ -83,7 +83,9 @@ fn send(
     let pieces = [&head[..], &settled.environment, &arguments.bytes];
     let record = Record { serial: settled.serial, name: &settled.name, daemon: settled.daemon };
     let birth = Birth { method, record, environment: &settled.environment };
-    let corridor = Handover { birth, pieces: &pieces, descriptors: &descriptors }.carry_out()?;
+    let standing = &settled.standing;
+    let corridor =
+        Handover { birth, standing, pieces: &pieces, descriptors: &descriptors }.carry_out()?;
     Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
 }
 
@@ -180,6 +182,7 @@ mod tests {
         let arguments = encode(Vec::new(), &(Fd(File::from(writer)),)).expect("arguments");
         let null = descriptor::dev_null().expect("null");
         let directory = inherit::directory().expect("a directory");
+        let (world, standing) = world::capture().expect("a world");
         let head = Head {
             name: "unheard",
             family: Vec::new(),
@@ -187,7 +190,7 @@ mod tests {
             parent: (1, "nobody"),
             function_key: &key,
             setup_key: None,
-            world: world::capture().expect("a world"),
+            world,
         };
         let head = head.to_frame(b"").expect("a frame");
         let (here, there) = parcel::pair().expect("a pair");
@@ -196,7 +199,7 @@ mod tests {
         let pieces = [&head[..], &arguments.bytes];
         parcel::send(here.as_fd(), &pieces, &all, Waiting::Allowed).expect("a start");
         drop(here);
-        let server = link::server().expect("a server");
+        let server = link::server(&standing).expect("a server");
         let record = Record { serial: u64::MAX, name: "unheard", daemon: true };
         let order = Birth { method: StartMethod::ForkServer, record, environment: &[] };
         let order = order.to_frame().expect("a frame");

@@ -11,10 +11,11 @@ use crate::server::CONSTRUCTOR;
 use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::fault::stands;
+use procession_sys::inherit::Standing;
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::wait::{self, Interest};
-use procession_sys::{image, inherit, spawn};
+use procession_sys::{image, spawn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -57,7 +58,7 @@ pub(crate) struct Server {
     offers: OwnedFd,
     pidfd: Option<OwnedFd>,
     owner: Pid,
-    identity: (u32, u32),
+    standing: Standing,
 }
 
 impl Server {
@@ -130,8 +131,8 @@ fn links() -> MutexGuard<'static, Links> {
     LINKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The server for a start now: the newest that acts as the user whom this process acts as.
-pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
+/// The server for a start now: the newest that was started when this process had the same standing.
+pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
     let own = Pid::own();
     let ending = || LinkError::Server("the program is ending".to_owned());
     let mut links = links();
@@ -140,8 +141,7 @@ pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
             return Err(ending());
         }
         links.servers.retain(|server| server.owner == own);
-        let identity = inherit::identity();
-        let newest = links.servers.iter().rfind(|server| server.identity == identity);
+        let newest = links.servers.iter().rfind(|server| server.standing == *standing);
         if let Some(server) = newest {
             return Ok(Arc::clone(server));
         }
@@ -152,7 +152,7 @@ pub(crate) fn server() -> Result<Arc<Server>, LinkError> {
     }
     links.starting = Some(own);
     drop(links);
-    let started = start();
+    let started = start(standing.clone());
     let mut links = self::links();
     links.starting = None;
     STARTED.notify_all();
@@ -181,7 +181,7 @@ pub(crate) fn forget(gone: &Arc<Server>) {
     links().servers.retain(|server| !Arc::ptr_eq(server, gone));
 }
 
-fn start() -> Result<Server, LinkError> {
+fn start(standing: Standing) -> Result<Server, LinkError> {
     let system = |doing| move |source| LinkError::System { doing, source };
     boot::keep(&CONSTRUCTOR);
     image::check_host(CONSTRUCTOR).map_err(|foreign| LinkError::Server(foreign.to_string()))?;
@@ -207,8 +207,7 @@ fn start() -> Result<Server, LinkError> {
     match greeted {
         Ok(offers) => {
             let New { control, pidfd, .. } = new;
-            let (owner, identity) = (Pid::own(), inherit::identity());
-            Ok(Server { control, offers, pidfd, owner, identity })
+            Ok(Server { control, offers, pidfd, owner: Pid::own(), standing })
         }
         Err(error) => {
             new.end_and_reap();
@@ -299,11 +298,17 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use procession_sys::inherit;
     use procession_sys::signal::SIGKILL;
+
+    fn a_server() -> Server {
+        let (_umask, standing) = inherit::umask_and_standing().expect("a standing");
+        start(standing).expect("a server")
+    }
 
     #[test]
     fn a_killed_server_is_waited_for_no_more_though_its_end_was_leaked() {
-        let server = start().expect("a server");
+        let server = a_server();
         let (here, leaked) = parcel::pair().expect("a pair");
         let pidfd = server.pidfd.as_ref().expect("a pidfd");
         life::send_signal(pidfd.as_fd(), SIGKILL).expect("SIGKILL");
@@ -313,7 +318,7 @@ mod tests {
 
     #[test]
     fn what_a_server_said_before_it_was_killed_is_heard() {
-        let server = start().expect("a server");
+        let server = a_server();
         let (here, there) = parcel::pair().expect("a pair");
         parcel::send(there.as_fd(), &[b"last"], &[], Waiting::Allowed).expect("send");
         let pidfd = server.pidfd.as_ref().expect("a pidfd");

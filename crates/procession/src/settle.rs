@@ -10,7 +10,7 @@ use crate::stdio::{Stdio, Stream};
 use crate::world::{self, Environment};
 use procession_sys::descriptor::Standard;
 use procession_sys::image::Key;
-use procession_sys::inherit;
+use procession_sys::inherit::{self, Standing};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub(crate) struct Settled {
     pub(crate) setup: Option<Key>,
     /// What this process has, and what the child is to have.
     pub(crate) worlds: (World, World),
+    /// What this process has, and the child by the server that has it too.
+    pub(crate) standing: Standing,
     pub(crate) environment: Vec<u8>,
     pub(crate) directory: OwnedFd,
     pub(crate) streams: [Stream; 3],
@@ -65,7 +67,7 @@ pub(crate) fn settle(options: Options) -> Result<Settled, Unsettled> {
         move |source: io::Error| Unsettled { name, doing, source }
     };
     let parent = current();
-    let own = world::capture().map_err(failed("reading what the child takes over"))?;
+    let (own, standing) = world::capture().map_err(failed("reading what the child takes over"))?;
     let mut world = own.clone();
     options.limits.lay_over(&mut world.limits);
     world.reports_want_of_memory = options.limits.has_memory();
@@ -84,6 +86,7 @@ pub(crate) fn settle(options: Options) -> Result<Settled, Unsettled> {
         parent,
         setup: options.setup.transpose().map_err(failed("identifying its setup"))?,
         worlds: (own, world),
+        standing,
         environment,
         directory,
         streams: open_all(options.stdio).map_err(failed("opening its standard streams"))?,

@@ -5,7 +5,7 @@
 //! one that the parent had when its server started.
 
 use crate::frame::World;
-use procession_sys::inherit;
+use procession_sys::inherit::{self, Standing};
 use procession_sys::thread::SingleThreaded;
 use procession_sys::title::Layout;
 use std::collections::BTreeMap;
@@ -14,15 +14,17 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-/// Reads what a child is to take over.
-pub(crate) fn capture() -> io::Result<World> {
-    Ok(World {
-        umask: inherit::umask()?,
+/// Reads what a child is to take over, and what only a server that has it can give.
+pub(crate) fn capture() -> io::Result<(World, Standing)> {
+    let (umask, standing) = inherit::umask_and_standing()?;
+    let world = World {
+        umask,
         limits: inherit::limits(),
         nice: inherit::nice()?,
         affinity: inherit::affinity()?,
         reports_want_of_memory: false,
-    })
+    };
+    Ok((world, standing))
 }
 
 /// What a process has before it takes anything over: read once by the server, found by the
@@ -41,7 +43,7 @@ impl Present {
     pub(crate) fn read() -> io::Result<Self> {
         let environment = Environment::default().to_block()?;
         let (proof, layout) = (SingleThreaded::prove().ok(), Layout::read().ok());
-        Ok(Self { world: capture()?, environment, proof, layout })
+        Ok(Self { world: capture()?.0, environment, proof, layout })
     }
 
     /// Shows `name` behind the program's own in `ps`: all of it as the command line, 15 bytes as

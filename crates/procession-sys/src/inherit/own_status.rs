@@ -2,7 +2,7 @@
 //!
 //! Opening and closing it takes as long as the kernel's writing of it.
 //!
-//! In: nothing. Out: what it says of this process now. What always holds: it is this process's own,
+//! In: nothing. Out: some of what it says of this process now. What always holds: it is this process's own,
 //! not that of one it was forked from, and not whatever has its number since somebody closed it.
 
 use crate::descriptor::above_standard;
@@ -14,8 +14,23 @@ use std::sync::{Mutex, PoisonError};
 
 const PATH: &str = "/proc/self/status";
 
-/// Its first lines, with the two looked for.
-const START: usize = 512;
+/// More than it is, but for a user of hundreds of groups.
+const LENGTH: usize = 4096;
+
+/// The lines that say who a process is to the kernel, and what it may do.
+const RIGHTS: [&str; 11] = [
+    "Uid:",
+    "Gid:",
+    "Groups:",
+    "CapInh:",
+    "CapPrm:",
+    "CapEff:",
+    "CapBnd:",
+    "CapAmb:",
+    "NoNewPrivs:",
+    "Seccomp:",
+    "Seccomp_filters:",
+];
 
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
@@ -26,14 +41,21 @@ struct Kept {
     owner: (Mark, u32),
 }
 
-/// The file mode creation mask.
-pub(super) fn umask() -> io::Result<u32> {
+/// What the file says of a process.
+struct Said {
+    id: u32,
+    umask: u32,
+    rights: String,
+}
+
+/// The file mode creation mask, and the lines of what the main thread is and may do.
+pub(super) fn umask_and_rights() -> io::Result<(u32, String)> {
     let mark = thread::mark();
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let own = kept.as_ref().filter(|kept| Some(kept.owner.0) == mark);
     let found = own.and_then(|kept| Some((kept.owner.1, read(&kept.file).ok()?)));
-    if let Some((_, (_, umask))) = found.filter(|(id, (said, _))| id == said) {
-        return Ok(umask);
+    if let Some((_, said)) = found.filter(|(id, said)| *id == said.id) {
+        return Ok((said.umask, said.rights));
     }
     // Its number may be somebody else's, and is not ours to close.
     std::mem::forget(kept.take());
@@ -41,21 +63,27 @@ pub(super) fn umask() -> io::Result<u32> {
         io::Error::new(error.kind(), format!("{PATH}: {error}: is /proc mounted?"))
     };
     let file = File::from(above_standard(File::open(PATH).map_err(named)?.into())?);
-    let (id, umask) = read(&file)?;
+    let Said { id, umask, rights } = read(&file)?;
     *kept = mark.map(|mark| Kept { file, owner: (mark, id) });
-    Ok(umask)
+    Ok((umask, rights))
 }
 
-/// Process id and mask.
-fn read(file: &File) -> io::Result<(u32, u32)> {
-    let mut start = [0; START];
-    let length = file.read_at(&mut start, 0)?;
-    let text = String::from_utf8_lossy(&start[..length]);
-    let value = |name, radix| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        u32::from_str_radix(line.trim(), radix).ok()
-    };
-    let found = value("Pid:", 10).zip(value("Umask:", 8));
+fn read(file: &File) -> io::Result<Said> {
+    let mut text = [0; LENGTH];
+    let length = file.read_at(&mut text, 0)?;
+    let text = String::from_utf8_lossy(&text[..length]);
+    let (mut id, mut umask, mut rights) = (None, None, String::new());
+    for line in text.lines() {
+        let number = |text: &str, radix| u32::from_str_radix(text.trim(), radix).ok();
+        if let Some(text) = line.strip_prefix("Pid:") {
+            id = number(text, 10);
+        } else if let Some(text) = line.strip_prefix("Umask:") {
+            umask = number(text, 8);
+        } else if RIGHTS.iter().any(|name| line.starts_with(name)) {
+            rights.push_str(line);
+        }
+    }
+    let found = id.zip(umask).map(|(id, umask)| Said { id, umask, rights });
     found.ok_or_else(|| io::Error::other("/proc/self/status lacks the lines Pid and Umask"))
 }
 
@@ -72,19 +100,19 @@ mod tests {
 
     #[test]
     fn the_mask_is_read_anew_each_time_also_when_another_has_the_number_of_the_file() {
-        let before = umask().expect("a mask");
+        let before = umask_and_rights().expect("a mask").0;
         // The mask is the whole process's; the runner gives each test a process of its own.
         rustix::process::umask(Mode::from_raw_mode(0o051));
-        assert_eq!(umask().expect("a mask"), 0o051);
+        assert_eq!(umask_and_rights().expect("a mask").0, 0o051);
         let other = File::open("/dev/null").expect("a file").into_raw_fd();
         let taken = number();
         // SAFETY: the file's owner forgets it as it finds another in its place.
         assert_eq!(unsafe { libc::dup2(other, taken) }, taken);
-        assert_eq!(umask().expect("a mask"), 0o051);
+        assert_eq!(umask_and_rights().expect("a mask").0, 0o051);
         assert_ne!(number(), taken);
         // SAFETY: as above.
         unsafe { libc::close(number()) };
-        assert_eq!(umask().expect("a mask"), 0o051);
+        assert_eq!(umask_and_rights().expect("a mask").0, 0o051);
         rustix::process::umask(Mode::from_raw_mode(before));
     }
 }

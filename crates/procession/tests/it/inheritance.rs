@@ -104,6 +104,40 @@ fn a_child_acts_as_the_user_that_its_parent_is_now() {
 }
 
 #[test]
+fn a_child_is_in_the_sandbox_that_its_parent_has_entered_by_now() {
+    fn sandbox() -> [String; 3] {
+        ["NoNewPrivs", "Seccomp", "Seccomp_filters"].map(own_status)
+    }
+    alone(|| {
+        warm_up();
+        let before = sandbox();
+        hostile::forbid_everywhere(&[hostile::lack_of("PIDFD_GET_INFO")]).expect("a filter");
+        let own = sandbox();
+        assert_ne!(own, before);
+        for method in METHODS {
+            assert_eq!(in_child(method, || Process::new(sandbox, ())), own, "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_program_that_has_left_its_root_starts_nobody_outside_the_new_one() {
+    alone(|| {
+        // Only root can leave its root.
+        if rustix::process::geteuid().as_raw() != 0 {
+            return;
+        }
+        warm_up();
+        rustix::process::chroot("/usr").expect("another root");
+        for method in METHODS {
+            let plan = Process::new(|| (), ()).start_method(method);
+            let error = plan.start().expect_err("the new root has no /proc");
+            assert!(error.to_string().contains("(/proc/self/exe)"), "{method}: {error}");
+        }
+    });
+}
+
+#[test]
 fn command_line_arguments_are_the_parents() {
     let own: Vec<String> = std::env::args().collect();
     for method in METHODS {
