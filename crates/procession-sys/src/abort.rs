@@ -1,16 +1,22 @@
 //! Reporting an abort for want of memory from its signal handler.
 //!
 //! Rust aborts when an allocation fails; seen from outside, that is SIGABRT like any other. From
-//! inside it is told by who called `abort`: [`std::alloc::handle_alloc_error`] is on the stack.
+//! inside it is told by who called `abort`: [`std::alloc::handle_alloc_error`] is on the stack. The
+//! stack is searched for it, not unwound: musl has no unwind tables for its `abort`.
 //!
 //! In: a socket and the packet to send then. Out: that packet, then the abort. What always holds:
 //! an abort from anywhere else sends nothing; the handler allocates nothing; SIGABRT ends the
 //! process in any case, whoever sent it.
 
+use crate::overflow;
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, AtomicU16, Ordering};
+
+/// How many words of the stack are looked at. The frames from `abort` to the failed allocation, of
+/// std and the C library, have a tenth of them.
+const NEAR: usize = 512;
 
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
 static PACKET: AtomicU16 = AtomicU16::new(0);
@@ -24,20 +30,19 @@ pub fn report_to(socket: BorrowedFd<'static>, packet: [u8; 2]) -> io::Result<()>
     SOCKET.store(socket.as_raw_fd(), Ordering::Release);
     // SAFETY: all zeros is a valid `sigaction` (no flags, an empty mask).
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_flags = libc::SA_SIGINFO;
     action.sa_sigaction = on_abort as *const () as libc::sighandler_t;
-    // SAFETY: `on_abort` has the signature of a handler without SA_SIGINFO.
+    // SAFETY: `on_abort` has the signature of a handler with SA_SIGINFO.
     if unsafe { libc::sigaction(libc::SIGABRT, &raw const action, std::ptr::null_mut()) } == -1 {
         return Err(io::Error::last_os_error());
     }
     Ok(())
 }
 
-extern "C" fn on_abort(signal: c_int) {
-    let mut found = false;
-    // SAFETY: the callback has the unwinder's signature and is given the flag it expects. Walking
-    // the stack reads only the unwind tables of loaded modules and allocates nothing.
-    unsafe { _Unwind_Backtrace(look, (&raw mut found).cast()) };
-    if found {
+extern "C" fn on_abort(signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel gives a SA_SIGINFO handler its context.
+    let stack = unsafe { overflow::stack_pointer(context) };
+    if words_above(stack).iter().copied().any(returns_to_a_failed_allocation) {
         report();
     }
     // `abort` would go on by itself; somebody's `kill` does not come again. Blocked here, the
@@ -57,30 +62,44 @@ fn report() {
     unsafe { libc::send(socket, packet.as_ptr().cast(), packet.len(), flags) };
 }
 
-// The unwinder that std itself links, of the Itanium C++ ABI: Exception Handling, level 1.
-unsafe extern "C" {
-    fn _Unwind_Backtrace(
-        each: extern "C" fn(*mut c_void, *mut c_void) -> c_int,
-        argument: *mut c_void,
-    ) -> c_int;
-    fn _Unwind_GetIP(frame: *mut c_void) -> usize;
-    fn _Unwind_FindEnclosingFunction(address: *mut c_void) -> *mut c_void;
+/// The words of the stack from `stack` on; zeros behind its end, or where a sandbox refuses. The
+/// kernel reads them, for which the end of the stack is no fault.
+fn words_above(stack: usize) -> [usize; NEAR] {
+    /// No page is smaller.
+    const PAGE: usize = 4096;
+    let mut words = [0; NEAR];
+    let size = size_of_val(&words);
+    let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size };
+    // A piece is copied whole or not at all, so none crosses from one page into the next.
+    let first = PAGE - stack % PAGE;
+    let remote = [(stack, first), (stack + first, size - first)].map(|(from, length)| {
+        libc::iovec { iov_base: std::ptr::without_provenance_mut(from), iov_len: length }
+    });
+    // SAFETY: both arrays live until the call returns; the kernel writes at most `size` bytes to
+    // `words` and reads only what is there to read. It is a bare system call in every C library.
+    unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const local, 1, remote.as_ptr(), 2, 0);
+    }
+    words
 }
 
-/// Looks at one frame; ends the walk at the one looked for.
-extern "C" fn look(frame: *mut c_void, found: *mut c_void) -> c_int {
-    const GO_ON: c_int = 0;
-    const END: c_int = 4;
-    // SAFETY: the unwinder passes a valid frame; any address may be asked for. A return address
-    // may stand behind the end of a function whose last act is a call, so the byte before it.
-    let function = unsafe {
-        let inside = _Unwind_GetIP(frame).wrapping_sub(1);
-        _Unwind_FindEnclosingFunction(std::ptr::without_provenance_mut(inside))
-    };
-    if function.addr() != (std::alloc::handle_alloc_error as *const ()).addr() {
-        return GO_ON;
+/// Whether a word is an address in [`std::alloc::handle_alloc_error`] behind a call, which nothing
+/// puts on a stack but the calls of that function, none of which returns.
+fn returns_to_a_failed_allocation(word: usize) -> bool {
+    /// More than the length of the function, in bytes.
+    const LONGEST: usize = 4096;
+    let function = (std::alloc::handle_alloc_error as *const ()).addr();
+    let inside = word.wrapping_sub(1);
+    if inside <= function || inside - function > LONGEST {
+        return false;
     }
-    // SAFETY: `found` is the flag that `on_abort` passed.
-    unsafe { *found.cast::<bool>() = true };
-    END
+    // It may stand behind the end of the function, whose last act is a call, so the byte before it.
+    // SAFETY: any address may be asked for; the unwinder only reads the tables of loaded modules.
+    let around = unsafe { _Unwind_FindEnclosingFunction(std::ptr::without_provenance_mut(inside)) };
+    around.addr() == function
+}
+
+// The unwinder that std itself links, of the Itanium C++ ABI: Exception Handling, level 1.
+unsafe extern "C" {
+    fn _Unwind_FindEnclosingFunction(address: *mut c_void) -> *mut c_void;
 }

@@ -116,7 +116,7 @@ fn report() {
 ///
 /// # Safety
 /// `context` must be the third argument of a `SA_SIGINFO` handler.
-unsafe fn stack_pointer(context: *mut libc::c_void) -> usize {
+pub(crate) unsafe fn stack_pointer(context: *mut libc::c_void) -> usize {
     // SAFETY: by the caller's promise it points to a `ucontext_t`.
     let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
     #[cfg(target_arch = "x86_64")]
