@@ -16,6 +16,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::sync::OnceLock;
 
 const OWN_IMAGE: &std::ffi::CStr = c"/proc/self/exe";
 
@@ -38,8 +39,7 @@ pub fn own_image(
     environment.push(boot::variable(role, socket, guarded));
     let kept = [Some(socket), guarded].into_iter().flatten();
     let kept: Vec<RawFd> = kept.map(|descriptor| descriptor.as_raw_fd()).collect();
-    let (arguments, environment) = (arguments(), null_ended(&environment));
-    let arguments = null_ended(&arguments);
+    let (arguments, environment) = (null_ended(arguments()), null_ended(&environment));
     let mut attributes = Attributes::new()?;
     for &number in &kept {
         attributes.keep(number)?;
@@ -53,8 +53,16 @@ pub fn own_image(
 }
 
 /// The arguments as the program got them. Before `main`, musl's std does not know them yet; the
-/// kernel does.
-fn arguments() -> Vec<CString> {
+/// kernel does, until this process shows another [title](crate::title).
+pub fn arguments() -> &'static [CString] {
+    static ARGUMENTS: OnceLock<Vec<CString>> = OnceLock::new();
+    ARGUMENTS.get().unwrap_or_else(|| {
+        let read = read_arguments();
+        ARGUMENTS.get_or_init(|| read)
+    })
+}
+
+fn read_arguments() -> Vec<CString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.is_empty() {
         let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();

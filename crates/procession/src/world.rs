@@ -6,12 +6,13 @@
 
 use crate::frame::World;
 use procession_sys::inherit::{self, Standing};
+use procession_sys::spawn;
 use procession_sys::thread::SingleThreaded;
 use procession_sys::title::Layout;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 /// Reads what a child is to take over, and what only a server that has it can give.
@@ -27,6 +28,11 @@ pub(crate) fn capture() -> io::Result<(World, Standing)> {
     Ok((world, standing))
 }
 
+fn program() -> String {
+    let path = spawn::arguments().first().map(|path| Path::new(OsStr::from_bytes(path.to_bytes())));
+    path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// What a process has before it takes anything over: read once by the server, found by the
 /// children that it forks, so that a child changes only what differs.
 #[derive(Debug)]
@@ -37,22 +43,23 @@ pub(crate) struct Present {
     proof: Option<SingleThreaded>,
     /// None where the kernel does not tell.
     layout: Option<Layout>,
+    /// The name of the program's file, as it was started.
+    program: String,
 }
 
 impl Present {
     pub(crate) fn read() -> io::Result<Self> {
         let environment = Environment::default().to_block()?;
         let (proof, layout) = (SingleThreaded::prove().ok(), Layout::read().ok());
-        Ok(Self { world: capture()?.0, environment, proof, layout })
+        Ok(Self { world: capture()?.0, environment, proof, layout, program: program() })
     }
 
     /// Shows `name` behind the program's own in `ps`: all of it as the command line, 15 bytes as
     /// the name of the process.
     pub(crate) fn show(&self, name: &str) {
         inherit::set_thread_name(name);
-        let program = std::env::args_os().next().unwrap_or_default();
-        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
         if let Some(layout) = &self.layout {
+            let program = &self.program;
             // A kernel without the call shows the parent's command line, as after any fork.
             let _ = layout.show(&format!("{program}: {name}"));
         }
@@ -61,7 +68,8 @@ impl Present {
     /// What a process has that is about to fork itself.
     pub(crate) fn of(world: World, proof: SingleThreaded) -> io::Result<Self> {
         let environment = Environment::default().to_block()?;
-        Ok(Self { world, environment, proof: Some(proof), layout: Layout::read().ok() })
+        let (layout, program) = (Layout::read().ok(), program());
+        Ok(Self { world, environment, proof: Some(proof), layout, program })
     }
 
     /// Whether this process has one thread.

@@ -2,7 +2,7 @@
 //!
 //! Each test changes its whole process after the fork server has started, so each runs alone.
 
-use crate::support::{METHODS, alone, join, own_status};
+use crate::support::{METHODS, alone, join, known_to_a_child, own_status};
 use procession::{Process, StartMethod, Value};
 use rustix::process::{Resource, Rlimit};
 use std::fs::File;
@@ -139,7 +139,7 @@ fn a_program_that_has_left_its_root_starts_nobody_outside_the_new_one() {
 
 #[test]
 fn command_line_arguments_are_the_parents() {
-    let own: Vec<String> = std::env::args().collect();
+    let own = known_to_a_child(std::env::args().collect());
     for method in METHODS {
         let there = in_child(method, || Process::new(|| std::env::args().collect::<Vec<_>>(), ()));
         assert_eq!(there, own, "{method}");

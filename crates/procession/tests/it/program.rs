@@ -1,6 +1,6 @@
 //! The program whose function a process runs: its file, its arguments.
 
-use crate::support::{Directory, METHODS, alone_as, is_alone, join};
+use crate::support::{Directory, METHODS, alone_as, is_alone, join, known_to_a_child};
 use procession::Process;
 
 #[test]
@@ -37,11 +37,13 @@ fn a_program_with_thousands_of_arguments_starts_processes() {
     let arguments: Vec<String> = (0..5_000).map(|number| format!("no_test_{number}")).collect();
     let program = std::env::current_exe().expect("this program");
     alone_as(&program, &arguments, || {
-        assert!(std::env::args().count() > 5_000);
+        let own: Vec<String> = std::env::args().collect();
+        assert!(own.len() > 5_000);
+        let own = known_to_a_child(own);
         for method in METHODS {
-            let count = || std::env::args().count();
-            let child = Process::new(count, ()).start_method(method).start().expect("a child");
-            assert_eq!(join(child).expect("a count"), std::env::args().count(), "{method}");
+            let arguments = || std::env::args().collect::<Vec<_>>();
+            let child = Process::new(arguments, ()).start_method(method).start().expect("a child");
+            assert_eq!(join(child).expect("arguments"), own, "{method}");
         }
     });
 }

@@ -22,6 +22,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Every way to make a process.
 pub(crate) const METHODS: [StartMethod; 2] = [StartMethod::ForkServer, StartMethod::Spawn];
 
+/// Of this program's arguments, those that a child finds: all, and none with musl, whose std learns
+/// them only on the way to `main`.
+pub(crate) fn known_to_a_child(own: Vec<String>) -> Vec<String> {
+    if cfg!(target_env = "musl") { Vec::new() } else { own }
+}
+
 /// Set in the process of its own that [`alone`] makes, to the name of its test.
 const ALONE: &str = "PROCESSION_TEST_ALONE";
 
