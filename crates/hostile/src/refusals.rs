@@ -46,7 +46,8 @@ const DUPLICATE: Refusal = Refusal {
 pub const SHORTAGES: [i32; 3] = [EMFILE, ENOMEM, EAGAIN];
 
 /// Calls that a start makes, in the program, its server or the child, and that take something.
-pub const REFUSALS: [Refusal; 15] = [
+pub const REFUSALS: [Refusal; 17] = [
+    refusal("open", libc::SYS_open, &[EMFILE, ENOMEM]),
     refusal("openat", libc::SYS_openat, &[EMFILE, ENOMEM]),
     refusal("socketpair", libc::SYS_socketpair, &[EMFILE, ENOMEM]),
     refusal("pidfd_open", libc::SYS_pidfd_open, &[EMFILE, ENOMEM]),
@@ -58,6 +59,7 @@ pub const REFUSALS: [Refusal; 15] = [
     refusal("sendmsg", libc::SYS_sendmsg, &[ENOMEM]),
     refusal("clone", libc::SYS_clone, &[EAGAIN, ENOMEM]),
     refusal("clone3", libc::SYS_clone3, &[EAGAIN, ENOMEM]),
+    refusal("fork", libc::SYS_fork, &[EAGAIN, ENOMEM]),
     refusal("vfork", libc::SYS_vfork, &[EAGAIN, ENOMEM]),
     refusal("execve", libc::SYS_execve, &[EAGAIN, ENOMEM, EMFILE]),
     refusal("mprotect", libc::SYS_mprotect, &[ENOMEM]),

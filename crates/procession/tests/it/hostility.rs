@@ -215,8 +215,18 @@ fn a_resource_refused_at_any_call_of_a_start_is_an_error_and_the_next_start_work
         assert!(open < 40, "the server has {open} descriptors");
         drop(events);
         child.join().expect("it ends");
-        for name in ["socketpair", "sendmsg", "openat", "pidfd_open", "clone", "execve"] {
-            assert!(refused().contains(&name), "{name} was never refused");
+        // musl opens files and forks by calls of its own.
+        let of_either: [&[&str]; 6] = [
+            &["socketpair"],
+            &["sendmsg"],
+            &["openat", "open"],
+            &["pidfd_open"],
+            &["clone", "fork"],
+            &["execve"],
+        ];
+        for names in of_either {
+            let found = refused().iter().any(|name| names.contains(name));
+            assert!(found, "{names:?} was never refused");
         }
     });
 }
