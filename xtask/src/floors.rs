@@ -69,6 +69,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "server",
             "settle",
             "stdio",
+            "turn",
             "wait_any",
             "world",
         ],

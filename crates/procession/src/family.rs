@@ -5,10 +5,11 @@
 
 use crate::current::ProcessInfo;
 use crate::forked;
-use crate::frame::Order;
+use crate::frame::{Order, Page, Record};
 use crate::link::{self, Server};
-use procession_sys::parcel::{self, Waiting};
+use procession_sys::parcel::{self, Parcel, Waiting};
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 
 /// The children of this process that have not ended, in the order of their starts; daemons,
 /// detached ones and those whose handle was dropped included.
@@ -34,16 +35,33 @@ pub fn active_children() -> Vec<ProcessInfo> {
 }
 
 fn ask(server: &Server) -> Option<Vec<ProcessInfo>> {
-    let (here, there) = parcel::pair().ok()?;
-    let order = Order::list();
-    parcel::send(server.control(), &[&order], &[there.as_fd()], Waiting::Allowed).ok()?;
-    drop(there);
-    let answer = server.hear(here.as_fd()).ok()??;
-    let alive: Vec<(i32, String, bool)> = crate::parcel::decode(answer, 0).ok()?;
-    let info = |(id, name, daemon)| ProcessInfo {
-        name,
-        id: u32::try_from(id).unwrap_or_default(),
-        daemon,
-    };
-    Some(alive.into_iter().map(info).collect())
+    let _turn = server.lists().turns.wait();
+    let (mut listed, mut after) = (Vec::new(), 0);
+    loop {
+        let answer = page(server, after)?;
+        let Page { more, alive, .. } = Page::read(&answer.bytes).ok()?;
+        for (id, Record { serial, name, daemon }) in alive {
+            let (name, id) = (name.to_owned(), u32::try_from(id).unwrap_or_default());
+            listed.push(ProcessInfo { name, id, daemon });
+            after = serial;
+        }
+        if !more {
+            return Some(listed);
+        }
+    }
+}
+
+/// Those whose number is above `after`, or the first of them.
+fn page(server: &Server, after: u64) -> Option<Parcel> {
+    let lists = server.lists();
+    let question = lists.questions.fetch_add(1, Ordering::Relaxed);
+    let order = Order::list(question, after);
+    parcel::send(server.control(), &[&order], &[], Waiting::Allowed).ok()?;
+    loop {
+        let answer = server.hear(lists.socket.as_fd()).ok()??;
+        // An earlier one is to a question that was given up.
+        if Page::read(&answer.bytes).is_ok_and(|page| page.question == question) {
+            return Some(answer);
+        }
+    }
 }

@@ -6,16 +6,18 @@
 //!
 //! ```text
 //! program -> server  Order: Child · Refill · Detach · Signal · List · Exiting   server -> program  Hello · Done
+//!                                                    server -> program  Page   (the socket of lists)
 //! spare -> program   Offer                                                      program -> server  Adoption
 //! child  -> parent   Started (of an ordered child) ...... Answer ......   (the child's corridor)
 //! parent -> child    Start
 //! server -> parent   NotStarted | ................................ Exit
 //! ```
 //!
-//! The first byte of a frame says its kind, but on the socket of offers, which has one kind each
-//! way; integers are little-endian.
+//! The first byte of a frame says its kind, but on the sockets of offers and of lists, which
+//! have one kind each way; integers are little-endian.
 
 mod answer;
+mod list;
 mod offer;
 mod order;
 mod report;
@@ -23,6 +25,7 @@ mod start;
 
 pub use answer::Panic;
 pub(crate) use answer::{Answer, Returned};
+pub(crate) use list::Page;
 pub(crate) use offer::{Adoption, Offer};
 pub use order::StartMethod;
 pub(crate) use order::{Birth, Order, Record};

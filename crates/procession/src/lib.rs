@@ -64,6 +64,7 @@ mod select;
 mod server;
 mod settle;
 mod stdio;
+mod turn;
 mod value;
 mod wait_any;
 #[cfg(feature = "tokio")]

@@ -8,6 +8,7 @@
 use crate::frame::{Hello, Order};
 use crate::look::look;
 use crate::server::CONSTRUCTOR;
+use crate::turn::Turns;
 use crate::world::Environment;
 use procession_sys::boot::{self, Role};
 use procession_sys::fault::stands;
@@ -18,7 +19,7 @@ use procession_sys::wait::{self, Interest};
 use procession_sys::{image, spawn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,9 +57,20 @@ pub(crate) struct Server {
     control: OwnedFd,
     /// Where spare children offer themselves.
     offers: OwnedFd,
+    lists: Lists,
     pidfd: Option<OwnedFd>,
     owner: Pid,
     standing: Standing,
+}
+
+/// Where a server says who is alive.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    pub(crate) socket: OwnedFd,
+    /// Whose question it is.
+    pub(crate) turns: Turns,
+    /// How many there have been: an answer has the number of its question.
+    pub(crate) questions: AtomicU64,
 }
 
 impl Server {
@@ -70,6 +82,11 @@ impl Server {
     /// Where spare children offer themselves, and where it is said which are taken.
     pub(crate) fn offers(&self) -> BorrowedFd<'_> {
         self.offers.as_fd()
+    }
+
+    /// Where it says who is alive.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// Ready to read when the server is gone; without pidfds also when it says something.
@@ -199,15 +216,17 @@ fn start(standing: Standing) -> Result<Server, LinkError> {
     let watched = life::pidfd_if_known(pid).inspect_err(|_| life::end_child(pid));
     let pidfd = watched.map_err(system("watching the fork server"))?;
     let new = New { control, pid, pidfd };
-    let greeted = new.greeting().and_then(|(found, offers)| {
+    let greeted = new.greeting().and_then(|(found, sockets)| {
         let same = found == module.to_bytes();
         let other = || LinkError::Server("it runs another build of this program".to_owned());
-        same.then_some(offers).ok_or_else(other)
+        same.then_some(sockets).ok_or_else(other)
     });
     match greeted {
-        Ok(offers) => {
+        Ok([offers, socket]) => {
             let New { control, pidfd, .. } = new;
-            Ok(Server { control, offers, pidfd, owner: Pid::own(), standing })
+            let (turns, questions) = (Turns::default(), AtomicU64::new(0));
+            let lists = Lists { socket, turns, questions };
+            Ok(Server { control, offers, lists, pidfd, owner: Pid::own(), standing })
         }
         Err(error) => {
             new.end_and_reap();
@@ -224,8 +243,9 @@ struct New {
 }
 
 impl New {
-    /// The module that the server runs, and where its spare children will offer themselves.
-    fn greeting(&self) -> Result<([u8; image::ModuleId::SIZE], OwnedFd), LinkError> {
+    /// The module that the server runs, where its spare children will offer themselves, and where it
+    /// will say who is alive.
+    fn greeting(&self) -> Result<([u8; image::ModuleId::SIZE], [OwnedFd; 2]), LinkError> {
         let system = |source| LinkError::System { doing: "waiting for the fork server", source };
         let silent = || {
             let why = "this program, started again, ended or was silent instead of greeting";
@@ -237,9 +257,9 @@ impl New {
             return Err(silent());
         }
         let heard = parcel::receive(self.control.as_fd(), Waiting::Never).map_err(system)?;
-        let mut parcel = heard.ok_or_else(silent)?;
-        match (Hello::read(&parcel), parcel.descriptors.pop()) {
-            (Ok(Hello::Ready(module)), Some(offers)) => Ok((module, offers)),
+        let parcel = heard.ok_or_else(silent)?;
+        match (Hello::read(&parcel), parcel.descriptors.try_into()) {
+            (Ok(Hello::Ready(module)), Ok(sockets)) => Ok((module, sockets)),
             (Ok(Hello::Failed(why)), _) => {
                 Err(LinkError::Server(format!("it cannot do its work: {why}")))
             }

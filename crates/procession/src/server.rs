@@ -15,7 +15,7 @@ mod nursery;
 mod wards;
 
 use crate::entry::{self, Greeting};
-use crate::frame::{Adoption, Birth, Hello, Order, Report, StartMethod};
+use crate::frame::{Adoption, Birth, Hello, Order, Page, Report, StartMethod};
 use nursery::Nursery;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fault;
@@ -72,6 +72,8 @@ struct Server {
     control: OwnedFd,
     /// Spare children offer themselves to the program, which says here whom it has taken.
     offers: OwnedFd,
+    /// Where lists go, which so need no descriptor that might not be had then.
+    lists: OwnedFd,
     main: Option<OwnedFd>,
     signals: ServerSignals,
     nursery: Nursery,
@@ -82,9 +84,10 @@ struct Server {
 impl Server {
     fn open(boot: Boot) -> io::Result<Self> {
         match Self::greet(&boot) {
-            Ok((offers, signals)) => Ok(Self {
+            Ok(([offers, lists], signals)) => Ok(Self {
                 control: boot.socket,
                 offers,
+                lists,
                 main: boot.guarded,
                 signals,
                 nursery: Nursery::new(entry::prepare()?),
@@ -98,8 +101,8 @@ impl Server {
         }
     }
 
-    /// Becomes a server, and says so.
-    fn greet(boot: &Boot) -> io::Result<(OwnedFd, ServerSignals)> {
+    /// Becomes a server, and says so. Gives the sockets of offers and of lists.
+    fn greet(boot: &Boot) -> io::Result<([OwnedFd; 2], ServerSignals)> {
         let kept: Vec<BorrowedFd<'_>> = [Some(&boot.socket), boot.guarded.as_ref()]
             .into_iter()
             .flatten()
@@ -120,10 +123,11 @@ impl Server {
         let signals = ServerSignals::open(group)?;
         let module = image::main_module()
             .ok_or_else(|| io::Error::other("this program cannot be identified"))?;
-        let (programs, offers) = parcel::pair()?;
-        let hello = Hello::ready(module);
-        parcel::send(boot.socket.as_fd(), &[&hello], &[programs.as_fd()], Waiting::Allowed)?;
-        Ok((offers, signals))
+        let (offered, offers) = parcel::pair()?;
+        let (listed, lists) = parcel::pair()?;
+        let programs = [offered.as_fd(), listed.as_fd()];
+        parcel::send(boot.socket.as_fd(), &[&Hello::ready(module)], &programs, Waiting::Allowed)?;
+        Ok(([offers, lists], signals))
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -224,7 +228,7 @@ impl Server {
             Ok(Order::Refill) => self.nursery.refill_soon(),
             Ok(Order::Detach(serial)) => self.wards.detach(serial),
             Ok(Order::Signal(serial, number)) => self.wards.signal(serial, number),
-            Ok(Order::List) => self.list(&order.descriptors),
+            Ok(Order::List(question, after)) => self.list(question, after),
             Ok(Order::Exiting) => self.begin_closing(),
             // Only the program itself has the other end; what it cannot have meant is left out.
             Err(_) => {}
@@ -239,7 +243,7 @@ impl Server {
         }
         // Starts that follow each other too fast for spares to be made between them.
         let pressed = self.nursery.refill_at().is_some();
-        // The last descriptor stays free: whoever asks this server for a list sends one along.
+        // A copy goes to the child; on this one it is said where there is none.
         let made =
             corridor.try_clone().and_then(|its| self.nursery.child(birth, its, self.main.as_ref()));
         match made {
@@ -275,10 +279,13 @@ impl Server {
         self.nursery.discard();
     }
 
-    fn list(&self, reply: &[OwnedFd]) {
-        if let (Some(reply), Ok(bytes)) = (reply.first(), postcard::to_stdvec(&self.wards.list())) {
-            tell(reply, &bytes);
-        }
+    fn list(&self, question: u64, after: u64) {
+        let say = |alive| {
+            let page = Page::of(question, alive).to_frame().map_err(io::Error::other)?;
+            parcel::send(self.lists.as_fd(), &[&page], &[], Waiting::Never)
+        };
+        // Where memory is short, nobody listed is better than a wait without an end.
+        let _ = say(self.wards.list(after)).or_else(|_short| say(Vec::new()));
     }
 
     /// Reaps whoever has ended and says so on their corridors.

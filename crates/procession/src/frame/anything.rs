@@ -3,7 +3,7 @@
 //! In: bytes as another process might have written them. Out: nothing. What always holds: no
 //! reader panics.
 
-use super::{Adoption, Hello, Offer, Order, Report, Start};
+use super::{Adoption, Hello, Offer, Order, Page, Report, Start};
 
 /// Reads `bytes` as every frame there is.
 #[cfg_attr(not(fuzzing), expect(unreachable_pub, reason = "the fuzz target's door"))]
@@ -11,6 +11,7 @@ pub fn read_anything(bytes: &[u8]) {
     let Ok(parcel) = procession_sys::parcel::unpack(bytes.to_vec(), Vec::new()) else { return };
     let _ = Hello::read(&parcel);
     let _ = (Order::read(&parcel.bytes).is_ok(), Adoption::read(&parcel.bytes).is_ok());
+    let _ = Page::read(&parcel.bytes).is_ok();
     if let Ok(start) = Start::read(&parcel.bytes) {
         let _ = (start.head.function(), start.head.setup());
     }
@@ -87,6 +88,8 @@ mod tests {
         let mut frames: Vec<Vec<u8>> = parcels.iter().map(|parcel| parcel.bytes.to_vec()).collect();
         frames.extend([start(), birth(), adoption(), Offer::frame(1, 2).to_vec()]);
         frames.extend([Order::signal(1, 9), Order::detach(1), Report::exit(9).to_vec()]);
+        let page = Page::of(1, vec![(7, RECORD)]).to_frame();
+        frames.extend([Order::list(1, 2), page.expect("a frame")]);
         for frame in frames {
             let inline = [&[procession_sys::parcel::INLINE], &frame[..]].concat();
             for cut in 0..=inline.len() {

@@ -24,8 +24,8 @@ pub(crate) enum Order<'a> {
     Detach(u64),
     /// Send the process with this number a signal.
     Signal(u64, i32),
-    /// Say who is alive, on the socket that comes along.
-    List,
+    /// As question of this number, say who is alive of those whose number is above that.
+    List(u64, u64),
     /// The program ends: end the daemons, say when the others have ended.
     Exiting,
 }
@@ -81,8 +81,8 @@ impl<'a> Order<'a> {
         [&[SIGNAL], &serial.to_le_bytes()[..], &signal.to_le_bytes()[..]].concat()
     }
 
-    pub(crate) const fn list() -> [u8; 1] {
-        [LIST]
+    pub(crate) fn list(question: u64, after: u64) -> Vec<u8> {
+        [&[LIST], &question.to_le_bytes()[..], &after.to_le_bytes()[..]].concat()
     }
 
     pub(crate) const fn exiting() -> [u8; 1] {
@@ -101,7 +101,11 @@ impl<'a> Order<'a> {
                 let serial = u64::from_le_bytes(*array(serial).ok_or_else(cut)?);
                 Ok(Self::Signal(serial, i32::from_le_bytes(*array(signal).ok_or_else(cut)?)))
             }
-            LIST => Ok(Self::List),
+            LIST => {
+                let (question, after) = rest.split_at_checked(8).ok_or_else(cut)?;
+                let question = u64::from_le_bytes(*array(question).ok_or_else(cut)?);
+                Ok(Self::List(question, u64::from_le_bytes(*array(after).ok_or_else(cut)?)))
+            }
             EXITING => Ok(Self::Exiting),
             _ => Err(FrameError(format!("no order begins with {kind:#04x}"))),
         }

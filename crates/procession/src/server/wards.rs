@@ -24,6 +24,12 @@ struct Ward {
     corridor: OwnedFd,
 }
 
+impl Ward {
+    fn record(&self) -> Record<'_> {
+        Record { serial: self.serial, name: &self.name, daemon: self.daemon }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Wards {
     alive: BTreeMap<Pid, Ward>,
@@ -93,12 +99,13 @@ impl Wards {
         }
     }
 
-    /// Their process ids, names, and whether they are daemons, in the order of their starts.
-    pub(super) fn list(&self) -> Vec<(i32, &str, bool)> {
-        let mut alive: Vec<(&Pid, &Ward)> = self.alive.iter().collect();
-        alive.sort_unstable_by_key(|(_, ward)| ward.serial);
-        let alive = alive.into_iter();
-        alive.map(|(child, ward)| (child.as_raw(), ward.name.as_str(), ward.daemon)).collect()
+    /// Those whose number is above `after`, in the order of their starts, with their process ids.
+    pub(super) fn list(&self, after: u64) -> Vec<(i32, Record<'_>)> {
+        let later = self.alive.iter().filter(|(_, ward)| ward.serial > after);
+        let mut listed: Vec<(i32, Record<'_>)> =
+            later.map(|(child, ward)| (child.as_raw(), ward.record())).collect();
+        listed.sort_unstable_by_key(|(_, record)| record.serial);
+        listed
     }
 
     /// The corridors that have no room for what is to be told on them.

@@ -1,6 +1,8 @@
 //! Who a process is, whose child, and who its own are.
 
-use crate::support::{METHODS, alone, join, line, stay, stay_until_told, tell, wait_to_be_told};
+use crate::support::{
+    METHODS, alone, children, join, line, stay, stay_until_told, tell, wait_to_be_told,
+};
 use procession::{Fd, Process, StartMethod, active_children, current, parent};
 use std::os::unix::net::UnixStream;
 
@@ -147,6 +149,59 @@ fn a_process_without_a_handle_is_still_an_active_child() {
                 std::thread::yield_now();
             }
         }
+    });
+}
+
+/// Has a process, which has its standard streams, open no descriptor more.
+fn open_no_more(process: Option<rustix::process::Pid>) {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let none = Rlimit { current: Some(3), maximum: Some(3) };
+    prlimit(process, Resource::Nofile, none).expect("a lower limit");
+}
+
+#[test]
+fn active_children_are_listed_where_nobody_has_a_descriptor_left() {
+    alone(|| {
+        // Together more than a packet holds.
+        let names: Vec<String> = (0..10).map(|number| format!("{number:09000}")).collect();
+        let mut events = Vec::new();
+        for name in &names {
+            let (mut event, line) = line();
+            let plan = Process::new(stay, (line,)).name(name).daemon(true);
+            plan.start().expect("a child").detach();
+            event.wait("a child");
+            events.push(event);
+        }
+        let listed = || {
+            let alive = active_children();
+            alive.iter().map(|child| child.name().to_owned()).collect::<Vec<_>>()
+        };
+        let server = rustix::process::Pid::from_raw(i32::try_from(children()[0]).expect("an id"));
+        for process in [None, server] {
+            open_no_more(process);
+            assert_eq!(listed(), names);
+        }
+    });
+}
+
+#[test]
+fn threads_that_ask_at_once_are_each_told_of_their_own_child() {
+    alone(|| {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let (mut events, line) = line();
+                        let child = Process::new(stay, (line,)).start().expect("a child");
+                        events.wait("a child");
+                        let alive = || active_children().iter().any(|one| one.id() == child.id());
+                        assert!(alive());
+                        child.kill().expect("SIGKILL");
+                        join(child).expect_err("it was killed");
+                    }
+                });
+            }
+        });
     });
 }
 
