@@ -211,7 +211,11 @@ impl Server {
     fn obey_waiting_orders(&mut self) -> io::Result<()> {
         for _ in 0..ORDERS_AT_ONCE {
             match parcel::receive(self.control.as_fd(), Waiting::Never) {
-                Ok(Some(order)) => self.obey(order),
+                Ok(Some(order)) => {
+                    // It may be about a child that was taken since the last look.
+                    self.hear_adoptions();
+                    self.obey(order);
+                }
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // What cannot be taken closes its corridor, and the start that it was for fails.
