@@ -5,7 +5,12 @@
 //! (`PR_SET_MM_MAP` of prctl(2), which needs no privilege but a kernel built with
 //! `CONFIG_CHECKPOINT_RESTORE`).
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// More than the line of `/proc/self/stat` can have: a name, and 50 numbers of up to 20 digits. The
+/// kernel gives all of it to one read.
+const LINE: usize = 2048;
 
 /// The kernel's `struct prctl_mm_map`.
 #[repr(C)]
@@ -39,7 +44,9 @@ impl Layout {
     /// # Errors
     /// Where `/proc` cannot be read, or is of another shape.
     pub fn read() -> io::Result<Self> {
-        let stat = std::fs::read_to_string("/proc/self/stat")?;
+        let mut text = [0; LINE];
+        let length = File::open("/proc/self/stat")?.read(&mut text)?;
+        let stat = String::from_utf8_lossy(&text[..length]);
         let shape = || io::Error::other("/proc/self/stat has another shape");
         // The second field is in parentheses and may hold spaces; the third follows the last one.
         let rest = stat.rsplit_once(") ").ok_or_else(shape)?.1;

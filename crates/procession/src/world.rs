@@ -18,15 +18,22 @@ use std::path::Path;
 /// Reads what a child is to take over, and what only a server that has it can give.
 pub(crate) fn capture() -> io::Result<(World, Standing)> {
     let (umask, standing) = inherit::umask_and_standing()?;
-    let world = World {
-        umask,
+    Ok((World { umask, ..capture_but_umask()? }, standing))
+}
+
+/// The mask takes longer to read than all the rest, and is set as fast as compared.
+fn capture_but_umask() -> io::Result<World> {
+    Ok(World {
+        umask: CLOSED,
         limits: inherit::limits(),
         nice: inherit::nice()?,
         affinity: inherit::affinity()?,
         reports_want_of_memory: false,
-    };
-    Ok((world, standing))
+    })
 }
+
+/// Stands for a mask that was not read: what it is set by has files made for nobody.
+const CLOSED: u32 = 0o777;
 
 fn program() -> String {
     let path = spawn::arguments().first().map(|path| Path::new(OsStr::from_bytes(path.to_bytes())));
@@ -34,7 +41,7 @@ fn program() -> String {
 }
 
 /// What a process has before it takes anything over: read once by the server, found by the
-/// children that it forks, so that a child changes only what differs.
+/// children that it forks, so that a child changes only what differs. The mask is not among it.
 #[derive(Debug)]
 pub(crate) struct Present {
     world: World,
@@ -51,7 +58,7 @@ impl Present {
     pub(crate) fn read() -> io::Result<Self> {
         let environment = Environment::default().to_block()?;
         let (proof, layout) = (SingleThreaded::prove().ok(), Layout::read().ok());
-        Ok(Self { world: capture()?.0, environment, proof, layout, program: program() })
+        Ok(Self { world: capture_but_umask()?, environment, proof, layout, program: program() })
     }
 
     /// Shows `name` behind the program's own in `ps`: all of it as the command line, 15 bytes as
@@ -77,7 +84,7 @@ impl Present {
         self.proof.as_ref()
     }
 
-    /// What this process has, but for its environment.
+    /// What this process has, but for its environment and its mask.
     pub(crate) fn world(&self) -> &World {
         &self.world
     }
@@ -93,9 +100,7 @@ impl Present {
     /// What of it was refused, and why.
     pub(crate) fn take_over(&self, new: &World, environment: &[u8]) -> Result<(), String> {
         let old = &self.world;
-        if new.umask != old.umask {
-            inherit::set_umask(new.umask);
-        }
+        inherit::set_umask(new.umask);
         inherit::set_limits(&new.limits, &old.limits)
             .map_err(|error| format!("its limits: {error}"))?;
         if new.nice != old.nice {
