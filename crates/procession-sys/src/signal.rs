@@ -144,20 +144,21 @@ impl ServerSignals {
 
     /// Takes what has been signalled so far, so that the next signal makes it ready again.
     pub fn take(&self) -> Signalled {
+        const KINDS: usize = 1 + TERMINAL.len();
         let mut signalled = Signalled::default();
-        loop {
-            let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
-            let size = size_of_val(&info);
-            // SAFETY: the kernel writes at most `size` bytes into `info`.
-            let read = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
-            if usize::try_from(read) != Ok(size) {
-                return signalled;
-            }
-            // SAFETY: the kernel wrote all of it.
-            let signal = unsafe { info.assume_init() }.ssi_signo;
+        // However often it was sent, a signal waits once; what has no room makes it ready again.
+        let mut infos = [const { MaybeUninit::<libc::signalfd_siginfo>::uninit() }; KINDS];
+        let size = size_of_val(&infos);
+        // SAFETY: the kernel writes at most `size` bytes into `infos`.
+        let read = unsafe { libc::read(self.0.as_raw_fd(), infos.as_mut_ptr().cast(), size) };
+        let count = usize::try_from(read).unwrap_or(0) / size_of::<libc::signalfd_siginfo>();
+        for info in &infos[..count] {
+            // SAFETY: the kernel wrote whole ones, `count` of them.
+            let signal = unsafe { info.assume_init_ref() }.ssi_signo;
             let child = signal == SIGCHLD.unsigned_abs();
             signalled.child |= child;
             signalled.terminal |= !child;
         }
+        signalled
     }
 }

@@ -135,7 +135,7 @@ impl Corridor {
                 self.watch(deadline, outputs)?;
             }
             if stands("draining") || !(self.ended || self.serverless) {
-                self.read_reports();
+                self.read_reports(until);
             }
             if self.is_lost() && !self.ask_kernel(deadline) {
                 return Ok(false);
@@ -181,9 +181,13 @@ impl Corridor {
         Ok(any)
     }
 
-    /// Reads what has been sent so far; never waits. Behind an exit there is nothing.
-    fn read_reports(&mut self) {
+    /// Reads what has been sent so far, or what is waited for; never waits. Behind an exit there is
+    /// nothing.
+    fn read_reports(&mut self, until: Until) {
         while !self.hung_up && self.exit.is_none() {
+            if until == Until::Answer && self.answer.is_some() {
+                return;
+            }
             match parcel::receive(self.socket.as_fd(), Waiting::Never) {
                 Ok(Some(report)) => match Report::read(report) {
                     Ok(Report::Answer(answer)) => self.answered(answer),

@@ -185,7 +185,8 @@ pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
 /// Whether the exit handler has told the servers that there were: another would have nobody to end
 /// its daemons in order.
 fn is_ending() -> bool {
-    ENDING.load(Ordering::Relaxed) == Pid::own().as_raw()
+    let ending = ENDING.load(Ordering::Relaxed);
+    ending != 0 && ending == Pid::own().as_raw()
 }
 
 /// The servers of this process that may have children.

@@ -45,7 +45,7 @@ fn wake(boot: Boot) -> ! {
         Role::Child => match entry::prepare() {
             Ok(present) => entry::live(boot, Greeting::Ordered, &present),
             // Whoever asked for the child hears of its end.
-            Err(_no_proc) => exit(1),
+            Err(_unprepared) => exit(1),
         },
         Role::Server => {
             let served = Server::open(boot).and_then(|mut server| server.serve());
