@@ -203,3 +203,35 @@ fn install(mut program: Vec<libc::sock_filter>, flags: libc::c_ulong) -> io::Res
 fn check(result: i32) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes the call with senseless arguments but for what the lack looks at; what the kernel says.
+    fn meet(lack: Lack) -> Option<i32> {
+        let mut arguments: [libc::c_long; 6] = [-1; 6];
+        if let Some(Argument { number, value, .. }) = lack.when {
+            arguments[usize::try_from(number).expect("a place")] = value.into();
+        }
+        let [one, two, three, four, five, six] = arguments;
+        // SAFETY: each of the calls refuses these arguments and changes nothing.
+        let result = unsafe { libc::syscall(lack.call, one, two, three, four, five, six) };
+        if result == -1 { io::Error::last_os_error().raw_os_error() } else { None }
+    }
+
+    #[test]
+    fn each_lack_is_met_by_its_call_and_by_no_other() {
+        // What none of the calls says by itself.
+        let odd = libc::EXDEV;
+        for forbidden in LACKS {
+            let check = move || {
+                forbid(&[forbidden.says(odd)]).expect("a filter");
+                LACKS.map(|lack| (lack.name, meet(lack) == Some(odd)))
+            };
+            // A filter is the calling thread's.
+            let met = std::thread::spawn(check).join().expect("every call returns");
+            assert_eq!(met, LACKS.map(|lack| (lack.name, lack.name == forbidden.name)));
+        }
+    }
+}

@@ -122,8 +122,15 @@ pub fn reap_any() -> Option<(Pid, ExitStatus)> {
 /// else has reaped it; gives how it ended.
 pub fn reap(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    // No child, or reaped already (ECHILD), or a kernel before 5.4 (EINVAL): nothing to do here.
-    let status = rustix::process::waitid(WaitId::PidFd(pidfd), exited).ok()??;
+    let status = match rustix::process::waitid(WaitId::PidFd(pidfd), exited) {
+        // A kernel before 5.4.
+        Err(rustix::io::Errno::INVAL) => {
+            rustix::process::waitid(WaitId::Pid(kept_number(pidfd)?), exited)
+        }
+        status => status,
+    };
+    // No child, or reaped already (ECHILD): nothing to do here.
+    let status = status.ok()??;
     let dump = if status.dumped() { 0x80 } else { 0 };
     let raw = match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => code << 8,
@@ -131,6 +138,19 @@ pub fn reap(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
         (None, None) => return None,
     };
     Some(ExitStatus::from_raw(raw))
+}
+
+/// The number of the process behind `pidfd`, which is no other's as long as nobody has reaped it.
+fn kept_number(pidfd: BorrowedFd<'_>) -> Option<rustix::process::Pid> {
+    let number = pidfd.as_raw_fd();
+    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+    let told = told.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())?;
+    // New kernels tell -1 of a process that is gone, old ones its number all the same.
+    let pid = Pid::from_raw(told)?.to_kernel().ok()?;
+    let nothing = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the signal 0 is none: the kernel only says whether the process is still there.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, 0, nothing, 0) };
+    (sent == 0).then_some(pid)
 }
 
 /// What the kernel tells of a process behind a pidfd (`PIDFD_GET_INFO`, Linux 6.13).

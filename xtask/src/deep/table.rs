@@ -109,7 +109,7 @@ pub(super) const STEPS: &[Step] = &[
         about: "each test in a process of its own, under another harness",
         lines: |setting| {
             toolchain::subcommand(setting.root, "cargo nextest --version", "cargo-nextest")?;
-            Ok(apart("nextest", Line::of("cargo nextest run --package procession")))
+            Ok(apart("debug", Line::of("cargo nextest run --package procession")))
         },
     },
     Step {
@@ -188,8 +188,9 @@ fn apart(name: &str, line: Line) -> Vec<Line> {
 
 /// Those lacks that the tests themselves can do without.
 fn fallbacks() -> Vec<Line> {
-    let tests = "cargo test --package procession --test it --test exits --test exits_host";
-    let build = Line::of(tests).arg("--no-run");
+    let programs = ["it", "exits", "exits_host", "forked"].map(|test| format!("--test {test}"));
+    let tests = format!("cargo test --package procession {}", programs.join(" "));
+    let build = Line::of(&tests).arg("--no-run");
     let mut lines = apart("debug", build);
     for lack in ["close_range", "P_PIDFD", "MFD_NOEXEC_SEAL", "PIDFD_GET_INFO", "clone3"] {
         let line = Line::of("cargo run --package hostile --example without --").arg(lack);

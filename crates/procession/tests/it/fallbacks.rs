@@ -1,7 +1,9 @@
 //! Kernels and sandboxes that lack what is used where it is there: the same behaviours, each by its
 //! other way.
 
-use crate::support::{METHODS, alone, line, server_of, stay, stay_until_told, tell};
+use crate::support::{
+    METHODS, alone, children, line, server_of, status, stay, stay_until_told, tell,
+};
 use hostile::Lack;
 use procession::{Fd, Process, StartMethod, Stdio, active_children};
 use procession_sys::life::{self, Pid};
@@ -24,6 +26,12 @@ fn tour(lacks: &[Lack]) {
     }
     for method in METHODS {
         a_killed_server(method);
+    }
+    // Whose end is known only as that of a socket is left to be reaped at the program's end.
+    if life::pidfd(Pid::own()).is_ok() {
+        let mut unreaped = children();
+        unreaped.retain(|&child| status(child, "State").starts_with('Z'));
+        assert!(unreaped.is_empty(), "fork servers that were killed: {unreaped:?}");
     }
 }
 
