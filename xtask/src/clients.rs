@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::line::Line;
 
@@ -18,22 +18,19 @@ const PROGRAMS: [&str; 5] = [
     "oncalendar==1.1",
 ];
 
-/// The variable in which the tests look for the environment.
-pub(crate) const VARIABLE: &str = "PROCESSION_CLIENTS_VENV";
-
-/// The environment, made if it is not there.
+/// Makes the environment if it is not there. The tests find it by `.cargo/config.toml`.
 ///
 /// # Errors
 ///
 /// When Python cannot make it, or a program cannot be had.
-pub(crate) fn environment(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
+pub(crate) fn make_ready(root: &Path) -> Result<(), Box<dyn Error>> {
     let directory = root.join("target/clients");
     let (content, wanted) = (directory.join("content"), PROGRAMS.join(" "));
     if fs::read_to_string(&content).is_ok_and(|there| there == wanted) {
-        return Ok(directory);
+        return Ok(());
     }
     Line::of("python3 -m venv --clear target/clients").run(root)?;
     Line::of("target/clients/bin/python -m pip install --quiet").args(PROGRAMS).run(root)?;
     fs::write(content, wanted)?;
-    Ok(directory)
+    Ok(())
 }

@@ -30,7 +30,9 @@ impl Alertmanager {
         command.arg(format!("--storage.path={}", directory.join("alerts").display()));
         command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let mut child = child.unwrap_or_else(|why| panic!("prometheus-alertmanager: {why}"));
+        let mut child = child.unwrap_or_else(|why| {
+            panic!("prometheus-alertmanager: {why}; `cargo xtask test` installs it")
+        });
         // It says where it listens in its log only.
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = log.find(|line| line.as_ref().unwrap().contains("address=127.0.0.1:"));

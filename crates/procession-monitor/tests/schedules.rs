@@ -30,15 +30,17 @@ const AFTER: u64 = 1_768_478_400;
 const ZONE: &str = "Europe/Berlin";
 
 fn oracle(kind: &str, expressions: &[String]) -> Vec<String> {
-    let venv = std::env::var_os("PROCESSION_CLIENTS_VENV")
-        .expect("PROCESSION_CLIENTS_VENV names the environment that `cargo xtask test` makes");
+    let venv =
+        std::env::var_os("PROCESSION_CLIENTS_VENV").expect("cargo sets PROCESSION_CLIENTS_VENV");
     let python = PathBuf::from(venv).join("bin/python");
     let mut child = Command::new(&python)
         .args(["-c", ORACLE, &AFTER.to_string(), ZONE])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|why| panic!("{}: {why}", python.display()));
+        .unwrap_or_else(|why| {
+            panic!("{}: {why}; `cargo xtask test` installs it", python.display())
+        });
     let mut asked = String::new();
     for expression in expressions {
         writeln!(asked, "{kind}\t{expression}").unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::report::{self, Outcome, Verdict};
 use super::table::{STEPS, Setting, Step};
 use super::toolchain::Missing;
+use crate::machine;
 
 /// How long each fuzz target runs when nothing else is asked.
 const FUZZ_SECONDS: u32 = 60;
@@ -24,7 +25,8 @@ struct Request {
 ///
 /// # Errors
 ///
-/// When the words cannot be read, or after all steps ran, if one of them is not green.
+/// When the words cannot be read, when this machine cannot be made ready, or after all steps ran,
+/// if one of them is not green.
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Box<dyn Error>> {
     let request = parse(words)?;
     if request.list {
@@ -33,6 +35,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Box<dyn Error>> {
         }
         return Ok(());
     }
+    machine::make_ready(root)?;
     let setting = Setting { root, seconds: request.seconds };
     let asked = |step: &&Step| {
         request.steps.is_empty() || request.steps.iter().any(|name| name == step.name)

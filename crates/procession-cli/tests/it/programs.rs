@@ -58,7 +58,7 @@ fn redis_under_systemd_supervision() {
         .run("redis", &[], &redis)
         .stdout(Stdio::null())
         .spawn()
-        .expect("run; redis-server is a Debian package");
+        .expect("run; `cargo xtask test` installs redis-server");
     monitor.until("redis", "up");
     signal(&child, "TERM");
     assert_eq!(child.wait().expect("waited").code(), Some(0));
@@ -70,8 +70,9 @@ fn the_python_package_sdnotify() {
     let monitor = Monitor::open();
     let environment = std::env::var_os("PROCESSION_CLIENTS_VENV")
         .map(PathBuf::from)
-        .expect("PROCESSION_CLIENTS_VENV names a virtual environment with sdnotify==0.3.2");
+        .expect("cargo sets PROCESSION_CLIENTS_VENV");
     let python = environment.join("bin/python");
+    assert!(python.exists(), "{} is not there; `cargo xtask test` installs it", python.display());
     let program = "
 import sdnotify, sys
 n = sdnotify.SystemdNotifier(debug=True)
@@ -103,7 +104,7 @@ fn nobody_but_the_program_is_heard() {
     // No child of `run`: it waits for its barrier, which is closed all the same.
     let mut stranger = Command::new("systemd-notify");
     stranger.args(["WATCHDOG=trigger"]).env("NOTIFY_SOCKET", socket);
-    assert!(stranger.status().expect("systemd-notify").success());
+    assert!(stranger.status().expect("systemd-notify; `cargo xtask test` installs it").success());
     drop(child.stdin.take());
     child.wait().expect("waited");
     let check = monitor.until("mute", "down");

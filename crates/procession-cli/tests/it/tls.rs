@@ -11,7 +11,7 @@ fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
                  -out monitor.pem -keyout monitor.key";
     let mut command = Command::new("openssl");
     let output = command.args(words.split_whitespace()).current_dir(directory).output();
-    let output = output.expect("openssl");
+    let output = output.expect("openssl; `cargo xtask test` installs it");
     assert!(output.status.success(), "{output:?}");
     (directory.join("monitor.pem"), directory.join("monitor.key"))
 }

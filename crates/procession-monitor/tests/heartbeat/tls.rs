@@ -38,7 +38,9 @@ impl Authority {
     fn openssl(&self, words: &str) {
         let mut command = Command::new("openssl");
         command.args(words.split_whitespace()).current_dir(&self.directory);
-        let output = command.output().unwrap_or_else(|why| panic!("openssl: {why}"));
+        let output = command
+            .output()
+            .unwrap_or_else(|why| panic!("openssl: {why}; `cargo xtask test` installs it"));
         assert!(output.status.success(), "{words}: {output:?}");
     }
 }

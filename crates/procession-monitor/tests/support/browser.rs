@@ -108,7 +108,9 @@ impl Browser {
         }
         let mut bytes = message.to_string().into_bytes();
         bytes.push(0);
-        self.input.write_all(&bytes).expect("chromium-headless-shell, a Debian package");
+        self.input
+            .write_all(&bytes)
+            .expect("chromium-headless-shell; `cargo xtask test` installs it");
         loop {
             let mut answer = self.next();
             if answer["id"] == self.calls {
