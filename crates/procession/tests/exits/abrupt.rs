@@ -53,6 +53,15 @@ fn when_main_aborts_its_daemons_are_killed_and_the_others_finish() {
     daemons_end_and_the_worker_finishes(&mut program, false);
 }
 
+#[cfg(panic = "abort")]
+#[test]
+fn when_mains_panic_aborts_its_daemons_are_killed_and_the_others_finish() {
+    let mut program = family("panic");
+    program.signal(Signal::USR1);
+    assert_eq!(program.wait().signal(), Some(Signal::ABORT.as_raw()));
+    daemons_end_and_the_worker_finishes(&mut program, false);
+}
+
 #[test]
 fn when_main_leaves_by_underscore_exit_its_daemons_are_killed_and_the_others_finish() {
     let mut program = family("_exit");

@@ -36,18 +36,29 @@ fn a_child_that_exits_ends_its_daemons_and_waits_for_the_others() {
     a_child_waits_for_its_worker("exit", "branch ended: Some(3) false");
 }
 
+#[cfg(panic = "unwind")]
 #[test]
 fn a_child_that_panics_ends_its_daemons_and_waits_for_the_others() {
     a_child_waits_for_its_worker("panic", "branch ended: None true");
 }
 
-#[test]
-fn a_child_that_leaves_by_underscore_exit_waits_for_nobody() {
-    let mut program = leaving_branch("_exit");
-    program.wait_for("branch ended: Some(4) false", 1);
+fn a_child_waits_for_nobody(way: &str, ending: &str) {
+    let mut program = leaving_branch(way);
+    program.wait_for(ending, 1);
     assert_eq!(program.wait().code(), Some(0));
     program.end_input();
     program.wait_for("finished, parent alive: false", 1);
     wait_until_gone_but(&program, &[]);
     assert_eq!(program.count("asked"), 0);
+}
+
+#[test]
+fn a_child_that_leaves_by_underscore_exit_waits_for_nobody() {
+    a_child_waits_for_nobody("_exit", "branch ended: Some(4) false");
+}
+
+#[cfg(panic = "abort")]
+#[test]
+fn a_child_whose_panic_aborts_waits_for_nobody() {
+    a_child_waits_for_nobody("panic", "branch ended: None true");
 }

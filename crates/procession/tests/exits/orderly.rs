@@ -29,6 +29,7 @@ fn when_main_exits_its_daemons_end_and_the_others_are_waited_for() {
     the_family_ends_before_main("exit", 3);
 }
 
+#[cfg(panic = "unwind")]
 #[test]
 fn when_main_panics_its_daemons_end_and_the_others_are_waited_for() {
     the_family_ends_before_main("panic", 101);

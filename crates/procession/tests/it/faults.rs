@@ -147,25 +147,6 @@ fn each_deed_at_each_stage_has_its_ending() {
 }
 
 #[test]
-fn a_panic_while_panicking_is_an_abort() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("again");
-        }
-    }
-    let fail = || {
-        let _bomb = Bomb;
-        panic!("once");
-    };
-    for method in METHODS {
-        let plan: Process<()> = Process::new(fail, ()).start_method(method).stderr(Stdio::Null);
-        let error = join(plan.start().expect("a child")).expect_err("it aborted");
-        assert_eq!(error.signal(), Some(6), "{method}: {error}");
-    }
-}
-
-#[test]
 fn a_panic_payload_that_panics_as_it_is_dropped_costs_nothing() {
     struct Bomb;
     impl Drop for Bomb {

@@ -1,5 +1,7 @@
 //! What a process started by procession is and does, seen from its parent: one room per idea.
 
+#[cfg(panic = "abort")]
+mod aborting;
 mod channel;
 mod channel_kills;
 mod crossfire;
@@ -26,4 +28,6 @@ mod size;
 mod start;
 mod streams;
 mod support;
+#[cfg(panic = "unwind")]
+mod unwinding;
 mod whichever;

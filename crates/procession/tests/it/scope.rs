@@ -2,7 +2,6 @@
 
 use crate::support::{METHODS, gone, join, line, stay_until_told, within};
 use procession::{Process, scope};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[test]
 fn a_scope_gives_what_its_block_gives() {
@@ -37,29 +36,6 @@ fn a_scope_waits_for_children_whose_handle_was_dropped() {
         events.tell();
         within("the scope", move || scoped.join().expect("a scope"));
         gone(id, "a child of an ended scope");
-    }
-}
-
-#[test]
-fn a_scope_that_unwinds_waits_for_its_children_too() {
-    for method in METHODS {
-        let (mut events, line) = line();
-        let unwound = std::thread::spawn(move || {
-            catch_unwind(AssertUnwindSafe(|| {
-                scope(|scope| {
-                    let plan = Process::new(stay_until_told, (line,)).start_method(method);
-                    let _child = scope.start(plan).expect("a child");
-                    std::panic::resume_unwind(Box::new("out of the block"));
-                })
-            }))
-        });
-        events.wait("the child");
-        assert!(!unwound.is_finished(), "{method}: the scope has ended before its child");
-        events.tell();
-        let payload = within("the scope", move || unwound.join().expect("it was caught"));
-        let payload = payload.expect_err("it unwound");
-        assert_eq!(payload.downcast_ref::<&str>(), Some(&"out of the block"));
-        events.wait_for_end("the child");
     }
 }
 
