@@ -7,6 +7,7 @@
 
 use crate::descriptor::above_standard;
 use crate::thread::{self, Mark};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -19,17 +20,17 @@ const LENGTH: usize = 4096;
 
 /// The lines that say who a process is to the kernel, and what it may do.
 const RIGHTS: [&str; 11] = [
-    "Uid:",
-    "Gid:",
-    "Groups:",
-    "CapInh:",
-    "CapPrm:",
-    "CapEff:",
-    "CapBnd:",
-    "CapAmb:",
-    "NoNewPrivs:",
-    "Seccomp:",
-    "Seccomp_filters:",
+    "Uid",
+    "Gid",
+    "Groups",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Seccomp_filters",
 ];
 
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
@@ -71,16 +72,18 @@ pub(super) fn umask_and_rights() -> io::Result<(u32, String)> {
 fn read(file: &File) -> io::Result<Said> {
     let mut text = [0; LENGTH];
     let length = file.read_at(&mut text, 0)?;
-    let text = String::from_utf8_lossy(&text[..length]);
-    let (mut id, mut umask, mut rights) = (None, None, String::new());
-    for line in text.lines() {
-        let number = |text: &str, radix| u32::from_str_radix(text.trim(), radix).ok();
-        if let Some(text) = line.strip_prefix("Pid:") {
-            id = number(text, 10);
-        } else if let Some(text) = line.strip_prefix("Umask:") {
-            umask = number(text, 8);
-        } else if RIGHTS.iter().any(|name| line.starts_with(name)) {
-            rights.push_str(line);
+    let text = &text[..length];
+    // Only the name of a program may be something else, and the other way takes microseconds.
+    let text = std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::from);
+    let (mut id, mut umask, mut rights) = (None, None, String::with_capacity(LENGTH / 8));
+    let number = |text: &str, radix| u32::from_str_radix(text.trim(), radix).ok();
+    // Most lines are about memory and signals.
+    for line in text.lines().filter(|line| line.starts_with(['P', 'U', 'G', 'C', 'N', 'S'])) {
+        match line.split_once(':') {
+            Some(("Pid", text)) => id = number(text, 10),
+            Some(("Umask", text)) => umask = number(text, 8),
+            Some((name, _)) if RIGHTS.contains(&name) => rights.push_str(line),
+            _ => {}
         }
     }
     let found = id.zip(umask).map(|(id, umask)| Said { id, umask, rights });
