@@ -158,7 +158,9 @@ pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
             return Err(ending());
         }
         links.servers.retain(|server| server.owner == own);
-        let newest = links.servers.iter().rfind(|server| server.standing == *standing);
+        let fits =
+            |server: &&Arc<Server>| server.standing == *standing || !stands("comparing-standing");
+        let newest = links.servers.iter().rfind(fits);
         if let Some(server) = newest {
             return Ok(Arc::clone(server));
         }

@@ -59,6 +59,7 @@ fn play(case: &[&str]) {
             single::say_value();
         }
         ["page faults"] => single::count_page_faults(),
+        ["sandboxed"] => single::enter_a_sandbox(),
         ["refused"] => single::say_refusals(),
         ["forger"] => single::join_a_forger(),
         ["sockets"] => single::count_sockets(),

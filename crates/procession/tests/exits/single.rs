@@ -87,6 +87,19 @@ pub(super) fn say_value() {
     leave("return");
 }
 
+/// A sandbox that main enters while its fork server runs, and whether a process is in it then.
+pub(super) fn enter_a_sandbox() {
+    fn filters() -> Option<String> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with("Seccomp_filters:"))?;
+        Some(line.to_owned())
+    }
+    wait_for_spares();
+    hostile::forbid_everywhere(&[hostile::lack_of("PIDFD_GET_INFO")]).expect("a filter");
+    let child = Process::new(filters, ()).start().expect("a start").join().expect("a value");
+    println!("in the sandbox: {}", child.is_some() && child == filters());
+}
+
 /// Whether processes can be started here, and if not, why.
 pub(super) fn say_refusals() {
     for method in [StartMethod::ForkServer, StartMethod::Spawn] {

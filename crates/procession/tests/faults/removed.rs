@@ -126,6 +126,12 @@ fn without_closing_what_it_inherited_the_server_keeps_the_programs_pipes_open() 
 }
 
 #[test]
+fn without_comparing_what_main_may_do_a_child_is_outside_of_its_sandbox() {
+    play(&["sandboxed"], "", "").wait_for("in the sandbox: true", 1);
+    play(&["sandboxed"], "", "comparing-standing").wait_for("in the sandbox: false", 1);
+}
+
+#[test]
 fn without_a_pidfd_a_signal_hits_whoever_has_the_process_id_by_now() {
     let play = |without: &str| {
         let mut command = Command::new("unshare");
