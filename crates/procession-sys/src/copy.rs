@@ -75,8 +75,11 @@ unsafe fn copy_lines(from: *const u8, into: *mut u8, lines: usize) -> usize {
             from = inout(reg) from => _,
             into = inout(reg) into => _,
             lines = inout(reg) lines => _,
-            out("xmm14") _,
-            out("xmm15") _,
+            // `vzeroupper` empties the upper half of every one.
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
             options(nostack),
         );
     }
@@ -92,6 +95,43 @@ unsafe fn copy_lines(_from: *const u8, _into: *mut u8, _lines: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Adds each four numbers to the next four, with a copy between reading and adding. An
+    /// optimising compiler has them in registers of 32 bytes meanwhile.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[target_feature(enable = "avx")]
+    fn sums(numbers: &[f64; 32], shared: &[AtomicU64], bytes: &[u8]) -> [f64; 32] {
+        use std::arch::x86_64::{_mm256_add_pd, _mm256_loadu_pd, _mm256_storeu_pd};
+        let mut sums = [0.0; 32];
+        // SAFETY: each access is of four numbers that are there; the caller has the instructions.
+        unsafe {
+            let doubled: [_; 8] = std::array::from_fn(|index| {
+                let four = _mm256_loadu_pd(numbers[4 * index..4 * index + 4].as_ptr());
+                _mm256_add_pd(four, four)
+            });
+            store(shared, bytes);
+            for index in 0..8 {
+                let sum = _mm256_add_pd(doubled[index], doubled[(index + 1) % 8]);
+                _mm256_storeu_pd(sums[4 * index..4 * index + 4].as_mut_ptr(), sum);
+            }
+        }
+        sums
+    }
+
+    #[test]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    fn what_a_caller_keeps_in_wide_registers_is_there_after_a_copy() {
+        if !std::arch::is_x86_feature_detected!("avx") {
+            return;
+        }
+        let shared: Vec<AtomicU64> = (0..64).map(|_| AtomicU64::new(0)).collect();
+        let numbers = std::hint::black_box(std::array::from_fn(|index| [0.5, 1.5, 2.5][index % 3]));
+        // SAFETY: the processor has the instructions.
+        let sums = unsafe { sums(&numbers, &shared, &[1; 64 * WORD]) };
+        let expected: [f64; 32] =
+            std::array::from_fn(|index| 2.0 * (numbers[index] + numbers[(index + 4) % 32]));
+        assert_eq!(sums.map(f64::to_bits), expected.map(f64::to_bits));
+    }
 
     #[test]
     fn every_number_of_words_is_copied_whole_and_nothing_beside_it() {
