@@ -7,8 +7,9 @@
 //!
 //! In: the variable. Out: a [`Boot`] handed to the library's function. What always holds: the
 //! variable is gone from the environment before any other code runs, so no further process takes
-//! itself for ours; it is ignored where what it names is not there. A privileged start
-//! (`AT_SECURE`) does not obey it, and ends: a second `main` is nothing that anybody asked for.
+//! itself for ours; one that is no order of ours is ignored. An order that cannot be obeyed, since
+//! the start is a privileged one (`AT_SECURE`) or a descriptor did not come along, ends the process:
+//! a second `main` is nothing that anybody asked for, and would start the next.
 
 use crate::descriptor;
 use crate::exit;
@@ -22,6 +23,9 @@ const VARIABLE: &std::ffi::CStr = c"PROCESSION_BOOT";
 
 /// The exit code of a privileged process that was to be one of ours (`EX_NOPERM` of sysexits.h).
 const PRIVILEGED: i32 = 77;
+
+/// The exit code of a process that lacks what it was given to be one of ours (`EX_OSERR`).
+const BEREFT: i32 = 71;
 
 /// Stands in the variable for a descriptor that is not given.
 const ABSENT: RawFd = -1;
@@ -78,18 +82,32 @@ pub(crate) fn is_variable(entry: &[u8]) -> bool {
     entry.strip_prefix(VARIABLE.to_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
 
-fn parse(value: &str) -> Option<Boot> {
+/// An order as the variable has it: numbers, of what is there or not.
+struct Order {
+    role: Role,
+    socket: RawFd,
+    guarded: RawFd,
+    starter: Pid,
+}
+
+fn parse(value: &str) -> Option<Order> {
     let mut parts = value.split(',');
     let role = Role::from_letter(parts.next()?)?;
     let [socket, guarded, starter] = [parts.next()?, parts.next()?, parts.next()?];
     let starter = Pid::from_raw(starter.parse().ok()?)?;
-    let (socket, guarded): (RawFd, RawFd) = (socket.parse().ok()?, guarded.parse().ok()?);
-    if socket == guarded || parts.next().is_some() {
-        return None;
+    let (socket, guarded) = (socket.parse().ok()?, guarded.parse().ok()?);
+    let whole = socket != guarded && parts.next().is_none();
+    whole.then_some(Order { role, socket, guarded, starter })
+}
+
+impl Order {
+    /// What it speaks of, where that is all there.
+    fn obey(self) -> Option<Boot> {
+        let Self { role, socket, guarded, starter } = self;
+        let socket = descriptor::adopt(socket)?;
+        let guarded = if guarded == ABSENT { None } else { Some(descriptor::adopt(guarded)?) };
+        Some(Boot { role, socket, guarded, starter })
     }
-    let socket = descriptor::adopt(socket)?;
-    let guarded = if guarded == ABSENT { None } else { Some(descriptor::adopt(guarded)?) };
-    Some(Boot { role, socket, guarded, starter })
 }
 
 /// The C type of a constructor. musl passes it nothing, so its arguments are only passed on.
@@ -149,7 +167,8 @@ pub unsafe fn enter(
     let value = unsafe { std::ffi::CStr::from_ptr(value) }.to_string_lossy().into_owned();
     // SAFETY: as above, nobody else uses the environment.
     unsafe { libc::unsetenv(VARIABLE.as_ptr()) };
-    let Some(boot) = parse(&value) else { return };
+    let Some(order) = parse(&value) else { return };
+    let Some(boot) = order.obey() else { exit::now(BEREFT) };
     run_later_constructors(own, count, arguments, environment);
     signal::as_std_leaves_them();
     wake(boot)

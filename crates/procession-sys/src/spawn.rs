@@ -14,7 +14,7 @@ use crate::signal;
 use std::ffi::{CString, OsString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 
@@ -37,13 +37,15 @@ pub fn own_image(
     let mut environment: Vec<CString> =
         entries.filter_map(|entry| CString::from_vec_with_nul(entry.to_vec()).ok()).collect();
     environment.push(boot::variable(role, socket, guarded));
-    let kept = [Some(socket), guarded].into_iter().flatten();
-    let kept: Vec<RawFd> = kept.map(|descriptor| descriptor.as_raw_fd()).collect();
+    let kept: Vec<BorrowedFd<'_>> = [Some(socket), guarded].into_iter().flatten().collect();
+    let copies: Vec<OwnedFd> =
+        kept.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<_>>()?;
     let (arguments, environment) = (null_ended(arguments()), null_ended(&environment));
     let mut attributes = Attributes::new()?;
-    for &number in &kept {
-        attributes.keep(number)?;
+    for (copy, descriptor) in copies.iter().zip(&kept) {
+        attributes.keep(copy, *descriptor)?;
     }
+    let kept: Vec<RawFd> = kept.iter().map(AsRawFd::as_raw_fd).collect();
     match attributes.spawn(&arguments, &environment) {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
             forked::spawn(OWN_IMAGE, &kept, &arguments, &environment)
@@ -100,12 +102,12 @@ impl Attributes {
         Ok(made)
     }
 
-    /// A `dup2` of a descriptor onto itself clears close-on-exec, in the new process only.
-    fn keep(&mut self, number: RawFd) -> io::Result<()> {
+    /// A `dup2` of a descriptor's copy onto it clears close-on-exec, in the new process only. One
+    /// onto itself does so since glibc 2.29 and musl 1.1.24; before, the descriptor is closed.
+    fn keep(&mut self, copy: &OwnedFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let (from, to) = (copy.as_raw_fd(), descriptor.as_raw_fd());
         // SAFETY: `self.actions` is initialised.
-        check(unsafe {
-            libc::posix_spawn_file_actions_adddup2(&raw mut self.actions, number, number)
-        })
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.actions, from, to) })
     }
 
     /// Both arrays are ended by a null.

@@ -179,6 +179,11 @@ fn where_a_sandbox_refuses_posix_spawn_the_server_is_forked() {
 }
 
 #[test]
+fn with_a_c_library_that_keeps_no_descriptor_over_an_exec_by_itself_processes_start() {
+    alone(|| tour(&[hostile::lack_of("F_SETFD")]));
+}
+
+#[test]
 fn without_everything_newer_than_linux_4_processes_live_and_end_as_ever() {
     alone(|| tour(&hostile::LACKS));
 }

@@ -6,6 +6,7 @@ use crate::support::{METHODS, alone, join, known_to_a_child, own_status};
 use procession::{Process, StartMethod, Value};
 use rustix::process::{Resource, Rlimit};
 use std::fs::File;
+use std::process::Command;
 
 /// A child's answer.
 fn in_child<R: Value + Send>(method: StartMethod, look: fn() -> Process<R>) -> R {
@@ -249,6 +250,18 @@ fn a_variable_with_our_own_name_is_one_like_any_other() {
             assert_eq!(in_child(method, other), "s,3,4,5", "{method}");
         }
     });
+}
+
+#[test]
+fn a_process_of_ours_that_lacks_what_it_was_given_ends_instead_of_running_main() {
+    // An order with a socket that did not come along.
+    let mut program = Command::new(std::env::current_exe().expect("this program"));
+    let program = program.arg("--list").env("PROCESSION_BOOT", "s,900,-1,1");
+    let output = program.output().expect("this program, started again");
+    assert_eq!((output.status.code(), output.stdout), (Some(71), Vec::new()));
+    let program = program.env("PROCESSION_BOOT", "of the user's");
+    let output = program.output().expect("this program, started again");
+    assert!(output.status.success() && !output.stdout.is_empty(), "{output:?}");
 }
 
 /// Fails where a process that should wake as a server or child runs the program's `main` instead,
