@@ -69,8 +69,13 @@ pub fn pidfd_if_known(pid: Pid) -> io::Result<Option<OwnedFd>> {
 ///
 /// For one that cannot be watched: whoever reaps any child of this process may be faster.
 pub fn end_child(child: Pid) {
-    let Ok(pid) = child.to_kernel() else { return };
     let _ = signal_child(child, crate::signal::SIGKILL);
+    reap_child(child);
+}
+
+/// Waits for the end of a child of this process, which is about to come, and reaps it.
+pub(crate) fn reap_child(child: Pid) {
+    let Ok(pid) = child.to_kernel() else { return };
     let wait = || rustix::process::waitpid(Some(pid), WaitOptions::empty());
     while matches!(wait(), Err(rustix::io::Errno::INTR)) {}
 }

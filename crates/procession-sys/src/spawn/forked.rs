@@ -5,7 +5,7 @@
 //! fork and exec nothing runs but system calls, whatever threads this process has.
 
 use crate::descriptor;
-use crate::life::Pid;
+use crate::life::{self, Pid};
 use crate::signal;
 use std::ffi::{CStr, c_char};
 use std::fs::File;
@@ -35,8 +35,7 @@ pub(super) fn spawn(
         // An exec that succeeds closes the pipe.
         return Ok(pid);
     }
-    // SAFETY: a child of this process that nobody else knows of; no status is asked for.
-    unsafe { libc::waitpid(forked, std::ptr::null_mut(), 0) };
+    life::reap_child(pid);
     Err(io::Error::from_raw_os_error(i32::from_ne_bytes(said)))
 }
 
@@ -62,4 +61,55 @@ fn become_it(
     // SAFETY: the bytes outlive the call; where nobody reads, there is nobody to tell.
     unsafe { libc::write(report, error.as_ptr().cast(), error.len()) };
     crate::exit::now(127)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::thread::JoinHandleExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    extern "C" fn nothing(_signal: i32) {}
+
+    #[test]
+    fn an_exec_that_fails_leaves_no_process_also_where_signals_interrupt() {
+        const ROUNDS: usize = 200;
+        static OVER: AtomicBool = AtomicBool::new(false);
+        // SAFETY: all zeros is a valid `sigaction`, without a restart; the handler does nothing.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as *const () as libc::sighandler_t;
+            libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut());
+        }
+        let starter = std::thread::spawn(|| {
+            let (arguments, environment) = ([std::ptr::null_mut()], [std::ptr::null_mut()]);
+            for _ in 0..ROUNDS {
+                let error = spawn(c"/nowhere", &[], &arguments, &environment).expect_err("nothing");
+                assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            }
+            OVER.store(true, Ordering::Release);
+            while OVER.load(Ordering::Acquire) {
+                std::thread::park();
+            }
+        });
+        while !OVER.load(Ordering::Acquire) {
+            // SAFETY: the thread lives until it is told that this is over.
+            unsafe { libc::pthread_kill(starter.as_pthread_t(), libc::SIGUSR1) };
+            std::thread::yield_now();
+        }
+        OVER.store(false, Ordering::Release);
+        starter.thread().unpark();
+        starter.join().expect("errors only");
+        let children = || -> String {
+            let threads = std::fs::read_dir("/proc/self/task").expect("the threads");
+            let lists = threads.filter_map(|thread| Some(thread.ok()?.path().join("children")));
+            lists.filter_map(|list| std::fs::read_to_string(list).ok()).collect()
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !children().is_empty() {
+            assert!(Instant::now() < deadline, "waited for the last of {}", children());
+            std::thread::yield_now();
+        }
+    }
 }
