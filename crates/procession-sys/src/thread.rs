@@ -2,8 +2,9 @@
 //! from.
 //!
 //! In: nothing. Out: a [`SingleThreaded`] token, or how many threads there are; a [`Mark`]. What
-//! always holds: a token exists only where the kernel counted exactly one thread, and it cannot leave the thread
-//! that asked for it; what needs it asks the kernel again, since a token may be older than a thread.
+//! always holds: a token exists only where the kernel knew of exactly one thread that was not on its
+//! way out, and it cannot leave the thread that asked for it; what needs it asks the kernel again,
+//! since a token may be older than a thread.
 
 use std::io;
 use std::marker::PhantomData;
@@ -25,14 +26,39 @@ impl SingleThreaded {
     }
 }
 
-/// Asks the kernel once more, by one system call: a thread may be younger than a proof.
+/// Asks the kernel once more, by one system call where there is one: a thread may be younger than a
+/// proof.
 pub(crate) fn require_one() -> io::Result<()> {
-    match count()? {
+    if count()? == 1 {
+        return Ok(());
+    }
+    match count_running()? {
         1 => Ok(()),
         threads => {
             Err(io::Error::other(format!("the process has {threads} threads, and may have one")))
         }
     }
+}
+
+/// The number of threads that may run code yet. The kernel counts one for a moment longer, also when
+/// it has been joined.
+fn count_running() -> io::Result<usize> {
+    let mut running = 0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        // One without such a file is gone by now.
+        let stat = std::fs::read_to_string(thread?.path().join("stat"));
+        running += usize::from(stat.is_ok_and(|stat| !is_leaving(&stat)));
+    }
+    Ok(running)
+}
+
+/// Whether a thread with this `/proc/PID/task/TID/stat` is on its way out (`PF_EXITING`): it has
+/// run its last instruction.
+fn is_leaving(stat: &str) -> bool {
+    const EXITING: u64 = 4;
+    // The flags are the seventh behind the name, which is in parentheses and may hold anything.
+    let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(6));
+    flags.and_then(|flags| flags.parse::<u64>().ok()).is_some_and(|flags| flags & EXITING != 0)
 }
 
 /// The number of threads of this process.
@@ -102,6 +128,14 @@ mod tests {
         let here = mark().expect("a kernel that wipes pages on fork");
         let there = std::thread::spawn(mark).join().expect("a thread");
         assert_eq!(Some(here), there);
+    }
+
+    #[test]
+    fn only_a_thread_on_its_way_out_is_left_out() {
+        let stat = |flags: u64| format!("7 (a) name) R 1 7 7 0 -1 {flags} 12 0 0 0");
+        assert!(is_leaving(&stat(0x0040_0044)) && !is_leaving(&stat(0x0040_0040)));
+        assert!(!is_leaving("7 (a) R") && !is_leaving(""));
+        assert!(count_running().expect("a count") >= 2, "this thread, and the harness's own");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! it runs its cases one after the other on the main thread.
 
 use procession::{Process, Stdio, active_children, current, parent};
+use procession_sys::thread::SingleThreaded;
 use std::cell::Cell;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -13,12 +14,13 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The cases, by their names.
-const CASES: [(&str, fn()); 11] = [
+const CASES: [(&str, fn()); 12] = [
     ("a_closure_takes_along_what_it_captured", captures),
     ("the_child_is_a_process_of_its_own_with_its_options", options),
     ("endings_are_told_as_for_any_child", endings),
     ("a_stopped_child_ends_by_its_signal", stops),
     ("a_process_with_threads_is_refused", refuses_threads),
+    ("a_thread_that_has_been_joined_is_none", forgets_threads),
     ("piped_streams_belong_to_the_handle", pipes),
     ("children_start_children_of_both_kinds", nests),
     ("a_dropped_handle_leaves_no_zombie_behind_the_next_fork", leaves_no_zombie),
@@ -116,9 +118,13 @@ fn refuses_threads() {
     assert!(refused.to_string().contains("2 threads"), "{refused}");
     drop(hold);
     let _ = thread.join().expect("the thread");
-    // The kernel may still count a thread that has just been joined.
-    while Process::fork(|| 1).start().is_err() {
-        std::thread::yield_now();
+}
+
+/// The kernel counts a thread that has been joined for a moment longer.
+fn forgets_threads() {
+    for _ in 0..20_000 {
+        std::thread::spawn(|| ()).join().expect("the thread");
+        SingleThreaded::prove().expect("one thread");
     }
 }
 
