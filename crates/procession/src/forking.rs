@@ -12,6 +12,7 @@ use crate::entry;
 use crate::forked;
 use crate::settle::Settled;
 use crate::world::Present;
+use procession_sys::descriptor;
 use procession_sys::exit;
 use procession_sys::fork::Fork;
 use procession_sys::life::{self, Pid};
@@ -31,10 +32,14 @@ pub(crate) fn fork(
     let parent_pidfd = life::pidfd(starter)?;
     let (here, there) = parcel::pair()?;
     let present = Present::of(settled.worlds.0.clone(), SingleThreaded::prove()?)?;
-    match procession_sys::fork::fork(&proof)? {
+    // A child that runs is a start: there must be room to watch it.
+    let room = descriptor::dev_null()?;
+    let forked = procession_sys::fork::fork(&proof)?;
+    drop(room);
+    match forked {
         Fork::Child => live(starter, parent_pidfd, there, settled, &present, work),
         Fork::Parent(pid) => {
-            let pidfd = Arc::new(life::pidfd(pid)?);
+            let pidfd = Arc::new(life::pidfd(pid).inspect_err(|_| life::end_child(pid))?);
             let id = u32::try_from(pid.as_raw()).unwrap_or_default();
             let info = ProcessInfo { name: settled.name.clone(), id, daemon: settled.daemon };
             let serial = settled.serial;

@@ -14,13 +14,14 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The cases, by their names.
-const CASES: [(&str, fn()); 12] = [
+const CASES: [(&str, fn()); 13] = [
     ("a_closure_takes_along_what_it_captured", captures),
     ("the_child_is_a_process_of_its_own_with_its_options", options),
     ("endings_are_told_as_for_any_child", endings),
     ("a_stopped_child_ends_by_its_signal", stops),
     ("a_process_with_threads_is_refused", refuses_threads),
     ("a_thread_that_has_been_joined_is_none", forgets_threads),
+    ("a_fork_that_is_an_error_for_want_of_a_descriptor_did_not_run", wants_descriptors),
     ("piped_streams_belong_to_the_handle", pipes),
     ("children_start_children_of_both_kinds", nests),
     ("a_dropped_handle_leaves_no_zombie_behind_the_next_fork", leaves_no_zombie),
@@ -126,6 +127,30 @@ fn forgets_threads() {
         std::thread::spawn(|| ()).join().expect("the thread");
         SingleThreaded::prove().expect("one thread");
     }
+}
+
+fn wants_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use std::io::Write;
+    let enough = getrlimit(Resource::Nofile);
+    let mut refused = 0;
+    for limit in 3..64 {
+        let (mut here, mut there) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let limit = Rlimit { current: Some(limit), ..enough };
+        setrlimit(Resource::Nofile, limit).expect("a lower limit");
+        let child = Process::fork(|| there.write_all(b"ran").is_ok()).start();
+        setrlimit(Resource::Nofile, enough).expect("as before");
+        let started = match child {
+            Ok(child) => child.join().expect("a value"),
+            Err(_) => false,
+        };
+        drop(there);
+        let mut said = String::new();
+        here.read_to_string(&mut said).expect("the end of the line");
+        assert_eq!(said, if started { "ran" } else { "" }, "with {limit:?}");
+        refused += usize::from(!started);
+    }
+    assert!((1..60).contains(&refused), "{refused} of 61 were refused");
 }
 
 fn pipes() {
