@@ -5,9 +5,10 @@
 //! stack is searched for it, not unwound: musl has no unwind tables for its `abort`.
 //!
 //! In: a socket and the packet to send then. Out: that packet, then the abort. What always holds:
-//! an abort from anywhere else sends nothing; the handler allocates nothing; SIGABRT ends the
-//! process in any case, whoever sent it.
+//! an abort from anywhere else, or in a copy of the process, sends nothing; the handler allocates
+//! nothing; SIGABRT ends the process in any case, whoever sent it.
 
+use crate::life::Pid;
 use crate::overflow;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -19,6 +20,8 @@ use std::sync::atomic::{AtomicI32, AtomicU16, Ordering};
 const NEAR: usize = 512;
 
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
+/// Whose socket it is: a copy of this process, by a `fork`, has nothing to say on it.
+static OWNER: AtomicI32 = AtomicI32::new(0);
 static PACKET: AtomicU16 = AtomicU16::new(0);
 
 /// Sends `packet` on `socket` when this process aborts for want of memory.
@@ -27,6 +30,7 @@ static PACKET: AtomicU16 = AtomicU16::new(0);
 /// As `sigaction(2)`.
 pub fn report_to(socket: BorrowedFd<'static>, packet: [u8; 2]) -> io::Result<()> {
     PACKET.store(u16::from_ne_bytes(packet), Ordering::Relaxed);
+    OWNER.store(Pid::own().as_raw(), Ordering::Relaxed);
     SOCKET.store(socket.as_raw_fd(), Ordering::Release);
     // SAFETY: all zeros is a valid `sigaction` (no flags, an empty mask).
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -58,8 +62,12 @@ fn report() {
     let packet = PACKET.load(Ordering::Relaxed).to_ne_bytes();
     let socket = SOCKET.load(Ordering::Acquire);
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-    // SAFETY: the packet lives until the call returns; `send` is signal-safe.
-    unsafe { libc::send(socket, packet.as_ptr().cast(), packet.len(), flags) };
+    // SAFETY: the packet lives until the call returns; both calls are signal-safe.
+    unsafe {
+        if libc::getpid() == OWNER.load(Ordering::Relaxed) {
+            libc::send(socket, packet.as_ptr().cast(), packet.len(), flags);
+        }
+    }
 }
 
 /// The words of the stack from `stack` on; zeros behind its end, or where a sandbox refuses. The

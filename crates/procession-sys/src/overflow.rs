@@ -8,6 +8,7 @@
 //! handler calls only what signal-safety(7) allows, and a fault elsewhere dies as if there were no
 //! handler.
 
+use crate::life::Pid;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -20,6 +21,8 @@ const NEAR: usize = 64 << 10;
 const LONGEST: usize = 8;
 
 static SOCKET: AtomicI32 = AtomicI32::new(-1);
+/// Whose socket it is: a copy of this process, by a `fork`, has nothing to say on it.
+static OWNER: AtomicI32 = AtomicI32::new(0);
 static PACKET: [AtomicUsize; LONGEST] = [const { AtomicUsize::new(0) }; LONGEST];
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
 static TOP: AtomicUsize = AtomicUsize::new(0);
@@ -48,6 +51,7 @@ pub fn watch(packet: &[u8]) -> io::Result<()> {
 
 /// Where the handler sends its packet.
 pub fn report_to(socket: BorrowedFd<'static>) {
+    OWNER.store(Pid::own().as_raw(), Ordering::Relaxed);
     SOCKET.store(socket.as_raw_fd(), Ordering::Release);
 }
 
@@ -105,9 +109,11 @@ fn report() {
     let socket = SOCKET.load(Ordering::Acquire);
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     let words = b"\nthread 'main' has overflowed its stack\n";
-    // SAFETY: both buffers live until the calls return; `send` and `write` are signal-safe.
+    // SAFETY: both buffers live until the calls return, all of which are signal-safe.
     unsafe {
-        libc::send(socket, packet.as_ptr().cast(), length, flags);
+        if libc::getpid() == OWNER.load(Ordering::Relaxed) {
+            libc::send(socket, packet.as_ptr().cast(), length, flags);
+        }
         libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len());
     }
 }

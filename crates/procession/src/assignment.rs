@@ -10,6 +10,7 @@ use crate::panic_hook;
 use crate::world::Present;
 use procession_sys::descriptor::{self, Standard};
 use procession_sys::image::Key;
+use procession_sys::life::Pid;
 use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::{abort, inherit, overflow};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -35,6 +36,8 @@ pub(crate) struct Assignment {
 pub(crate) struct Outcome {
     answer: Parcel,
     code: i32,
+    /// Whose word it is: a function may have made a copy of its process, by a `fork`.
+    speaker: Pid,
 }
 
 /// Keeps the corridor for the life of the process, whose signal handlers may need it to the last.
@@ -61,6 +64,7 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
         Ok(calls) => calls,
         Err(why) => return Outcome::refused(&why),
     };
+    let speaker = Pid::own();
     let called = catch_unwind(AssertUnwindSafe(|| {
         if let Some(setup) = setup {
             drop(setup.call(Parcel::default()));
@@ -68,12 +72,12 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
         function()
     }));
     match called {
-        Ok(answer) => Outcome { answer, code: 0 },
+        Ok(answer) => Outcome { answer, code: 0, speaker },
         Err(payload) => {
             let answer = Answer::panicked(&panic_hook::caught(payload.as_ref()));
             // A payload may panic as it is dropped.
             std::mem::forget(payload);
-            Outcome { answer, code: PANICKED }
+            Outcome { answer, code: PANICKED, speaker }
         }
     }
 }
@@ -105,12 +109,15 @@ fn become_it(
 impl Outcome {
     /// The function was not called.
     pub(crate) fn refused(why: &str) -> Self {
-        Self { answer: Answer::refused(why), code: REFUSED }
+        Self { answer: Answer::refused(why), code: REFUSED, speaker: Pid::own() }
     }
 
     /// Answers and gives the exit code; a parent that is gone, or dropped its handle, is nobody to
-    /// tell.
+    /// tell. A copy of the process that came back from its function too is nobody to speak.
     pub(crate) fn tell(&self, corridor: BorrowedFd<'_>) -> i32 {
+        if self.speaker != Pid::own() {
+            return self.code;
+        }
         if let Err(error) = parcel::forward(corridor, &self.answer, Waiting::Allowed) {
             let why = format!("{} bytes could not be sent: {error}", self.answer.bytes.len());
             let _ = parcel::forward(corridor, &Answer::unencodable(&why), Waiting::Allowed);

@@ -7,6 +7,7 @@
 
 use crate::current::current;
 use crate::frame::{Answer, Panic};
+use procession_sys::life::Pid;
 use procession_sys::parcel::{self, Waiting};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -21,15 +22,15 @@ thread_local! {
     static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
-static CORRIDOR: RwLock<Option<BorrowedFd<'static>>> = RwLock::new(None);
+/// Where the process with this id answers; a copy of it, by a `fork`, does not.
+static CORRIDOR: RwLock<Option<(Pid, BorrowedFd<'static>)>> = RwLock::new(None);
 
 /// Installs the hook, for a function that will run on the calling thread.
 pub(crate) fn install() {
     let function = thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
         let panic = describe(info, function);
-        let corridor = *CORRIDOR.read().unwrap_or_else(PoisonError::into_inner);
-        if let (true, Some(corridor)) = (cfg!(panic = "abort"), corridor) {
+        if let (true, Some(corridor)) = (cfg!(panic = "abort"), own_corridor()) {
             // Nobody left to receive it is nobody to tell.
             let _ = parcel::forward(corridor, &Answer::panicked(&panic), Waiting::Allowed);
         }
@@ -40,7 +41,13 @@ pub(crate) fn install() {
 
 /// Where a program that aborts on panic sends its answer.
 pub(crate) fn answer_on(corridor: BorrowedFd<'static>) {
-    *CORRIDOR.write().unwrap_or_else(PoisonError::into_inner) = Some(corridor);
+    *CORRIDOR.write().unwrap_or_else(PoisonError::into_inner) = Some((Pid::own(), corridor));
+}
+
+/// None in a copy that a function has made of its process.
+fn own_corridor() -> Option<BorrowedFd<'static>> {
+    let corridor = *CORRIDOR.read().unwrap_or_else(PoisonError::into_inner);
+    corridor.filter(|(owner, _)| *owner == Pid::own()).map(|(_, corridor)| corridor)
 }
 
 /// The panic that ended the calling thread's function with this payload.

@@ -6,10 +6,11 @@ use crate::support::{
     within_minutes,
 };
 use hostile::{REFUSALS, SHORTAGES};
-use procession::{Fd, Process, StartMethod, Stdio, active_children};
+use procession::{Fd, Limits, Process, StartMethod, Stdio, active_children};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::thread::SingleThreaded;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -64,6 +65,53 @@ fn a_process_that_writes_for_ever_to_nobody_can_be_joined_or_killed() {
         assert!(stuck.join_timeout(Duration::from_millis(20)).expect("no ending").is_none());
         stuck.kill().expect("SIGKILL");
         assert_eq!(join(stuck).expect_err("it was killed").signal(), Some(9), "{method}");
+    }
+}
+
+/// Makes a copy of this process, which does `deed` and goes on; comes back when it has ended.
+fn copy(deed: impl FnOnce()) -> bool {
+    let proof = SingleThreaded::prove().expect("one thread");
+    match fork(&proof).expect("a fork") {
+        Fork::Child => {
+            deed();
+            false
+        }
+        Fork::Parent(copy) => {
+            let end = procession_sys::life::pidfd(copy).expect("it is not reaped");
+            assert!(is_ready(&end, crate::support::DEADLINE), "waited for the end of the copy");
+            procession_sys::life::reap(end.as_fd()).expect("its status");
+            true
+        }
+    }
+}
+
+fn overflow() {
+    fn down(n: u64) -> u64 {
+        let page = std::hint::black_box([n; 512]);
+        if n == u64::MAX { 0 } else { down(n + 1) + page[0] }
+    }
+    std::hint::black_box(down(0));
+}
+
+fn take_all_memory() {
+    std::hint::black_box(vec![1_u8; 1 << 40]);
+}
+
+#[test]
+fn a_copy_that_a_process_made_of_itself_does_not_answer_for_it() {
+    for method in METHODS {
+        let plans: [Process<bool>; 4] = [
+            Process::new(|| copy(|| ()), ()),
+            Process::new(|| copy(|| panic!("as planned")), ()),
+            Process::new(|| copy(overflow), ()),
+            Process::new(|| copy(take_all_memory), ()),
+        ];
+        for (deed, plan) in plans.into_iter().enumerate() {
+            let plan = plan.start_method(method).limits(Limits::new().memory(1 << 30));
+            let child = plan.stderr(Stdio::Null).start().expect("a child");
+            let is_original = join(child).expect("the value of the original");
+            assert!(is_original, "{method}: deed {deed}");
+        }
     }
 }
 
