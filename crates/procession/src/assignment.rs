@@ -96,13 +96,14 @@ fn become_it(
             .map_err(|error| format!("its standard streams: {error}"))?;
     }
     let world = assignment.world;
-    present.take_over(&world, &assignment.environment)?;
-    present.show(&own.name);
-    current::set(own);
+    // Before the limit, which what is taken over may meet already.
     if world.reports_want_of_memory {
         abort::report_to(corridor, [parcel::INLINE, Answer::out_of_memory()])
             .map_err(|error| format!("its report of a failed allocation: {error}"))?;
     }
+    present.take_over(&world, &assignment.environment)?;
+    present.show(&own.name);
+    current::set(own);
     Ok(())
 }
 

@@ -49,6 +49,18 @@ fn a_failed_allocation_in_another_thread_is_told_apart_too() {
 }
 
 #[test]
+fn a_limit_that_what_is_taken_over_breaks_is_told_as_want_of_memory() {
+    // Large enough not to find room in what the process has already.
+    let much = "x".repeat(100 << 10);
+    let mut plan = Process::new(|| (), ());
+    for name in 'a'..='j' {
+        plan = plan.env(format!("PROCESSION_TEST_{name}"), &much);
+    }
+    let failed = error(plan.limits(Limits::new().memory(1 << 20)));
+    assert!(failed.is_out_of_memory(), "{failed}");
+}
+
+#[test]
 fn processor_time_ends_by_sigxcpu_and_says_so() {
     let busy: Process<()> = Process::new(
         || {
