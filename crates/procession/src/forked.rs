@@ -32,8 +32,17 @@ struct Forked {
 pub(crate) fn remember(serial: u64, info: ProcessInfo, pidfd: Arc<OwnedFd>) {
     let owner = Pid::own();
     let mut children = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
-    children.retain(|child| child.owner == owner && !child.is_over());
+    forget_inherited(&mut children, owner);
+    children.retain(|child| !child.is_over());
     children.push(Forked { owner, serial, info, detached: false, pidfd });
+}
+
+/// Forgets those of the process that this is a copy of, and does not close their pidfds: the copy may
+/// have done so, and have its own files in their places.
+fn forget_inherited(children: &mut Vec<Forked>, own: Pid) {
+    if children.iter().any(|child| child.owner != own) {
+        std::mem::forget(std::mem::take(children));
+    }
 }
 
 impl Forked {
@@ -77,11 +86,10 @@ pub(crate) fn alive() -> Vec<ProcessInfo> {
 /// Ends the daemons, waits for the others, and leaves no zombie.
 pub(crate) fn close() {
     let own = Pid::own();
-    let children = look(&FORKED, std::mem::take).unwrap_or_default();
-    let (daemons, others): (Vec<Forked>, Vec<Forked>) = children
-        .into_iter()
-        .filter(|child| child.owner == own)
-        .partition(|child| child.info.is_daemon());
+    let mut children = look(&FORKED, std::mem::take).unwrap_or_default();
+    forget_inherited(&mut children, own);
+    let (daemons, others): (Vec<Forked>, Vec<Forked>) =
+        children.into_iter().partition(|child| child.info.is_daemon());
     for daemon in &daemons {
         let _ = life::send_signal(daemon.pidfd.as_fd(), signal::SIGTERM);
         // A stopped process gets its signal only when it goes on.

@@ -157,7 +157,11 @@ pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
         if is_ending() {
             return Err(ending());
         }
-        links.servers.retain(|server| server.owner == own);
+        if links.servers.iter().any(|server| server.owner != own) {
+            // Inherited over a `fork`. The copy may have closed them since, and have its own files
+            // in their places, so they are not closed here.
+            std::mem::forget(std::mem::take(&mut links.servers));
+        }
         let fits =
             |server: &&Arc<Server>| server.standing == *standing || !stands("comparing-standing");
         let newest = links.servers.iter().rfind(fits);

@@ -115,6 +115,33 @@ fn a_copy_that_a_process_made_of_itself_does_not_answer_for_it() {
     }
 }
 
+/// As who becomes a daemon does: a copy of this process, which has started others, closes all that it
+/// inherited, opens files of its own and starts others too. Whether it still has its files then.
+fn become_a_daemon() -> Option<bool> {
+    let start = || Process::new(|| 1, ()).start().map(|child| child.join().ok());
+    start().expect("a child");
+    let proof = SingleThreaded::prove().expect("one thread");
+    let Fork::Parent(copy) = fork(&proof).expect("a fork") else {
+        (3..256).for_each(|number| drop(hostile::close(number)));
+        let open = |_| std::fs::File::open("/dev/zero").expect("a file");
+        let mut files: Vec<_> = (0..32).map(open).collect();
+        let started = start().is_ok_and(|value| value == Some(1));
+        let has_files = files.iter_mut().all(|file| file.read_exact(&mut [1]).is_ok());
+        procession_sys::exit::now(i32::from(!(started && has_files)));
+    };
+    let end = procession_sys::life::pidfd(copy).expect("it is not reaped");
+    assert!(is_ready(&end, crate::support::DEADLINE), "waited for the end of the copy");
+    procession_sys::life::reap(end.as_fd()).map(|status| status.success())
+}
+
+#[test]
+fn a_copy_that_has_closed_all_it_inherited_keeps_its_own_files() {
+    for method in METHODS {
+        let child = Process::new(become_a_daemon, ()).start_method(method).start();
+        assert_eq!(join(child.expect("a child")).expect("a value"), Some(true), "{method}");
+    }
+}
+
 /// Leaves a process behind in a session of its own, with every descriptor of ours; that tells its id.
 fn leave_a_stranger(mut line: Fd<UnixStream>) {
     let proof = SingleThreaded::prove().expect("one thread");
