@@ -28,6 +28,10 @@ const NEW_PARENT: Duration = Duration::from_secs(5);
 /// and must not hold up a wait that has a deadline.
 const SERVER: Duration = Duration::from_secs(1);
 
+/// How many reports are read before the clock is looked at: many times what a process and its server
+/// say. One that speaks as fast as we read must not hold up a wait that has a deadline.
+const REPORTS_AT_ONCE: usize = 64;
+
 /// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -134,9 +138,8 @@ impl Corridor {
             if !stands("draining") {
                 self.watch(deadline, outputs)?;
             }
-            if stands("draining") || !(self.ended || self.serverless) {
-                self.read_reports(until);
-            }
+            let reading = stands("draining") || !(self.ended || self.serverless);
+            let more = reading && self.read_reports(until);
             if self.is_lost() && !self.ask_kernel(deadline) {
                 return Ok(false);
             }
@@ -148,7 +151,8 @@ impl Corridor {
             // Once the process has ended, its server is about to say so.
             let mut told_by = || *told_by.get_or_insert_with(|| Instant::now() + SERVER);
             let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
-            if !self.watch(deadline, outputs)? {
+            let late = more && deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if late || !self.watch(deadline, outputs)? {
                 return Ok(false);
             }
         }
@@ -181,12 +185,13 @@ impl Corridor {
         Ok(any)
     }
 
-    /// Reads what has been sent so far, or what is waited for; never waits. Behind an exit there is
-    /// nothing.
-    fn read_reports(&mut self, until: Until) {
-        while !self.hung_up && self.exit.is_none() {
-            if until == Until::Answer && self.answer.is_some() {
-                return;
+    /// Reads what has been sent so far, or some of it, or what is waited for; never waits. Whether
+    /// there may be more to read: behind an exit there is nothing.
+    fn read_reports(&mut self, until: Until) -> bool {
+        for _ in 0..REPORTS_AT_ONCE {
+            let answered = until == Until::Answer && self.answer.is_some();
+            if answered || self.hung_up || self.exit.is_some() {
+                return false;
             }
             match parcel::receive(self.socket.as_fd(), Waiting::Never) {
                 Ok(Some(report)) => match Report::read(report) {
@@ -198,13 +203,14 @@ impl Corridor {
                     Err(error) => self.answered(Answer::Garbled(error.to_string())),
                 },
                 Ok(None) => self.hung_up = true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     self.answered(Answer::Garbled(error.to_string()));
                 }
                 Err(_broken) => self.hung_up = true,
             }
         }
+        true
     }
 
     /// Only the server says so, of a process that has ended; the process itself has the same end of

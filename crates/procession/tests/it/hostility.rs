@@ -2,7 +2,7 @@
 //! joining goes on.
 
 use crate::support::{
-    METHODS, alone, children, gone, is_ready, join, kill, line, server_of, stay, tell,
+    METHODS, alone, children, gone, is_ready, join, kill, line, server_of, stay, tell, within,
     within_minutes,
 };
 use hostile::{REFUSALS, SHORTAGES};
@@ -10,7 +10,7 @@ use procession::{Fd, Limits, Process, StartMethod, Stdio, active_children};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::thread::SingleThreaded;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -139,6 +139,45 @@ fn a_copy_that_has_closed_all_it_inherited_keeps_its_own_files() {
     for method in METHODS {
         let child = Process::new(become_a_daemon, ()).start_method(method).start();
         assert_eq!(join(child.expect("a child")).expect("a value"), Some(true), "{method}");
+    }
+}
+
+/// Writes to its corridor for as long as it lives, with several threads, and obeys no SIGTERM.
+fn flood(mut line: Fd<UnixStream>) {
+    hostile::ignore(15).expect("SIGTERM ignored");
+    let numbers = std::fs::read_dir("/proc/self/fd").expect("the descriptors");
+    let numbers = numbers.filter_map(|one| one.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let own = line.as_raw_fd();
+    let others = numbers.filter(|&number| number > 2 && number != own);
+    // Not all of them are sockets.
+    let sockets: Vec<i32> = others.filter(|&one| hostile::send_bytes(one, b"\0").is_ok()).collect();
+    let pour = |sockets: &[i32]| {
+        while sockets.iter().all(|&socket| hostile::send_bytes(socket, b"\0").is_ok()) {}
+    };
+    for _ in 0..4 {
+        let sockets = sockets.clone();
+        std::thread::spawn(move || pour(&sockets));
+    }
+    tell(&mut line);
+    pour(&sockets);
+}
+
+#[test]
+fn a_process_that_never_stops_to_speak_holds_up_no_call_with_a_deadline() {
+    for method in METHODS {
+        let (mut events, line) = line();
+        let plan = Process::new(flood, (line,)).start_method(method).daemon(true);
+        let mut child = plan.start().expect("a child");
+        events.wait("a flood");
+        let (child, alive, joined) = within("calls with a deadline", move || {
+            let alive = child.is_alive();
+            let joined = child.join_timeout(Duration::from_millis(20));
+            (child, alive, joined.is_ok_and(|value: Option<()>| value.is_none()))
+        });
+        assert!(alive && joined, "{method}");
+        let stopped = within("its end", move || child.stop(Duration::ZERO));
+        let error = stopped.expect_err("no value").to_string();
+        assert!(error.contains("no frame"), "{method}: {error}");
     }
 }
 
