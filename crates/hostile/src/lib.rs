@@ -5,10 +5,12 @@
 
 use std::io;
 
+mod constructor;
 mod mapping;
 mod refusals;
 mod sandbox;
 
+pub use constructor::{SAYS, keep_constructor};
 pub use mapping::with_numbers;
 pub use refusals::{REFUSALS, Refusal, SHORTAGES};
 pub use sandbox::{LACKS, Lack, answer, forbid, forbid_everywhere, forbid_in, lack_of, watch};

@@ -75,6 +75,13 @@ fn tell_code(code: Option<i32>) {
     }
 }
 
+/// Writes what the C library and std hold back in buffers. What cannot be written is lost.
+pub fn flush() {
+    let _ = io::Write::flush(&mut io::stdout());
+    // SAFETY: a null stream stands for all of them.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
 /// Ends the process at once: no exit handlers, no flushing (`_exit(2)`).
 pub fn now(code: i32) -> ! {
     // SAFETY: `_exit` has no precondition.

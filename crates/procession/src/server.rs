@@ -108,13 +108,15 @@ impl Server {
             .flatten()
             .map(AsFd::as_fd)
             .collect();
-        if stands("closing-in-server") {
-            descriptor::close_all_but(&kept)?;
-        }
         for stream in
             [descriptor::Standard::Input, descriptor::Standard::Output, descriptor::Standard::Error]
         {
             descriptor::set_standard(stream, None)?;
+        }
+        // What constructors have written is in this memory, and each child would write it again.
+        procession_sys::exit::flush();
+        if stands("closing-in-server") {
+            descriptor::close_all_but(&kept)?;
         }
         std::env::set_current_dir("/")?;
         inherit::raise_open_files();

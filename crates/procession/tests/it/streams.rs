@@ -15,6 +15,20 @@ fn copy() -> u64 {
 }
 
 #[test]
+fn what_a_constructor_has_said_in_the_fork_server_is_not_said_again_by_children() {
+    alone(|| {
+        hostile::keep_constructor();
+        hostile::set_variable(hostile::SAYS, "said before main");
+        let says = || println!("said by the child");
+        let mut child = Process::new(says, ()).stdout(Stdio::Piped).start().expect("a child");
+        let mut text = String::new();
+        child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("its output");
+        join(child).expect("a value");
+        assert_eq!(text, "said by the child\n");
+    });
+}
+
+#[test]
 fn piped_streams_are_fields_of_the_child() {
     for method in METHODS {
         let plan = Process::new(copy, ()).start_method(method).stdin(Stdio::Piped);
