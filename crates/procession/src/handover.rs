@@ -10,7 +10,7 @@
 
 use crate::closing;
 use crate::corridor::Corridor;
-use crate::frame::{Adoption, Birth, Offer, Order, Record, Report, StartMethod, is_hang_up};
+use crate::frame::{Adoption, Birth, Offer, Order, Record, Report, StartMethod, World, is_hang_up};
 use crate::link::{self, LinkError, Server};
 use procession_sys::exit;
 use procession_sys::fault;
@@ -34,6 +34,8 @@ pub(crate) struct Handover<'a> {
     pub(crate) birth: Birth<'a>,
     /// What the server must have for its children to have it.
     pub(crate) standing: &'a Standing,
+    /// What this process has, no less than which the server must have had.
+    pub(crate) world: &'a World,
     /// The bytes of the start.
     pub(crate) pieces: &'a [&'a [u8]],
     pub(crate) descriptors: &'a [BorrowedFd<'a>],
@@ -68,7 +70,7 @@ impl Handover<'_> {
     pub(crate) fn carry_out(&self) -> Result<Corridor, NotHandedOver> {
         exit::at_exit(closing::wait_for_others).map_err(system("registering the exit handler"))?;
         for _try in 0..TRIES {
-            let server = link::server(self.standing)?;
+            let server = link::server(self.standing, self.world)?;
             let known_dead = || stands("death-before-spares") && server.has_died();
             if self.birth.method == StartMethod::ForkServer && !known_dead() {
                 if let Some(corridor) = self.to_a_spare(&server)? {

@@ -66,6 +66,7 @@ fn send(
     let setup = settled.setup.map(Key::to_bytes);
     let arguments = arguments.map_err(Cause::Encode)?;
     let parent = &settled.parent;
+    let (own, world) = settled.worlds;
     let head = Head {
         name: &settled.name,
         family: settled.family,
@@ -73,7 +74,7 @@ fn send(
         parent: (i32::try_from(parent.id()).unwrap_or_default(), parent.name()),
         function_key: &function,
         setup_key: setup.as_ref().map(|key| &key[..]),
-        world: settled.worlds.1,
+        world,
     };
     let head = head.to_frame(&settled.environment).map_err(io::Error::other);
     let head = head.map_err(system("planning"))?;
@@ -84,8 +85,8 @@ fn send(
     let record = Record { serial: settled.serial, name: &settled.name, daemon: settled.daemon };
     let birth = Birth { method, record, environment: &settled.environment };
     let standing = &settled.standing;
-    let corridor =
-        Handover { birth, standing, pieces: &pieces, descriptors: &descriptors }.carry_out()?;
+    let (pieces, descriptors) = (&pieces, &descriptors);
+    let corridor = Handover { birth, standing, world: &own, pieces, descriptors }.carry_out()?;
     Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
 }
 
@@ -190,7 +191,7 @@ mod tests {
             parent: (1, "nobody"),
             function_key: &key,
             setup_key: None,
-            world,
+            world: world.clone(),
         };
         let head = head.to_frame(b"").expect("a frame");
         let (here, there) = parcel::pair().expect("a pair");
@@ -199,7 +200,7 @@ mod tests {
         let pieces = [&head[..], &arguments.bytes];
         parcel::send(here.as_fd(), &pieces, &all, Waiting::Allowed).expect("a start");
         drop(here);
-        let server = link::server(&standing).expect("a server");
+        let server = link::server(&standing, &world).expect("a server");
         let record = Record { serial: u64::MAX, name: "unheard", daemon: true };
         let order = Birth { method: StartMethod::ForkServer, record, environment: &[] };
         let order = order.to_frame().expect("a frame");

@@ -5,7 +5,7 @@
 //! user's; the lock is held for a look and a change, never while a server is being started; when
 //! the process ends in an orderly way, it waits for its non-daemons.
 
-use crate::frame::{Hello, Order};
+use crate::frame::{Hello, Order, World};
 use crate::look::look;
 use crate::server::CONSTRUCTOR;
 use crate::turn::Turns;
@@ -61,6 +61,8 @@ pub(crate) struct Server {
     pidfd: Option<OwnedFd>,
     owner: Pid,
     standing: Standing,
+    /// What the program had when it was started.
+    world: World,
 }
 
 /// Where a server says who is alive.
@@ -148,8 +150,9 @@ fn links() -> MutexGuard<'static, Links> {
     LINKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The server for a start now: the newest that was started when this process had the same standing.
-pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
+/// The server for a start now: the newest that was started when this process had the same standing,
+/// and no less than it has now.
+pub(crate) fn server(standing: &Standing, world: &World) -> Result<Arc<Server>, LinkError> {
     let own = Pid::own();
     let ending = || LinkError::Server("the program is ending".to_owned());
     let mut links = links();
@@ -162,8 +165,9 @@ pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
             // in their places, so they are not closed here.
             std::mem::forget(std::mem::take(&mut links.servers));
         }
-        let fits =
-            |server: &&Arc<Server>| server.standing == *standing || !stands("comparing-standing");
+        let stands_as =
+            |server: &Server| server.standing == *standing || !stands("comparing-standing");
+        let fits = |server: &&Arc<Server>| stands_as(server) && server.world.reaches(world);
         let newest = links.servers.iter().rfind(fits);
         if let Some(server) = newest {
             return Ok(Arc::clone(server));
@@ -175,7 +179,7 @@ pub(crate) fn server(standing: &Standing) -> Result<Arc<Server>, LinkError> {
     }
     links.starting = Some(own);
     drop(links);
-    let started = start(standing.clone());
+    let started = start(standing.clone(), world.clone());
     let mut links = self::links();
     links.starting = None;
     STARTED.notify_all();
@@ -205,7 +209,7 @@ pub(crate) fn forget(gone: &Arc<Server>) {
     links().servers.retain(|server| !Arc::ptr_eq(server, gone));
 }
 
-fn start(standing: Standing) -> Result<Server, LinkError> {
+fn start(standing: Standing, world: World) -> Result<Server, LinkError> {
     let system = |doing| move |source| LinkError::System { doing, source };
     boot::keep(&CONSTRUCTOR);
     image::check_host(CONSTRUCTOR).map_err(|foreign| LinkError::Server(foreign.to_string()))?;
@@ -233,7 +237,7 @@ fn start(standing: Standing) -> Result<Server, LinkError> {
             let New { control, pidfd, .. } = new;
             let (turns, questions) = (Turns::default(), AtomicU64::new(0));
             let lists = Lists { socket, turns, questions };
-            Ok(Server { control, offers, lists, pidfd, owner: Pid::own(), standing })
+            Ok(Server { control, offers, lists, pidfd, owner: Pid::own(), standing, world })
         }
         Err(error) => {
             new.end_and_reap();
@@ -330,7 +334,7 @@ mod tests {
 
     fn a_server() -> Server {
         let (_umask, standing) = inherit::umask_and_standing().expect("a standing");
-        start(standing).expect("a server")
+        start(standing, World::default()).expect("a server")
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use super::FrameError;
 use procession_sys::image::Key;
+use procession_sys::inherit::Limit;
 use procession_sys::parcel::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -42,11 +43,24 @@ pub(crate) struct Head<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct World {
     pub(crate) umask: u32,
-    pub(crate) limits: Vec<(Option<u64>, Option<u64>)>,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) nice: i32,
     pub(crate) affinity: Vec<u16>,
     /// Whether an abort for want of memory is told apart.
     pub(crate) reports_want_of_memory: bool,
+}
+
+impl World {
+    /// Whether who has this can come to have what `other` has without a privilege: nobody lowers its
+    /// niceness or raises a hard limit without one.
+    pub(crate) fn reaches(&self, other: &Self) -> bool {
+        let below = |(own, other): (&Limit, &Limit)| match (own.1, other.1) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(other)) => other <= own,
+        };
+        self.nice <= other.nice && self.limits.iter().zip(&other.limits).all(below)
+    }
 }
 
 impl Head<'_> {
@@ -96,4 +110,22 @@ impl<'a> Start<'a> {
 fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     Some((usize::try_from(u32::from_le_bytes(*length)).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_privilege_is_not_reached_without_it() {
+        let world = |nice, hard| World { nice, limits: vec![(Some(1), hard)], ..World::default() };
+        let own = world(5, Some(10));
+        for reached in [world(5, Some(10)), world(6, Some(10)), world(5, Some(9))] {
+            assert!(own.reaches(&reached), "{reached:?}");
+        }
+        for beyond in [world(4, Some(10)), world(5, Some(11)), world(5, None)] {
+            assert!(!own.reaches(&beyond), "{beyond:?}");
+        }
+        assert!(world(5, None).reaches(&own));
+    }
 }

@@ -2,10 +2,12 @@
 
 use crate::support::{
     Line, METHODS, alone, assert_killed_without_server, children, gone, join, kill, line,
-    own_status, server_of, status, stay, stay_until_told, tell, within,
+    own_status, server_of, status, stay, stay_until_told, tell, wait_to_be_told, within,
 };
 use procession::{Fd, Process, active_children};
-use rustix::process::WaitOptions;
+use procession_sys::fork::{Fork, fork};
+use procession_sys::thread::SingleThreaded;
+use rustix::process::{Resource, Rlimit, WaitOptions};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::panic::PanicHookInfo;
@@ -391,8 +393,8 @@ fn a_server_without_room_for_descriptors_refuses_the_start_and_keeps_its_daemons
     const EMFILE: i32 = 24;
     alone(|| {
         // Both limits, so that the server cannot raise its own.
-        let few = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
-        rustix::process::setrlimit(rustix::process::Resource::Nofile, few).expect("a lower limit");
+        let few = Rlimit { current: Some(64), maximum: Some(64) };
+        rustix::process::setrlimit(Resource::Nofile, few).expect("a lower limit");
         // Each costs the server a descriptor, and this process none.
         let daemon = || Process::new(park_for_ever, ()).daemon(true).start();
         for _ in 0..DAEMONS {
@@ -471,6 +473,51 @@ fn what_is_sent_to_all_of_a_programs_processes_leaves_the_server_alone() {
         let there = Process::new(std::os::unix::process::parent_id, ()).start().expect("a child");
         assert_eq!(join(there).expect("a value"), server, "another server");
     });
+}
+
+/// As who administers a machine: waits to be told, gives the process what it may not take, says so.
+fn give_more(process: rustix::process::Pid, line: &mut Fd<UnixStream>) {
+    wait_to_be_told(line);
+    rustix::process::setpriority_process(Some(process), 0).expect("root may");
+    tell(line);
+}
+
+/// The niceness of processes started by each method, before this one is given a lower one and
+/// afterwards.
+fn be_given_more(mut here: Fd<UnixStream>, mut line: Fd<UnixStream>) -> Vec<i32> {
+    let own = rustix::process::getpid();
+    let proof = SingleThreaded::prove().expect("one thread");
+    if let Fork::Child = fork(&proof).expect("a fork") {
+        give_more(own, &mut line);
+        procession_sys::exit::now(0);
+    }
+    rustix::process::setpriority_process(None, 10).expect("nicer");
+    let nobody = rustix::process::Uid::from_raw(65_534);
+    rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("another user");
+    let has = || rustix::process::getpriority_process(None).expect("a niceness");
+    let mut all = Vec::new();
+    for is_more_to_come in [true, false] {
+        for method in METHODS {
+            let child = Process::new(has, ()).start_method(method).start().expect("a child");
+            all.push(child.join().expect("a value"));
+        }
+        if is_more_to_come {
+            tell(&mut here);
+            wait_to_be_told(&mut here);
+        }
+    }
+    all
+}
+
+#[test]
+fn a_program_that_was_given_more_than_its_server_has_gives_it_to_its_processes() {
+    // Only root can give, and be nobody afterwards.
+    if rustix::process::geteuid().as_raw() != 0 {
+        return;
+    }
+    let (here, there) = UnixStream::pair().expect("a pair");
+    let child = Process::new(be_given_more, (Fd(here), Fd(there))).start().expect("a child");
+    assert_eq!(join(child).expect("a value"), [10, 10, 0, 0]);
 }
 
 #[test]
