@@ -15,7 +15,8 @@
 //! When a thread ends while the field is set, the kernel looks at `word`:
 //! - it has our thread id: the kernel puts `OWNER_DIED` in its place and, as
 //!   `WAITERS` is set, wakes one;
-//! - it has no thread id: the kernel wakes one (Linux 5.4);
+//! - it has no thread id: the kernel wakes one (Linux 5.4 where the word is 0; only newer ones also
+//!   where it has `OWNER_DIED`, that is where two die one after the other);
 //! - it has another's: nothing.
 //!
 //! **Steps.** *lock:* set pending; put our id where there is none; else count ourselves in, sleep
