@@ -4,6 +4,7 @@
 
 use procession::{Limits, Process, Stdio};
 use std::error::Error;
+use std::path::PathBuf;
 
 #[path = "support/files.rs"]
 mod files;
@@ -12,14 +13,13 @@ mod words;
 
 use words::Count;
 
-fn count() -> Count {
-    words::count(files::files(files::directory()))
+fn count(directory: PathBuf) -> Count {
+    words::count(files::files(directory))
 }
 
 /// Takes for granted that a text is a number.
 fn panic() -> Count {
-    let text = files::directory().display().to_string();
-    Count { words: text.parse().unwrap(), ..Count::default() }
+    Count { words: "twelve".parse().unwrap(), ..Count::default() }
 }
 
 /// Does what C libraries do when they find their memory damaged.
@@ -70,7 +70,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let little = none.memory(256 << 20);
     let hoard = Process::new(hoard, ()).name("hoard").limits(little).stderr(Stdio::Null).start()?;
     let hang = Process::new(hang, ()).name("hang").start()?;
-    let steady = Process::new(count, ()).name("steady").start()?;
+    let steady = Process::new(count, (files::directory(),)).name("steady").start()?;
 
     hang.kill()?;
     for child in [panic, abort, exit, overflow, hoard, hang, steady] {

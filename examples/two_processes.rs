@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release --example two_processes -- [DIR]`
 //!
-//! They take no arguments: a process has the command line, environment and working directory of
-//! the program that started it, so each of them knows the directory.
+//! They take no arguments: a process has the environment and working directory of the program that
+//! started it, or others that its plan names, as here.
 
 use procession::Process;
 use std::error::Error;
@@ -16,16 +16,17 @@ mod words;
 use words::Count;
 
 fn count_even_files() -> Count {
-    words::count(files::files(files::directory()).into_iter().step_by(2))
+    words::count(files::files(".".into()).into_iter().step_by(2))
 }
 
 fn count_odd_files() -> Count {
-    words::count(files::files(files::directory()).into_iter().skip(1).step_by(2))
+    words::count(files::files(".".into()).into_iter().skip(1).step_by(2))
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    let even = Process::new(count_even_files, ()).start()?;
-    let odd = Process::new(count_odd_files, ()).start()?;
+    let directory = files::directory();
+    let even = Process::new(count_even_files, ()).current_dir(&directory).start()?;
+    let odd = Process::new(count_odd_files, ()).current_dir(&directory).start()?;
     println!("main is pid {}", std::process::id());
     println!("`{}` is pid {} and counts every even file", even.name(), even.id());
     println!("`{}` is pid {} and counts every odd file", odd.name(), odd.id());
