@@ -34,9 +34,9 @@ pub(crate) fn require_one() -> io::Result<()> {
     }
     match count_running()? {
         1 => Ok(()),
-        threads => {
-            Err(io::Error::other(format!("the process has {threads} threads, and may have one")))
-        }
+        threads => Err(io::Error::other(format!(
+            "the process has {threads} threads, and may have only one"
+        ))),
     }
 }
 
