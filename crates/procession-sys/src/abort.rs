@@ -46,7 +46,8 @@ pub fn report_to(socket: BorrowedFd<'static>, packet: [u8; 2]) -> io::Result<()>
 extern "C" fn on_abort(signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel gives a SA_SIGINFO handler its context.
     let stack = unsafe { overflow::stack_pointer(context) };
-    if words_above(stack).iter().copied().any(returns_to_a_failed_allocation) {
+    // SAFETY: this handler runs on the thread's stack, below what the signal interrupted.
+    if unsafe { words_above(stack) }.any(returns_to_a_failed_allocation) {
         report();
     }
     // `abort` would go on by itself; somebody's `kill` does not come again. Blocked here, the
@@ -70,25 +71,33 @@ fn report() {
     }
 }
 
-/// The words of the stack from `stack` on; zeros behind its end, or where a sandbox refuses. The
-/// kernel reads them, for which the end of the stack is no fault.
-fn words_above(stack: usize) -> [usize; NEAR] {
+/// The words of the stack from `stack` on, as far as it goes.
+///
+/// # Safety
+/// `stack` must be this thread's stack pointer, or above it.
+unsafe fn words_above(stack: usize) -> impl Iterator<Item = usize> {
     /// No page is smaller.
     const PAGE: usize = 4096;
-    let mut words = [0; NEAR];
-    let size = size_of_val(&words);
-    let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size };
-    // A piece is copied whole or not at all, so none crosses from one page into the next.
-    let first = PAGE - stack % PAGE;
-    let remote = [(stack, first), (stack + first, size - first)].map(|(from, length)| {
-        libc::iovec { iov_base: std::ptr::without_provenance_mut(from), iov_len: length }
-    });
-    // SAFETY: both arrays live until the call returns; the kernel writes at most `size` bytes to
-    // `words` and reads only what is there to read. It is a bare system call in every C library.
-    unsafe {
-        libc::process_vm_readv(libc::getpid(), &raw const local, 1, remote.as_ptr(), 2, 0);
-    }
-    words
+    let first = stack.next_multiple_of(align_of::<usize>());
+    let addresses = (0..NEAR).map(move |index| first + index * size_of::<usize>());
+    let on_the_stack = |address: &usize| address % PAGE != 0 || is_readable(*address);
+    addresses.take_while(on_the_stack).map(|address| {
+        // SAFETY: it is aligned, lies in this thread's stack, and its page is there to read.
+        unsafe { std::ptr::with_exposed_provenance::<usize>(address).read_volatile() }
+    })
+}
+
+/// Whether this process may read a word here. Asked of a system call that every sandbox allows and
+/// that copies what it is given before it finds the rest of the question wrong.
+fn is_readable(address: usize) -> bool {
+    const NO_SUCH_WAY: c_int = -1;
+    const SET_SIZE: usize = 8;
+    let set = std::ptr::with_exposed_provenance::<c_void>(address);
+    let old = std::ptr::null_mut::<c_void>();
+    // SAFETY: the kernel reads a set of signals at any address, or says that it cannot.
+    let refused =
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, NO_SUCH_WAY, set, old, SET_SIZE) };
+    refused == -1 && io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT)
 }
 
 /// Whether a word is an address in [`std::alloc::handle_alloc_error`] behind a call, which nothing
@@ -110,4 +119,35 @@ fn returns_to_a_failed_allocation(word: usize) -> bool {
 // The unwinder that std itself links, of the Itanium C++ ABI: Exception Handling, level 1.
 unsafe extern "C" {
     fn _Unwind_FindEnclosingFunction(address: *mut c_void) -> *mut c_void;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_known_without_a_fault() {
+        let there = 7_usize;
+        assert!(is_readable((&raw const there).addr()));
+        assert!(!is_readable(0));
+        assert!(!is_readable(usize::MAX & !7));
+    }
+
+    #[test]
+    fn the_search_ends_with_the_stack() {
+        const PAGE: usize = 4096;
+        let (read, hidden) = (libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: two new pages, of which the first is written to; nobody else knows them.
+        let last_words = unsafe {
+            let pages = libc::mmap(std::ptr::null_mut(), 2 * PAGE, read, flags, -1, 0);
+            assert_ne!(pages, libc::MAP_FAILED);
+            assert_eq!(libc::mprotect(pages.byte_add(PAGE), PAGE, hidden), 0);
+            let words = pages.byte_add(PAGE).cast::<usize>().sub(3);
+            words.cast::<[usize; 3]>().write([1, 2, 3]);
+            words.expose_provenance()
+        };
+        // SAFETY: the words are there to read, up to the end of their page.
+        assert!(unsafe { words_above(last_words) }.eq([1, 2, 3]));
+    }
 }
