@@ -19,7 +19,7 @@ extern "C" fn speak() {
 }
 
 #[used]
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(not(miri), unsafe(link_section = ".init_array"))]
 static CONSTRUCTOR: extern "C" fn() = speak;
 
 /// Keeps the constructor in the program.
