@@ -27,6 +27,11 @@ impl Pid {
         Self(rustix::process::getpid().as_raw_nonzero())
     }
 
+    /// The process id that is told as `id`, where it is one.
+    pub fn told(id: u32) -> Option<Self> {
+        i32::try_from(id).ok().and_then(Self::from_raw)
+    }
+
     /// The parent of this process; none where it lives outside our pid namespace.
     pub fn parent() -> Option<Self> {
         rustix::process::getppid().map(|parent| Self(parent.as_raw_nonzero()))
@@ -123,14 +128,14 @@ pub fn reap_any() -> Option<(Pid, ExitStatus)> {
     }
 }
 
-/// Reaps exactly the process behind `pidfd`, if it is a child of this process, has ended and nobody
-/// else has reaped it; gives how it ended.
-pub fn reap(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
+/// Reaps exactly the process behind `pidfd`, which has this number, if it is a child of this process,
+/// has ended and nobody else has reaped it; gives how it ended.
+pub fn reap(pidfd: BorrowedFd<'_>, pid: Pid) -> Option<ExitStatus> {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     let status = match rustix::process::waitid(WaitId::PidFd(pidfd), exited) {
         // A kernel before 5.4.
-        Err(rustix::io::Errno::INVAL) => {
-            rustix::process::waitid(WaitId::Pid(kept_number(pidfd)?), exited)
+        Err(rustix::io::Errno::INVAL) if is_kept(pidfd) => {
+            rustix::process::waitid(WaitId::Pid(pid.to_kernel().ok()?), exited)
         }
         status => status,
     };
@@ -145,17 +150,12 @@ pub fn reap(pidfd: BorrowedFd<'_>) -> Option<ExitStatus> {
     Some(ExitStatus::from_raw(raw))
 }
 
-/// The number of the process behind `pidfd`, which is no other's as long as nobody has reaped it.
-fn kept_number(pidfd: BorrowedFd<'_>) -> Option<rustix::process::Pid> {
-    let number = pidfd.as_raw_fd();
-    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-    let told = told.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())?;
-    // New kernels tell -1 of a process that is gone, old ones its number all the same.
-    let pid = Pid::from_raw(told)?.to_kernel().ok()?;
+/// Whether nobody has reaped the process behind `pidfd`, whose number is no other's until then.
+fn is_kept(pidfd: BorrowedFd<'_>) -> bool {
     let nothing = std::ptr::null::<libc::siginfo_t>();
+    let number = pidfd.as_raw_fd();
     // SAFETY: the signal 0 is none: the kernel only says whether the process is still there.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, 0, nothing, 0) };
-    (sent == 0).then_some(pid)
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, 0, nothing, 0) == 0 }
 }
 
 /// What the kernel tells of a process behind a pidfd (`PIDFD_GET_INFO`, Linux 6.13).

@@ -113,8 +113,7 @@ impl Corridor {
     /// Sends the process a signal; one that has ended is no error.
     pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
         if !stands("signals-by-pidfd") {
-            let pid = i32::try_from(self.id).ok().and_then(Pid::from_raw);
-            return pid.map_or(Ok(()), |pid| life::signal_child(pid, number));
+            return Pid::told(self.id).map_or(Ok(()), |pid| life::signal_child(pid, number));
         }
         if let Some(pidfd) = &self.pidfd {
             return life::send_signal(pidfd.as_fd(), number);
@@ -261,8 +260,10 @@ impl Corridor {
 
     /// What the kernel tells now; none while it may tell later.
     fn told(&self) -> Option<Exit> {
-        let Some(pidfd) = &self.pidfd else { return Some(Exit::Lost) };
-        if let Some(status) = life::reap(pidfd.as_fd()) {
+        let (Some(pidfd), Some(pid)) = (&self.pidfd, Pid::told(self.id)) else {
+            return Some(Exit::Lost);
+        };
+        if let Some(status) = life::reap(pidfd.as_fd(), pid) {
             return Some(Exit::Reaped(status));
         }
         match life::exit_status(pidfd.as_fd()) {

@@ -50,9 +50,13 @@ impl Forked {
     fn is_over(&self) -> bool {
         let over = Arc::strong_count(&self.pidfd) == 1 && self.has_ended();
         if over {
-            life::reap(self.pidfd.as_fd());
+            self.reap();
         }
         over
+    }
+
+    fn reap(&self) {
+        Pid::told(self.info.id()).and_then(|pid| life::reap(self.pidfd.as_fd(), pid));
     }
 
     fn has_ended(&self) -> bool {
@@ -101,10 +105,10 @@ pub(crate) fn close() {
             let _ = life::send_signal(daemon.pidfd.as_fd(), signal::SIGKILL);
             daemon.ended_by(None);
         }
-        life::reap(daemon.pidfd.as_fd());
+        daemon.reap();
     }
     for other in others.iter().filter(|other| !other.detached) {
         other.ended_by(None);
-        life::reap(other.pidfd.as_fd());
+        other.reap();
     }
 }

@@ -58,6 +58,7 @@ pub(crate) struct Server {
     /// Where spare children offer themselves.
     offers: OwnedFd,
     lists: Lists,
+    pid: Pid,
     pidfd: Option<OwnedFd>,
     owner: Pid,
     standing: Standing,
@@ -141,7 +142,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let (Some(pidfd), true) = (&self.pidfd, self.is_own()) {
-            let _ = life::reap(pidfd.as_fd());
+            let _ = life::reap(pidfd.as_fd(), self.pid);
         }
     }
 }
@@ -234,10 +235,10 @@ fn start(standing: Standing, world: World) -> Result<Server, LinkError> {
     });
     match greeted {
         Ok([offers, socket]) => {
-            let New { control, pidfd, .. } = new;
+            let New { control, pid, pidfd } = new;
             let (turns, questions) = (Turns::default(), AtomicU64::new(0));
             let lists = Lists { socket, turns, questions };
-            Ok(Server { control, offers, lists, pidfd, owner: Pid::own(), standing, world })
+            Ok(Server { control, offers, lists, pid, pidfd, owner: Pid::own(), standing, world })
         }
         Err(error) => {
             new.end_and_reap();
@@ -283,16 +284,16 @@ impl New {
         match &self.pidfd {
             Some(pidfd) => {
                 let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
-                wait_and_reap(pidfd);
+                wait_and_reap(pidfd, self.pid);
             }
             None => life::end_child(self.pid),
         }
     }
 }
 
-fn wait_and_reap(pidfd: &OwnedFd) {
+fn wait_and_reap(pidfd: &OwnedFd, pid: Pid) {
     let _ = wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
-    let _ = life::reap(pidfd.as_fd());
+    let _ = life::reap(pidfd.as_fd(), pid);
 }
 
 /// Has the servers end their daemons.
@@ -318,7 +319,9 @@ impl Server {
         while let Ok(Some(parcel)) = self.hear(self.control()) {
             match Hello::read(&parcel) {
                 // With the server reaped nothing of us is left, not even for init.
-                Ok(Hello::Done { leaving: true }) => self.pidfd.iter().for_each(wait_and_reap),
+                Ok(Hello::Done { leaving: true }) => {
+                    self.pidfd.iter().for_each(|pidfd| wait_and_reap(pidfd, self.pid));
+                }
                 Ok(Hello::Done { leaving: false }) => break,
                 _ => {}
             }

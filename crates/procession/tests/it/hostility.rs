@@ -79,7 +79,7 @@ fn copy(deed: impl FnOnce()) -> bool {
         Fork::Parent(copy) => {
             let end = procession_sys::life::pidfd(copy).expect("it is not reaped");
             assert!(is_ready(&end, crate::support::DEADLINE), "waited for the end of the copy");
-            procession_sys::life::reap(end.as_fd()).expect("its status");
+            procession_sys::life::reap(end.as_fd(), copy).expect("its status");
             true
         }
     }
@@ -131,7 +131,7 @@ fn become_a_daemon() -> Option<bool> {
     };
     let end = procession_sys::life::pidfd(copy).expect("it is not reaped");
     assert!(is_ready(&end, crate::support::DEADLINE), "waited for the end of the copy");
-    procession_sys::life::reap(end.as_fd()).map(|status| status.success())
+    procession_sys::life::reap(end.as_fd(), copy).map(|status| status.success())
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn send_kill(pidfd: BorrowedFd<'_>) {
 }
 
 fn pid(id: u32) -> Pid {
-    i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id")
+    Pid::told(id).expect("a process id")
 }
 
 /// The ending of a child that got SIGKILL when its fork server was gone already: Linux keeps the
