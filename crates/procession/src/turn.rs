@@ -43,25 +43,33 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
-    fn one_thread_at_a_time_has_its_turn_and_a_panic_ends_it() {
+    fn one_thread_at_a_time_has_its_turn() {
         let (turns, inside) = (Turns::default(), AtomicU32::new(0));
+        let work = || {
+            for _ in 0..100 {
+                let _turn = turns.wait();
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                std::thread::yield_now();
+                inside.fetch_sub(1, Ordering::SeqCst);
+            }
+        };
         std::thread::scope(|scope| {
-            for number in 0..8 {
-                let (turns, inside) = (&turns, &inside);
-                let work = move || {
-                    for round in 0..100 {
-                        let _turn = turns.wait();
-                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
-                        std::thread::yield_now();
-                        inside.fetch_sub(1, Ordering::SeqCst);
-                        if (number, round) == (0, 50) {
-                            std::panic::resume_unwind(Box::new("its turn ends"));
-                        }
-                    }
-                };
-                scope.spawn(move || std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)));
+            for _ in 0..8 {
+                scope.spawn(work);
             }
         });
+        drop(turns.wait());
+    }
+
+    #[cfg(panic = "unwind")]
+    #[test]
+    fn a_panic_ends_a_turn() {
+        let turns = Turns::default();
+        let work = std::panic::AssertUnwindSafe(|| {
+            let _turn = turns.wait();
+            std::panic::resume_unwind(Box::new("its turn ends"));
+        });
+        std::panic::catch_unwind(work).expect_err("it unwound");
         drop(turns.wait());
     }
 }

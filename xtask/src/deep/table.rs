@@ -171,9 +171,9 @@ pub(super) const STEPS: &[Step] = &[
 /// The library's tests, and before them the examples that they run, built by one `cargo` and `like`
 /// one another.
 fn suite(name: &str, cargo: &Line, like: fn(Line) -> Line) -> Vec<Line> {
-    let kinds = [["build", "--examples"], ["test", "--tests"]];
-    let lines =
-        kinds.map(|words| like(cargo.clone().args(words).args(["--package", "procession"])));
+    let kinds = ["build --examples", "test --tests --no-fail-fast"];
+    let lines = kinds
+        .map(|words| like(cargo.clone().args(words.split(' ')).args(["--package", "procession"])));
     lines.into_iter().flat_map(|line| apart(name, line)).collect()
 }
 
@@ -194,7 +194,7 @@ fn fallbacks() -> Vec<Line> {
     let mut lines = apart("debug", build);
     for lack in ["close_range", "P_PIDFD", "MFD_NOEXEC_SEAL", "PIDFD_GET_INFO", "clone3"] {
         let line = Line::of("cargo run --package hostile --example without --").arg(lack);
-        lines.extend(apart("debug", line.args(tests.split_whitespace())));
+        lines.extend(apart("debug", line.args(tests.split_whitespace()).arg("--no-fail-fast")));
     }
     lines
 }
