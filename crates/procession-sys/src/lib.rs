@@ -18,13 +18,14 @@
 //! | [`futex`] | sleeping until another process changes a word |
 //! | [`robust`] | a lock in shared memory that outlives its holder |
 //! | [`bell`] | waking whoever waits, and noticing that the other side is gone |
+//! | [`tally`] | numbers crossed off a list, and the end of all who could |
 //! | [`cpu`] | which processor runs us, and a clock that costs next to nothing |
 //! | [`descriptor`] | closing all but some, moving to 0-2 |
 //! | [`life`] | pidfds: is it alive, signal it, reap it |
 //! | [`signal`] | masks, dispositions, a descriptor for what a server must know |
 //! | [`abort`] | reporting an abort for want of memory from its signal handler |
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
-//! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity |
+//! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity, standing |
 //! | [`title`] | the command line that others see |
 //! | [`stream`] | bytes over a connected socket, and bytes that nobody can guess |
 //! | [`exit`] | functions called when the process ends |

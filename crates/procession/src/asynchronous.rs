@@ -34,7 +34,6 @@ use std::pin::Pin;
 ///
 /// A future that is dropped does nothing to the process, nor does a dropped handle.
 ///
-///
 /// Piped output that nobody has taken is drained only once the process has ended; take and read it
 /// where it may be more than a pipe holds (64 KiB).
 ///

@@ -2,8 +2,9 @@
 //!
 //! Opening and closing it takes as long as the kernel's writing of it.
 //!
-//! In: nothing. Out: some of what it says of this process now. What always holds: it is this process's own,
-//! not that of one it was forked from, and not whatever has its number since somebody closed it.
+//! In: nothing. Out: some of what it says of this process now. What always holds: it is this
+//! process's own, not that of one it was forked from, and not whatever has its number since somebody
+//! closed it.
 
 use crate::descriptor::above_standard;
 use crate::thread::{self, Mark};

@@ -5,8 +5,8 @@
 //! to do. A child made ahead has time for them before it offers itself.
 //!
 //! In: what this process has. Out: nothing. What always holds: the process goes the way of every
-//! start, to a function that does nothing, and is afterwards what it was before, but for the mask, which
-//! the start that counts sets in any case.
+//! start, to a function that does nothing, and is afterwards what it was before, but for the mask,
+//! which the start that counts sets in any case.
 
 use crate::assignment::Outcome;
 use crate::frame::Head;
