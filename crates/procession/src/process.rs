@@ -180,6 +180,7 @@ impl Process<()> {
     ///   dropped handle leaves a zombie until the next fork or the end of the program.
     /// - P10: the child has all of this process's memory, descriptors, signal handlers and mask.
     /// - Its start costs more the more memory this process uses.
+    /// - It needs pidfds (Linux 5.3); where a kernel or a sandbox lacks them, the start is an error.
     ///
     /// ```
     /// # // A doctest runs in a thread of its own, where forking is refused.
