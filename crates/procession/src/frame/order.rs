@@ -52,9 +52,10 @@ pub(crate) struct Record<'a> {
 /// How a process is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StartMethod {
-    /// The program's fork server, a small single-threaded process that is this program too and
-    /// runs no user code, forks the child. The default: it costs a message and a fork, whatever
-    /// the size of the parent; a message alone where a child forked ahead is ready.
+    /// The program's fork server, a small process that is this program too and runs no user code
+    /// but its constructors, forks the child. The default: it costs a message and a fork, whatever
+    /// the size of the parent; a message alone where a child forked ahead is ready. Where a
+    /// constructor has started a thread, it is as [`Spawn`](Self::Spawn).
     #[default]
     ForkServer,
     /// The fork server runs the program afresh for this one child: its own address layout and
