@@ -1,4 +1,5 @@
-//! The fork server, seen from the program that it serves: what it leaves alone, and its death.
+//! The fork server, seen from the program that it serves: what it leaves alone, and what it
+//! has no room for.
 
 use crate::support::{
     Line, METHODS, alone, assert_killed_without_server, children, gone, join, kill, line,
@@ -12,95 +13,6 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-#[test]
-fn after_the_server_is_killed_the_next_start_has_a_new_one() {
-    alone(|| {
-        for method in METHODS {
-            let (mut events, line) = line();
-            let plan = Process::new(stay_until_told, (line,)).start_method(method);
-            let older = plan.start().expect("a child");
-            events.wait("the older child");
-            let old = server_of(&older);
-            kill(old);
-            gone(old, "the fork server");
-
-            let child = Process::new(|| 5, ()).start_method(method).start().expect("a child");
-            assert_eq!(join(child).expect("a value"), 5, "{method}");
-
-            // The older child completes, and its value arrives though its reaper is gone.
-            events.tell();
-            let id = older.id();
-            assert_eq!(join(older).expect("its value"), id, "{method}");
-        }
-    });
-}
-
-#[test]
-fn daemons_end_with_a_killed_server_and_others_do_not() {
-    alone(|| {
-        for method in METHODS {
-            let (mut daemon_events, daemon_line) = line();
-            let plan = Process::new(stay, (daemon_line,)).daemon(true).start_method(method);
-            let daemon = plan.start().expect("a daemon");
-            daemon_events.wait("the daemon");
-            let (mut events, other_line) = line();
-            let plan = Process::new(stay_until_told, (other_line,)).start_method(method);
-            let mut other = plan.start().expect("a child");
-            events.wait("the other");
-
-            kill(server_of(&daemon));
-            daemon_events.wait_for_end("the daemon");
-            assert_killed_without_server(&join(daemon).expect_err("it was killed"));
-
-            assert!(other.is_alive(), "{method}: a child that is no daemon died too");
-            assert!(active_children().is_empty(), "nobody can speak for it any more");
-            events.tell();
-            let id = other.id();
-            assert_eq!(join(other).expect("its value"), id, "{method}");
-        }
-    });
-}
-
-#[test]
-fn a_start_happens_once_also_while_servers_are_being_killed() {
-    alone(|| {
-        let mut orphans = Vec::new();
-        for method in METHODS {
-            for round in 0..10 {
-                let (mut events, line) = line();
-                let child = Process::new(stay, (line,)).start_method(method).start();
-                let child = child.expect("a child");
-                events.wait("a child");
-                kill(server_of(&child));
-                // No wait for the server's end: the next start meets it dying.
-                let (mut own_events, own_line) = self::line();
-                let once = |mut line: Fd<UnixStream>, round: i32| {
-                    tell(&mut line);
-                    round
-                };
-                let next = Process::new(once, (own_line, round)).start_method(method).start();
-                let ending = join(next.expect("a start"));
-                let begun = own_events.count_until_end("the next child");
-                match ending {
-                    Ok(value) => assert_eq!((value, begun), (round, 1), "{method}"),
-                    // A spare child that was given its start went down with its server.
-                    Err(error) => {
-                        assert_killed_without_server(&error);
-                        assert_eq!(begun, 0, "{method}");
-                    }
-                }
-                orphans.push((child, events));
-            }
-        }
-        for (child, _events) in &orphans {
-            child.kill().expect("SIGKILL");
-        }
-        for (child, _events) in orphans {
-            assert_killed_without_server(&join(child).expect_err("it was killed"));
-        }
-    });
-}
 
 #[test]
 fn the_server_is_the_only_child_that_the_program_ever_has() {
@@ -117,25 +29,6 @@ fn the_server_is_the_only_child_that_the_program_ever_has() {
             child.kill().expect("SIGKILL");
             join(child).expect_err("it was killed");
             assert_eq!(children(), [found], "{method}");
-        }
-    });
-}
-
-#[test]
-fn a_killed_server_leaves_no_zombie_once_its_children_are_joined() {
-    alone(|| {
-        for method in METHODS {
-            let (mut events, line) = line();
-            let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
-            events.wait("a child");
-            let server = server_of(&child);
-            kill(server);
-            gone(server, "the server");
-            let next = Process::new(|| (), ()).start_method(method).start().expect("a child");
-            join(next).expect("it ends");
-            child.kill().expect("SIGKILL");
-            join(child).expect_err("it was killed");
-            assert!(!children().contains(&server), "{method}: {}", status(server, "State"));
         }
     });
 }
@@ -278,109 +171,6 @@ fn the_caller_keeps_its_signal_mask() {
     });
 }
 
-/// Waits until `server` has spare children that wait for their starts.
-fn wait_for_spares(server: u32) {
-    within("spare children", move || {
-        let list = format!("/proc/{server}/task/{server}/children");
-        let asleep = |pid: &str| status(pid.parse().expect("a number"), "State").starts_with('S');
-        loop {
-            let children = std::fs::read_to_string(&list).expect("a list");
-            let children: Vec<&str> = children.split_whitespace().collect();
-            if children.len() >= 4 && children.into_iter().all(asleep) {
-                return;
-            }
-            std::thread::yield_now();
-        }
-    });
-}
-
-/// The server, with spare children on offer.
-fn server_with_spares() -> u32 {
-    let there = Process::new(std::os::unix::process::parent_id, ()).start().expect("a child");
-    let server = join(there).expect("a value");
-    wait_for_spares(server);
-    server
-}
-
-#[test]
-fn a_stopped_server_does_not_hold_up_a_start_that_has_a_spare_child() {
-    alone(|| {
-        let server = server_with_spares();
-        hostile::send(server, 19).expect("SIGSTOP");
-        let value = within("a value", || {
-            let child = Process::new(|| 7, ()).start().expect("a child");
-            child.value().expect("a value")
-        });
-        assert_eq!(value, 7);
-        hostile::send(server, 18).expect("SIGCONT");
-    });
-}
-
-/// The spare children of a server that has no others.
-fn spares_of(server: u32) -> Vec<u32> {
-    let list = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
-    let numbers = list.expect("a list");
-    numbers.split_whitespace().map(|spare| spare.parse().expect("a number")).collect()
-}
-
-#[test]
-fn a_spare_child_has_rehearsed_a_start_and_kept_nothing_of_it() {
-    alone(|| {
-        for spare in spares_of(server_with_spares()) {
-            let line = std::fs::read_to_string(format!("/proc/{spare}/cmdline")).expect("a title");
-            assert!(line.ends_with(": forkserver\0"), "{line:?}");
-            let kept = std::fs::read_dir(format!("/proc/{spare}/fd")).expect("its descriptors");
-            let kept = kept.map(|one| std::fs::read_link(one.expect("one").path()));
-            let kept: Vec<_> = kept.map(|what| what.expect("an open file")).collect();
-            let count = |part: &str| {
-                kept.iter().filter(|what| what.to_string_lossy().contains(part)).count()
-            };
-            let (streams, corridor, program) =
-                (count("/dev/null"), count("socket"), count("pidfd"));
-            assert_eq!((streams, corridor, program, kept.len()), (3, 1, 1, 5), "{kept:?}");
-        }
-    });
-}
-
-#[test]
-fn a_spare_child_that_was_killed_does_not_spoil_a_start() {
-    alone(|| {
-        for spare in spares_of(server_with_spares()) {
-            kill(spare);
-            gone(spare, "the spare child");
-        }
-        // The server has heard of it once it has answered.
-        assert!(active_children().is_empty());
-        for round in 0..6 {
-            let child = Process::new(|n: i32| n, (round,)).start().expect("a child");
-            assert_eq!(join(child).expect("a value"), round);
-        }
-    });
-}
-
-#[test]
-fn threads_that_start_at_once_never_share_a_spare_child() {
-    alone(|| {
-        server_with_spares();
-        let threads: Vec<_> = (0..16_u32)
-            .map(|number| {
-                std::thread::spawn(move || {
-                    let id = |number: u32| (number, std::process::id());
-                    let child = Process::new(id, (number,)).start().expect("a child");
-                    let own = (number, child.id());
-                    assert_eq!(join(child).expect("a value"), own);
-                    own.1
-                })
-            })
-            .collect();
-        let mut ids: Vec<u32> =
-            threads.into_iter().map(|thread| thread.join().expect("an id")).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len(), 16);
-    });
-}
-
 fn park_for_ever() {
     loop {
         std::thread::park();
@@ -518,23 +308,4 @@ fn a_program_that_was_given_more_than_its_server_has_gives_it_to_its_processes()
     let (here, there) = UnixStream::pair().expect("a pair");
     let child = Process::new(be_given_more, (Fd(here), Fd(there))).start().expect("a child");
     assert_eq!(join(child).expect("a value"), [10, 10, 0, 0]);
-}
-
-#[test]
-fn a_program_that_adopts_the_children_of_a_killed_server_reaps_them() {
-    alone(|| {
-        // As the first process of a container does.
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("adopting");
-        for method in METHODS {
-            let (mut events, line) = line();
-            let child = Process::new(stay, (line,)).start_method(method).start().expect("a child");
-            events.wait("a child");
-            let (id, server) = (child.id(), server_of(&child));
-            kill(server);
-            gone(server, "the server");
-            child.kill().expect("SIGKILL");
-            assert_eq!(join(child).expect_err("it was killed").signal(), Some(9), "{method}");
-            assert!(!children().contains(&id), "{method}: a zombie");
-        }
-    });
 }
