@@ -2,13 +2,14 @@
 //! from.
 //!
 //! In: nothing. Out: a [`SingleThreaded`] token, or how many threads there are; a [`Mark`]. What
-//! always holds: a token exists only where the kernel knew of exactly one thread that was not on its
-//! way out, and it cannot leave the thread that asked for it; what needs it asks the kernel again,
-//! since a token may be older than a thread.
+//! always holds: a token exists only where the kernel knew of exactly one thread that was not on
+//! its way out, and it cannot leave the thread that asked for it; what needs it asks the kernel
+//! again, since a token may be older than a thread.
 
 use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,16 +41,24 @@ pub(crate) fn require_one() -> io::Result<()> {
     }
 }
 
-/// The number of threads that may run code yet. The kernel counts one for a moment longer, also when
-/// it has been joined.
+/// The number of threads that may run code yet. The kernel counts one for a moment longer, also
+/// when it has been joined.
 fn count_running() -> io::Result<usize> {
     let mut running = 0;
     for thread in std::fs::read_dir("/proc/self/task")? {
-        // One without such a file is gone by now.
-        let stat = std::fs::read_to_string(thread?.path().join("stat"));
-        running += usize::from(stat.is_ok_and(|stat| !is_leaving(&stat)));
+        running += usize::from(is_running(&thread?.path())?);
     }
     Ok(running)
+}
+
+/// Whether the thread that has this directory may run code yet. One that cannot be looked at may.
+fn is_running(thread: &Path) -> io::Result<bool> {
+    match std::fs::read(thread.join("stat")) {
+        // A name is cut after 15 bytes, amid a letter too.
+        Ok(stat) => Ok(!is_leaving(&String::from_utf8_lossy(&stat))),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a thread with this `/proc/PID/task/TID/stat` is on its way out (`PF_EXITING`): it has
@@ -136,6 +145,15 @@ mod tests {
         assert!(is_leaving(&stat(0x0040_0044)) && !is_leaving(&stat(0x0040_0040)));
         assert!(!is_leaving("7 (a) R") && !is_leaving(""));
         assert!(count_running().expect("a count") >= 2, "this thread, and the harness's own");
+    }
+
+    #[test]
+    fn a_thread_counts_whatever_its_name() {
+        // 16 bytes, of which the kernel keeps 15.
+        let thread = std::thread::Builder::new().name("\u{e4}".repeat(8));
+        let look = || is_running(Path::new("/proc/thread-self"));
+        let running = thread.spawn(look).expect("a thread").join().expect("no panic");
+        assert!(running.expect("its state"));
     }
 
     #[test]
