@@ -3,8 +3,8 @@
 //! Opening and closing it takes as long as the kernel's writing of it.
 //!
 //! In: nothing. Out: some of what it says of this process now. What always holds: it is this
-//! process's own, not that of one it was forked from, and not whatever has its number since somebody
-//! closed it.
+//! process's own, not that of one it was forked from, and not whatever has its number since
+//! somebody closed it; it is read whole.
 
 use crate::descriptor::above_standard;
 use crate::thread::{self, Mark};
@@ -16,8 +16,10 @@ use std::sync::{Mutex, PoisonError};
 
 const PATH: &str = "/proc/self/status";
 
-/// More than it is, but for a user of hundreds of groups.
+/// More than it is, but for a user of hundreds of groups, who has it read again.
 const LENGTH: usize = 4096;
+/// More than it can be, with all the groups that the kernel allows: what is longer is another file.
+const LONGEST: usize = 1 << 20;
 
 /// The lines that say who a process is to the kernel, and what it may do.
 const RIGHTS: [&str; 11] = [
@@ -71,8 +73,12 @@ pub(super) fn umask_and_rights() -> io::Result<(u32, String)> {
 }
 
 fn read(file: &File) -> io::Result<Said> {
-    let mut text = [0; LENGTH];
-    let length = file.read_at(&mut text, 0)?;
+    let mut text = vec![0; LENGTH];
+    let mut length = file.read_at(&mut text, 0)?;
+    while length == text.len() && length < LONGEST {
+        text.resize(2 * length, 0);
+        length = file.read_at(&mut text, 0)?;
+    }
     let text = &text[..length];
     // Only the name of a program may be something else, and the other way takes microseconds.
     let text = std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::from);
@@ -118,5 +124,15 @@ mod tests {
         unsafe { libc::close(number()) };
         assert_eq!(umask_and_rights().expect("a mask").0, 0o051);
         rustix::process::umask(Mode::from_raw_mode(before));
+    }
+
+    #[test]
+    fn a_sandbox_is_seen_behind_hundreds_of_groups() {
+        let groups = "4294967294 ".repeat(1000);
+        let status = format!("Umask:\t0022\nPid:\t7\nGroups:\t{groups}\nSeccomp:\t2\n");
+        let memory = rustix::fs::memfd_create("status", rustix::fs::MemfdFlags::CLOEXEC);
+        let file = File::from(memory.expect("memory"));
+        file.write_all_at(status.as_bytes(), 0).expect("room for it");
+        assert!(read(&file).expect("a status").rights.ends_with("Seccomp:\t2"));
     }
 }
