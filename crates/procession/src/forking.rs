@@ -12,7 +12,6 @@ use crate::entry;
 use crate::forked;
 use crate::settle::Settled;
 use crate::world::Present;
-use procession_sys::descriptor;
 use procession_sys::exit;
 use procession_sys::fork::Fork;
 use procession_sys::life::{self, Pid};
@@ -32,13 +31,11 @@ pub(crate) fn fork(
     let parent_pidfd = life::pidfd(starter)?;
     let (here, there) = parcel::pair()?;
     let present = Present::of(settled.worlds.0.clone(), SingleThreaded::prove()?)?;
-    // A child that runs is a start: there must be room to watch it.
-    let room = descriptor::dev_null()?;
-    let forked = procession_sys::fork::fork(&proof)?;
-    drop(room);
-    match forked {
+    match procession_sys::fork::fork(&proof)? {
         Fork::Child => live(starter, parent_pidfd, there, settled, &present, work),
         Fork::Parent(pid) => {
+            // A child that runs is a start: here is the room for what it is watched by.
+            drop(there);
             let pidfd = Arc::new(life::pidfd(pid).inspect_err(|_| life::end_child(pid))?);
             let id = u32::try_from(pid.as_raw()).unwrap_or_default();
             let info = ProcessInfo { name: settled.name.clone(), id, daemon: settled.daemon };
