@@ -17,6 +17,7 @@ mod wards;
 
 use crate::entry::{self, Greeting};
 use crate::frame::{Adoption, Birth, Hello, Order, Page, Report, StartMethod};
+use crate::world::Present;
 use nursery::Nursery;
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fault;
@@ -85,13 +86,13 @@ struct Server {
 impl Server {
     fn open(boot: Boot) -> io::Result<Self> {
         match Self::greet(&boot) {
-            Ok(([offers, lists], signals)) => Ok(Self {
+            Ok(([offers, lists], signals, present)) => Ok(Self {
                 control: boot.socket,
                 offers,
                 lists,
                 main: boot.guarded,
                 signals,
-                nursery: Nursery::new(entry::prepare()?),
+                nursery: Nursery::new(present),
                 wards: Wards::default(),
                 phase: Phase::Serving,
             }),
@@ -102,8 +103,9 @@ impl Server {
         }
     }
 
-    /// Becomes a server, and says so. Gives the sockets of offers and of lists.
-    fn greet(boot: &Boot) -> io::Result<([OwnedFd; 2], ServerSignals)> {
+    /// Becomes a server, and says so once nothing can fail any more. Gives the sockets of offers
+    /// and of lists, the signals, and what children will have.
+    fn greet(boot: &Boot) -> io::Result<([OwnedFd; 2], ServerSignals, Present)> {
         let kept: Vec<BorrowedFd<'_>> = [Some(&boot.socket), boot.guarded.as_ref()]
             .into_iter()
             .flatten()
@@ -126,11 +128,12 @@ impl Server {
         let signals = ServerSignals::open(group)?;
         let module = image::main_module()
             .ok_or_else(|| io::Error::other("this program cannot be identified"))?;
+        let present = entry::prepare()?;
         let (offered, offers) = parcel::pair()?;
         let (listed, lists) = parcel::pair()?;
         let programs = [offered.as_fd(), listed.as_fd()];
         parcel::send(boot.socket.as_fd(), &[&Hello::ready(module)], &programs, Waiting::Allowed)?;
-        Ok(([offers, lists], signals))
+        Ok(([offers, lists], signals, present))
     }
 
     fn serve(&mut self) -> io::Result<()> {
