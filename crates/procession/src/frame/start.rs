@@ -51,15 +51,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Whether who has this can come to have what `other` has without a privilege: nobody lowers its
-    /// niceness or raises a hard limit without one.
+    /// Whether who has this can come to have what `other` has without a privilege: nobody lowers
+    /// its niceness or raises a hard limit without one.
     pub(crate) fn reaches(&self, other: &Self) -> bool {
-        let below = |(own, other): (&Limit, &Limit)| match (own.1, other.1) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(own), Some(other)) => other <= own,
-        };
-        self.nice <= other.nice && self.limits.iter().zip(&other.limits).all(below)
+        // The kernel's number for none is this too.
+        let hard = |limit: &Limit| limit.1.unwrap_or(u64::MAX);
+        let mut limits = self.limits.iter().zip(&other.limits);
+        self.nice <= other.nice && limits.all(|(own, other)| hard(other) <= hard(own))
     }
 }
 
