@@ -93,14 +93,15 @@ mod tests {
                 std::thread::park();
             }
         });
-        while !OVER.load(Ordering::Acquire) {
-            // SAFETY: the thread lives until it is told that this is over.
+        while !OVER.load(Ordering::Acquire) && !starter.is_finished() {
+            // SAFETY: the thread is not joined yet, so its handle is still good.
             unsafe { libc::pthread_kill(starter.as_pthread_t(), libc::SIGUSR1) };
             std::thread::yield_now();
         }
         OVER.store(false, Ordering::Release);
         starter.thread().unpark();
         starter.join().expect("errors only");
+        std::fs::read("/proc/thread-self/children").expect("the kernel's lists of children");
         let children = || -> String {
             let threads = std::fs::read_dir("/proc/self/task").expect("the threads");
             let lists = threads.filter_map(|thread| Some(thread.ok()?.path().join("children")));
