@@ -211,7 +211,8 @@ fn check(result: i32) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Makes the call with senseless arguments but for what the lack looks at; what the kernel says.
+    /// Makes the call with senseless arguments but for what the lack looks at. Gives what the
+    /// kernel says.
     fn meet(lack: Lack) -> Option<i32> {
         let mut arguments: [libc::c_long; 6] = [-1; 6];
         if let Some(Argument { number, value, .. }) = lack.when {

@@ -8,8 +8,8 @@
 //! In: the variable. Out: a [`Boot`] handed to the library's function. What always holds: the
 //! variable is gone from the environment before any other code runs, so no further process takes
 //! itself for ours; one that is no order of ours is ignored. An order that cannot be obeyed, since
-//! the start is a privileged one (`AT_SECURE`) or a descriptor did not come along, ends the process:
-//! a second `main` is nothing that anybody asked for, and would start the next.
+//! the start is a privileged one (`AT_SECURE`) or a descriptor did not come along, ends the
+//! process: a second `main` is nothing that anybody asked for, and would start the next.
 
 use crate::descriptor;
 use crate::exit;

@@ -128,8 +128,8 @@ pub fn reap_any() -> Option<(Pid, ExitStatus)> {
     }
 }
 
-/// Reaps exactly the process behind `pidfd`, which has this number, if it is a child of this process,
-/// has ended and nobody else has reaped it; gives how it ended.
+/// Reaps exactly the process behind `pidfd`, which has this number, if it is a child of this
+/// process, has ended and nobody else has reaped it; gives how it ended.
 pub fn reap(pidfd: BorrowedFd<'_>, pid: Pid) -> Option<ExitStatus> {
     let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     let status = match rustix::process::waitid(WaitId::PidFd(pidfd), exited) {

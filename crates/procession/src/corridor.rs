@@ -28,8 +28,8 @@ const NEW_PARENT: Duration = Duration::from_secs(5);
 /// and must not hold up a wait that has a deadline.
 const SERVER: Duration = Duration::from_secs(1);
 
-/// How many reports are read before the clock is looked at: many times what a process and its server
-/// say. One that speaks as fast as we read must not hold up a wait that has a deadline.
+/// How many reports are read before the clock is looked at: many times what a process and its
+/// server say. One that speaks as fast as we read must not hold up a wait that has a deadline.
 const REPORTS_AT_ONCE: usize = 64;
 
 /// What a wait is for.

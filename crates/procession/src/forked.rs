@@ -37,8 +37,8 @@ pub(crate) fn remember(serial: u64, info: ProcessInfo, pidfd: Arc<OwnedFd>) {
     children.push(Forked { owner, serial, info, detached: false, pidfd });
 }
 
-/// Forgets those of the process that this is a copy of, and does not close their pidfds: the copy may
-/// have done so, and have its own files in their places.
+/// Forgets those of the process that this is a copy of, and does not close their pidfds: the copy
+/// may have done so, and have its own files in their places.
 fn forget_inherited(children: &mut Vec<Forked>, own: Pid) {
     if children.iter().any(|child| child.owner != own) {
         std::mem::forget(std::mem::take(children));

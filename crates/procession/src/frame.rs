@@ -6,15 +6,15 @@
 //!
 //! ```text
 //! program -> server  Order: Child · Refill · Detach · Signal · List · Exiting   server -> program  Hello · Done
-//!                                                    server -> program  Page   (the socket of lists)
+//!                                          server -> program  Page   (the socket of lists)
 //! spare -> program   Offer                                                      program -> server  Adoption
 //! child  -> parent   Started (of an ordered child) ...... Answer ......   (the child's corridor)
 //! parent -> child    Start
 //! server -> parent   NotStarted | ................................ Exit
 //! ```
 //!
-//! The first byte of a frame says its kind, but on the sockets of offers and of lists, which
-//! have one kind each way; integers are little-endian.
+//! The first byte of a frame says its kind, but on the sockets of offers and of lists, which have
+//! one kind each way at most; integers are little-endian.
 
 mod answer;
 mod list;

@@ -1,9 +1,10 @@
 //! The program's link to its fork server.
 //!
-//! In: nothing. Out: a [`Server`] that is alive as far as anybody knows. What always holds: a
-//! process uses only servers that it started itself, never one inherited over a `fork` of the
-//! user's; the lock is held for a look and a change, never while a server is being started; when
-//! the process ends in an orderly way, it waits for its non-daemons.
+//! In: what this process is and may do now, and what it has. Out: a [`Server`] that is and may do
+//! the same, has no less, and is alive as far as anybody knows. What always holds: a process uses
+//! only servers that it started itself, never one inherited over a `fork` of the user's; the lock
+//! is held for a look and a change, never while a server is being started; when the process ends in
+//! an orderly way, it waits for its non-daemons.
 
 use crate::frame::{Hello, Order, World};
 use crate::look::look;
@@ -255,8 +256,8 @@ struct New {
 }
 
 impl New {
-    /// The module that the server runs, where its spare children will offer themselves, and where it
-    /// will say who is alive.
+    /// The module that the server runs, where its spare children will offer themselves, and where
+    /// it will say who is alive.
     fn greeting(&self) -> Result<([u8; image::ModuleId::SIZE], [OwnedFd; 2]), LinkError> {
         let system = |source| LinkError::System { doing: "waiting for the fork server", source };
         let silent = || {

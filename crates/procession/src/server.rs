@@ -7,10 +7,11 @@
 //!
 //! In: orders on the control socket; on the socket of offers, which nobody is woken by, the
 //! program's word which spare children it has taken; SIGCHLD; the death of the program's main
-//! process. Out: children; reports. What always holds: every child is reaped here and nowhere else;
-//! a signal is sent only to a child not yet reaped; what the program has taken is known before
-//! anything is done; when main is gone, whatever the cause, the daemons are killed at once, a child
-//! without a start gets none, and the server ends when its last child has.
+//! process. Out: children; reports; on the socket of lists, who is alive. What always holds: every
+//! child is reaped here and nowhere else; a signal is sent only to a child not yet reaped; what the
+//! program has taken is known before anything is done; when main is gone, whatever the cause, the
+//! daemons are killed at once, a child without a start gets none, and the server ends when its last
+//! child has.
 
 mod nursery;
 mod wards;

@@ -1,7 +1,8 @@
 //! Who is alive, page by page.
 //!
 //! In: children of a server. Out: the frame of as many as one packet holds, and what it says. What
-//! always holds: a list of any length crosses without a descriptor, which neither side may have left.
+//! always holds: a list of any length crosses without a descriptor, which neither side may have
+//! left.
 
 use super::{FrameError, Record};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
 //! The children that have been given out, until they are reaped.
 //!
-//! In: a child as it is born or adopted; its status as it is reaped. Out: who is alive; signals; the
-//! word of each end on the child's own corridor. What always holds: whoever is here has not been
-//! reaped, so a signal reaches nobody else; an end that found its corridor full is kept until it fits.
+//! In: a child as it is born or adopted; its status as it is reaped. Out: who is alive; signals;
+//! the word of each end on the child's own corridor. What always holds: whoever is alive here has
+//! not been reaped, so a signal reaches nobody else; an end that found its corridor full is kept
+//! until it fits.
 
 use crate::frame::{Record, Report, StartMethod};
 use procession_sys::life::{self, Pid};

@@ -115,8 +115,8 @@ fn a_copy_that_a_process_made_of_itself_does_not_answer_for_it() {
     }
 }
 
-/// As who becomes a daemon does: a copy of this process, which has started others, closes all that it
-/// inherited, opens files of its own and starts others too. Whether it still has its files then.
+/// As who becomes a daemon does: a copy of this process, which has started others, closes all that
+/// it inherited, opens files of its own and starts others too. Whether it still has its files then.
 fn become_a_daemon() -> Option<bool> {
     let start = || Process::new(|| 1, ()).start().map(|child| child.join().ok());
     start().expect("a child");
