@@ -2,9 +2,9 @@
 //! from.
 //!
 //! In: nothing. Out: a [`SingleThreaded`] token, or how many threads there are; a [`Mark`]. What
-//! always holds: a token exists only where the kernel knew of exactly one thread that was not on
-//! its way out, and it cannot leave the thread that asked for it; what needs it asks the kernel
-//! again, since a token may be older than a thread.
+//! always holds: a token exists only where the kernel counted exactly one thread, and it cannot
+//! leave the thread that asked for it; what needs it asks the kernel again, since a token may be
+//! older than a thread.
 
 use std::io;
 use std::marker::PhantomData;
@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct SingleThreaded(PhantomData<*const ()>);
 
 impl SingleThreaded {
-    /// Asks the kernel (the entries of `/proc/self/task`).
+    /// Asks the kernel (the entries of `/proc/self/task`). Threads that have run their last
+    /// instruction and are counted still are waited for, for some thousand turns of the scheduler.
     ///
     /// # Errors
     /// Where there is more than one thread, or where `/proc` cannot be read.
@@ -27,22 +28,31 @@ impl SingleThreaded {
     }
 }
 
+/// How often threads that have run their last instruction are waited for. The kernel counts one for
+/// a moment longer, also when it has been joined.
+const TRIES: usize = 10_000;
+
 /// Asks the kernel once more, by one system call where there is one: a thread may be younger than a
 /// proof.
 pub(crate) fn require_one() -> io::Result<()> {
-    if count()? == 1 {
-        return Ok(());
+    let several = |threads: usize| {
+        io::Error::other(format!("the process has {threads} threads, and may have only one"))
+    };
+    for _try in 0..TRIES {
+        if count()? == 1 {
+            return Ok(());
+        }
+        // No proof where it is one: another may have been started behind the look.
+        let running = count_running()?;
+        if running > 1 {
+            return Err(several(running));
+        }
+        std::thread::yield_now();
     }
-    match count_running()? {
-        1 => Ok(()),
-        threads => Err(io::Error::other(format!(
-            "the process has {threads} threads, and may have only one"
-        ))),
-    }
+    Err(several(count()?))
 }
 
-/// The number of threads that may run code yet. The kernel counts one for a moment longer, also
-/// when it has been joined.
+/// The number of threads that may run code yet, as far as a look at one after the other tells.
 fn count_running() -> io::Result<usize> {
     let mut running = 0;
     for thread in std::fs::read_dir("/proc/self/task")? {
