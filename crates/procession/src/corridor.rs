@@ -150,8 +150,10 @@ impl Corridor {
             // Once the process has ended, its server is about to say so.
             let mut told_by = || *told_by.get_or_insert_with(|| Instant::now() + SERVER);
             let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
+            // Also when it is late: whether the process has ended is asked of this look.
+            let happened = self.watch(deadline, outputs)?;
             let late = more && deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if late || !self.watch(deadline, outputs)? {
+            if late || !happened {
                 return Ok(false);
             }
         }
