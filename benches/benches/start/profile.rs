@@ -78,7 +78,7 @@ fn repeated(name: &'static str, once: impl Fn() + 'static) -> Contestant<'static
 fn readings() -> Vec<Contestant<'static>> {
     let streams = [Standard::Input, Standard::Output, Standard::Error];
     vec![
-        repeated("file mode creation mask", || {
+        repeated("file mode creation mask, and what the process may do", || {
             black_box(inherit::umask_and_standing().expect("a mask"));
         }),
         repeated("16 limits", || {

@@ -135,15 +135,15 @@ mod tests {
 
     #[test]
     fn the_search_ends_with_the_stack() {
-        const PAGE: usize = 4096;
+        let page = rustix::param::page_size();
         let (read, hidden) = (libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: two new pages, of which the first is written to; nobody else knows them.
         let last_words = unsafe {
-            let pages = libc::mmap(std::ptr::null_mut(), 2 * PAGE, read, flags, -1, 0);
+            let pages = libc::mmap(std::ptr::null_mut(), 2 * page, read, flags, -1, 0);
             assert_ne!(pages, libc::MAP_FAILED);
-            assert_eq!(libc::mprotect(pages.byte_add(PAGE), PAGE, hidden), 0);
-            let words = pages.byte_add(PAGE).cast::<usize>().sub(3);
+            assert_eq!(libc::mprotect(pages.byte_add(page), page, hidden), 0);
+            let words = pages.byte_add(page).cast::<usize>().sub(3);
             words.cast::<[usize; 3]>().write([1, 2, 3]);
             words.expose_provenance()
         };
