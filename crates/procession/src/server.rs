@@ -2,8 +2,8 @@
 //!
 //! It is the program itself, started once more and stopped before `main`; it has one thread, unless
 //! the program's constructors start others, and runs no user code but them. It makes children when
-//! they are ordered and a few ahead, and tells the parent on a child's own corridor when the child is
-//! gone. What a child is to do it never sees.
+//! they are ordered and a few ahead, and tells the parent on a child's own corridor when the child
+//! is gone. What a child is to do it never sees.
 //!
 //! In: orders on the control socket; on the socket of offers, which nobody is woken by, the
 //! program's word which spare children it has taken; SIGCHLD; the death of the program's main
