@@ -59,6 +59,7 @@ pub fn own_image(
 pub fn arguments() -> &'static [CString] {
     static ARGUMENTS: OnceLock<Vec<CString>> = OnceLock::new();
     ARGUMENTS.get().unwrap_or_else(|| {
+        // Read outside of the cell: a copy of this process, forked meanwhile, would wait for it.
         let read = read_arguments();
         ARGUMENTS.get_or_init(|| read)
     })

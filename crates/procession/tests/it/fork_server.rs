@@ -3,7 +3,8 @@
 
 use crate::support::{
     Line, METHODS, alone, assert_killed_without_server, children, gone, join, kill, line,
-    own_status, server_of, status, stay, stay_until_told, tell, wait_to_be_told, within,
+    needs_root, own_status, server_of, status, stay, stay_until_told, tell, wait_to_be_told,
+    within,
 };
 use procession::{Fd, Process, active_children};
 use procession_sys::fork::{Fork, fork};
@@ -301,10 +302,7 @@ fn be_given_more(mut here: Fd<UnixStream>, mut line: Fd<UnixStream>) -> Vec<i32>
 
 #[test]
 fn a_program_that_was_given_more_than_its_server_has_gives_it_to_its_processes() {
-    // Only root can give, and be nobody afterwards.
-    if rustix::process::geteuid().as_raw() != 0 {
-        return;
-    }
+    needs_root("to give, and to be nobody afterwards");
     let (here, there) = UnixStream::pair().expect("a pair");
     let child = Process::new(be_given_more, (Fd(here), Fd(there))).start().expect("a child");
     assert_eq!(join(child).expect("a value"), [10, 10, 0, 0]);

@@ -2,7 +2,7 @@
 //!
 //! Each test changes its whole process after the fork server has started, so each runs alone.
 
-use crate::support::{METHODS, alone, join, known_to_a_child, own_status};
+use crate::support::{METHODS, alone, join, known_to_a_child, needs_root, own_status};
 use procession::{Process, StartMethod, Value};
 use rustix::process::{Resource, Rlimit};
 use std::fs::File;
@@ -124,10 +124,7 @@ fn a_child_is_in_the_sandbox_that_its_parent_has_entered_by_now() {
 #[test]
 fn a_program_that_has_left_its_root_starts_nobody_outside_the_new_one() {
     alone(|| {
-        // Only root can leave its root.
-        if rustix::process::geteuid().as_raw() != 0 {
-            return;
-        }
+        needs_root("to leave one's root");
         warm_up();
         rustix::process::chroot("/usr").expect("another root");
         for method in METHODS {
@@ -279,10 +276,7 @@ fn boot_variable() -> String {
 #[test]
 fn a_program_that_would_start_again_as_a_privileged_one_is_refused() {
     alone(|| {
-        // Only root can act as somebody else and stay who it is.
-        if rustix::process::geteuid().as_raw() != 0 {
-            return;
-        }
+        needs_root("to act as somebody else and stay who one is");
         only_once();
         let [real, other] = [0, 65_534].map(rustix::process::Uid::from_raw);
         rustix::thread::set_thread_res_uid(real, other, real).expect("another effective user");

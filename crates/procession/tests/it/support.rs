@@ -286,3 +286,8 @@ pub(crate) fn assert_killed_without_server(error: &JoinError) {
         assert!(error.is_lost());
     }
 }
+
+/// Fails unless this is root, which is needed for what `why` says.
+pub(crate) fn needs_root(why: &str) {
+    assert!(rustix::process::geteuid().is_root(), "this test is for root: {why}");
+}
