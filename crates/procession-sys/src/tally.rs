@@ -105,6 +105,8 @@ impl AsFd for List {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wait::{self, Interest};
+    use std::time::{Duration, Instant};
 
     #[test]
     fn numbers_are_crossed_off_and_the_last_pen_ends_the_list() {
@@ -123,6 +125,10 @@ mod tests {
         let (open, all) = look();
         assert!(open && all.into_iter().eq((0..1_000).chain([u64::MAX])));
         drop(other);
+        // A test beside this one may be starting a program, which has copies until its exec.
+        let end = [(list.as_fd(), Interest::HangUp)];
+        let deadline = Instant::now() + Duration::from_secs(30);
+        assert_eq!(wait::ready(&end, Some(deadline)).expect("a wait"), [true], "the list's end");
         assert_eq!(look(), (false, vec![]));
     }
 
