@@ -14,6 +14,9 @@ use std::sync::atomic::Ordering;
 /// The children of this process that have not ended, in the order of their starts; daemons,
 /// detached ones and those whose handle was dropped included.
 ///
+/// The fork servers say so: the call waits for their answers, and while one of them is stopped
+/// (SIGSTOP) until it goes on.
+///
 /// ```
 /// use procession::{Process, active_children};
 ///
