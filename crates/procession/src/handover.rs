@@ -34,7 +34,7 @@ pub(crate) struct Handover<'a> {
     pub(crate) birth: Birth<'a>,
     /// What the server must have for its children to have it.
     pub(crate) standing: &'a Standing,
-    /// What this process has, no less than which the server must have had.
+    /// What this process has: the server must have had no less.
     pub(crate) world: &'a World,
     /// The bytes of the start.
     pub(crate) pieces: &'a [&'a [u8]],

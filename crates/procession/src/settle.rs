@@ -43,7 +43,7 @@ pub(crate) struct Settled {
     pub(crate) setup: Option<Key>,
     /// What this process has, and what the child is to have.
     pub(crate) worlds: (World, World),
-    /// What this process has, and the child by the server that has it too.
+    /// Who this process is and what it may do; a child has it of its server.
     pub(crate) standing: Standing,
     pub(crate) environment: Vec<u8>,
     pub(crate) directory: OwnedFd,
