@@ -18,6 +18,7 @@ use crate::life::Pid;
 use crate::signal;
 use std::ffi::{CString, c_char, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 const VARIABLE: &std::ffi::CStr = c"PROCESSION_BOOT";
 
@@ -29,6 +30,44 @@ const BEREFT: i32 = 71;
 
 /// Stands in the variable for a descriptor that is not given.
 const ABSENT: RawFd = -1;
+
+/// How far this process has come, as [`Stage`] says it.
+static STAGE: AtomicU8 = AtomicU8::new(Stage::Unknown as u8);
+
+/// How far a process has come on its way to the code that it is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    /// Constructors run that the C library calls before ours: only the variable tells.
+    Unknown,
+    /// The program's `main` or a child's function may run.
+    Running,
+    /// A server, or a child that has not come to its function.
+    Waking,
+}
+
+impl Stage {
+    fn enter(self) {
+        STAGE.store(self as u8, Ordering::Relaxed);
+    }
+}
+
+/// Returns true in a server, and in a child that has not come to its function: what runs there are
+/// the constructors of the program, its exit handlers, and threads that those have started.
+///
+/// A process started from there would run the same constructors, which would start the next.
+pub fn is_waking() -> bool {
+    let stage = STAGE.load(Ordering::Relaxed);
+    if stage != Stage::Unknown as u8 {
+        return stage == Stage::Waking as u8;
+    }
+    std::env::var(&*VARIABLE.to_string_lossy()).is_ok_and(|value| parse(&value).is_some())
+}
+
+/// Says that this process, a child, runs its function from now on.
+pub fn run_function() {
+    Stage::Running.enter();
+}
 
 /// What a process was started to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +195,7 @@ pub unsafe fn enter(
     // SAFETY: the name is NUL-ended; before `main` nobody else changes the environment.
     let value = unsafe { libc::getenv(VARIABLE.as_ptr()) };
     if value.is_null() {
-        return;
+        return Stage::Running.enter();
     }
     // SAFETY: `getauxval` reads the vector that the kernel gave this process.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
@@ -165,9 +204,12 @@ pub unsafe fn enter(
     // SAFETY: a non-null result of `getenv` is a NUL-ended string; it is copied before the
     // environment changes.
     let value = unsafe { std::ffi::CStr::from_ptr(value) }.to_string_lossy().into_owned();
+    let order = parse(&value);
+    // Before the variable is gone: a constructor may have started a thread that asks.
+    if order.is_some() { Stage::Waking } else { Stage::Running }.enter();
     // SAFETY: as above, nobody else uses the environment.
     unsafe { libc::unsetenv(VARIABLE.as_ptr()) };
-    let Some(order) = parse(&value) else { return };
+    let Some(order) = order else { return };
     let Some(boot) = order.obey() else { exit::now(BEREFT) };
     run_later_constructors(own, count, arguments, environment);
     signal::as_std_leaves_them();

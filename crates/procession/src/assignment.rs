@@ -12,7 +12,7 @@ use procession_sys::descriptor::{self, Standard};
 use procession_sys::image::Key;
 use procession_sys::life::Pid;
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::{abort, inherit, overflow};
+use procession_sys::{abort, boot, inherit, overflow};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -65,6 +65,7 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
         Err(why) => return Outcome::refused(&why),
     };
     let speaker = Pid::own();
+    boot::run_function();
     let called = catch_unwind(AssertUnwindSafe(|| {
         if let Some(setup) = setup {
             drop(setup.call(Parcel::default()));

@@ -11,9 +11,10 @@ use crate::frame::{Birth, Head, Record, StartMethod};
 use crate::handover::{Handover, NotHandedOver};
 use crate::parcel::EncodeError;
 use crate::settle::{Options, Settled, Unsettled, settle};
-use procession_sys::exit;
+use procession_sys::fault::stands;
 use procession_sys::image::Key;
 use procession_sys::parcel::Parcel;
+use procession_sys::{boot, exit};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -34,7 +35,9 @@ pub(crate) fn by_server(
 ) -> Result<Launched, StartError> {
     let settled = settle(options)?;
     let name = settled.name.clone();
-    send(settled, function, arguments, method).map_err(|cause| StartError { name, cause })
+    let started =
+        refuse_in_constructors().and_then(|()| send(settled, function, arguments, method));
+    started.map_err(|cause| StartError { name, cause })
 }
 
 /// Starts a closure as a process, by forking this one.
@@ -46,12 +49,28 @@ pub(crate) fn by_fork(
     let name = settled.name.clone();
     let system = |doing, source| Cause::System { doing, source };
     let fork = || {
+        refuse_in_constructors()?;
         exit::at_exit(closing::wait_for_others)
             .map_err(|error| system("registering the exit handler", error))?;
         forking::fork(settled, work).map_err(|error| system("forking this process", error))
     };
     let (corridor, pipes) = fork().map_err(|cause| StartError { name, cause })?;
     Ok(Launched { corridor, pipes })
+}
+
+/// Refuses a start by code that runs in each process which the start would make.
+fn refuse_in_constructors() -> Result<(), Cause> {
+    if !boot::is_waking() {
+        return Ok(());
+    }
+    if !stands("no-start-in-constructors") {
+        return Ok(());
+    }
+    let why = "this process is a fork server, or a child that has not come to its function yet. It \
+               runs constructors (`.init_array`, as the crate `ctor` makes them), and a process \
+               started by one would run it again. Start processes in `main` or in a child's \
+               function";
+    Err(Cause::NotStarted(why.to_owned()))
 }
 
 /// The start's frame, to its process.

@@ -11,6 +11,7 @@ mod program;
 
 mod abrupt;
 mod campaign;
+mod constructors;
 mod foreign;
 mod host_program;
 mod lacking;

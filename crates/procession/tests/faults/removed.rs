@@ -225,3 +225,17 @@ fn without_blocked_signals_a_service_manager_ends_the_server_and_its_daemons() {
     assert!(asked_at_the_end(""));
     assert!(!asked_at_the_end("blocking-group-signals"));
 }
+
+#[test]
+fn without_refusing_them_starts_in_constructors_go_on_in_every_server() {
+    let is_endless = |without: &str| {
+        let mut command = Command::new(host_program());
+        command.args(["--case", "constructors"]).env("PROCESSION_TEST_CONSTRUCTORS", "0");
+        let mut program = start(&mut command, "", without);
+        program.wait();
+        let deepest = "a constructor runs 3 starts below the program";
+        program.all_lines().iter().any(|line| line == deepest)
+    };
+    assert!(!is_endless(""));
+    assert!(is_endless("no-start-in-constructors"));
+}
