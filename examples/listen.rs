@@ -22,7 +22,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("which socket?")?;
     let clients = arguments.next().map_or(Ok(1), |count| count.parse())?;
-    let mut listener = Listener::bind(Address::Path(path.into()), KEY)?;
+    let listener = Listener::bind(Address::Path(path.into()), KEY)?;
     println!("listening at {}", listener.address());
     let mut served = Vec::new();
     for _ in 0..clients {

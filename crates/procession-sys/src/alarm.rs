@@ -17,6 +17,8 @@ pub fn since_boot() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
+const NEVER: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// A descriptor that becomes ready to read at a time since boot (`timerfd_create(2)`).
 #[derive(Debug)]
 pub struct Alarm(OwnedFd);
@@ -39,10 +41,19 @@ impl Alarm {
     /// `EINVAL` for a time beyond the kernel's.
     pub fn set(&self, at: Duration) -> io::Result<()> {
         // All zeros would unset it.
-        let at = at.max(Duration::from_nanos(1));
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let at = Timespec::try_from(at).map_err(io::Error::other)?;
-        let once = Itimerspec { it_interval: never, it_value: at };
+        self.set_raw(Timespec::try_from(at.max(Duration::from_nanos(1))).map_err(io::Error::other)?)
+    }
+
+    /// Takes back the time that was set, and the readiness if that time has come.
+    ///
+    /// # Errors
+    /// None that is expected.
+    pub fn clear(&self) -> io::Result<()> {
+        self.set_raw(NEVER)
+    }
+
+    fn set_raw(&self, at: Timespec) -> io::Result<()> {
+        let once = Itimerspec { it_interval: NEVER, it_value: at };
         rustix::time::timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &once)?;
         Ok(())
     }
@@ -76,5 +87,7 @@ mod tests {
         assert!(!ready(Instant::now()), "it was set anew");
         alarm.set(Duration::ZERO).expect("a time");
         assert!(ready(Instant::now() + Duration::from_secs(30)), "that time has passed");
+        alarm.clear().expect("no time");
+        assert!(!ready(Instant::now()), "the time was taken back");
     }
 }

@@ -4,7 +4,7 @@
 //! crate is close-on-exec until it is handed over by name, and never takes the number of a standard
 //! stream that the program has closed.
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::FdFlags;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -156,6 +156,26 @@ pub fn dev_null() -> io::Result<OwnedFd> {
     };
     let opened = rustix::fs::open(PATH, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     above_standard(opened.map_err(named)?)
+}
+
+/// Takes the lock of an open file or directory (`flock(2)`), unless another open file has it.
+///
+/// Gives whether it was taken. Release it with [`unlock`]: merely closing the descriptor keeps the
+/// lock in a forked process that has a copy.
+///
+/// # Errors
+/// As `flock(2)`: `ENOLCK`, or a file system without locks.
+pub fn try_lock(file: BorrowedFd<'_>) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Releases the lock that [`try_lock`] has taken.
+pub fn unlock(file: BorrowedFd<'_>) {
+    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
 }
 
 /// A pipe: (reading end, writing end), both close-on-exec.

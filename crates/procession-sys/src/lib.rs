@@ -32,6 +32,7 @@
 //! | [`alarm`] | a time that also passes while the machine is suspended |
 //! | [`mod@fault`] | points at which a test has somebody killed; nothing otherwise |
 //! | [`wait`] | waiting on descriptors until a deadline |
+//! | [`wait_set`] | several descriptors and a point in time, waited for as one descriptor |
 
 pub mod abort;
 pub mod alarm;
@@ -59,3 +60,4 @@ pub mod tally;
 pub mod thread;
 pub mod title;
 pub mod wait;
+pub mod wait_set;

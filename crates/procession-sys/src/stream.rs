@@ -6,8 +6,10 @@
 
 use crate::descriptor::above_standard;
 use rustix::io::Errno;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_error};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
+};
 use rustix::rand::GetRandomFlags;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -21,12 +23,7 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// As `connect(2)`; `TimedOut`; `InvalidInput` for an address without a name.
 pub fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<OwnedFd> {
-    let nameless = || io::Error::new(io::ErrorKind::InvalidInput, "a socket without a name");
-    let there = match (address.as_pathname(), address.as_abstract_name()) {
-        (Some(path), _) => SocketAddrUnix::new(path)?,
-        (None, Some(name)) => SocketAddrUnix::new_abstract_name(name)?,
-        (None, None) => return Err(nameless()),
-    };
+    let there = named(address)?;
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     let socket = above_standard(socket)?;
@@ -45,6 +42,66 @@ pub fn connect(address: &SocketAddr, timeout: Duration) -> io::Result<OwnedFd> {
     }
     set_socket_timeout(&socket, Timeout::Send, None)?;
     Ok(socket)
+}
+
+fn named(address: &SocketAddr) -> io::Result<SocketAddrUnix> {
+    match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => Ok(SocketAddrUnix::new(path)?),
+        (None, Some(name)) => Ok(SocketAddrUnix::new_abstract_name(name)?),
+        (None, None) => Err(io::Error::new(io::ErrorKind::InvalidInput, "a socket without a name")),
+    }
+}
+
+/// Begins to connect to a Unix socket; never waits. `None` if the listener's queue is full.
+///
+/// # Errors
+/// As `connect(2)`; `InvalidInput` for an address without a name.
+pub fn begin_connect(address: &SocketAddr) -> io::Result<Option<OwnedFd>> {
+    let there = named(address)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = above_standard(socket)?;
+    match rustix::net::connect(&socket, &there) {
+        Ok(()) => Ok(Some(socket)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Begins to connect over TCP; never waits. The socket is ready to write once
+/// [`connect_result`] can tell the outcome.
+///
+/// # Errors
+/// As `connect(2)`.
+pub fn begin_connect_tcp(address: std::net::SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    let socket = above_standard(socket)?;
+    match rustix::net::connect(&socket, &address) {
+        // An interrupted call goes on in the kernel.
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the outcome of a connection that was begun.
+///
+/// # Errors
+/// As `connect(2)`.
+pub fn connect_result(socket: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(socket_error(socket)??)
+}
+
+/// Tells the other side that nothing more is sent over this socket, from whatever copy of it.
+pub fn send_no_more(socket: BorrowedFd<'_>) {
+    // Not connected any more: the other side knows.
+    let _ = rustix::net::shutdown(socket, Shutdown::Write);
+}
+
+/// Refuses what the other side sends from now on. Over TCP it does not learn of it.
+pub fn receive_no_more(socket: BorrowedFd<'_>) {
+    let _ = rustix::net::shutdown(socket, Shutdown::Read);
 }
 
 /// Sends as much as there is room for.

@@ -1,6 +1,6 @@
 //! Having a tokio runtime wait for a descriptor.
 //!
-//! In: a descriptor. Out: a future that is done when it is ready to read. What always holds: the
+//! In: a descriptor. Out: a future that is done when it is ready. What always holds: the
 //! runtime's reactor waits, no thread does; a future that is dropped leaves nothing behind.
 
 use std::io;
@@ -17,13 +17,26 @@ use tokio::io::unix::AsyncFd;
 /// # Panics
 /// Outside a tokio runtime, or in one without I/O enabled.
 pub(crate) async fn readable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let watched = watched(descriptor.try_clone_to_owned()?)?;
+    let watched = watched(descriptor.try_clone_to_owned()?, Interest::READABLE)?;
     // It fails only as the runtime shuts down, when nothing is polled any more.
     let _ = watched.readable().await;
     Ok(())
 }
 
+/// As [`readable`], until `descriptor` is ready to write.
+///
+/// # Errors
+/// Too many open files.
+///
+/// # Panics
+/// As [`readable`].
+pub(crate) async fn writable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let watched = watched(descriptor.try_clone_to_owned()?, Interest::WRITABLE)?;
+    let _ = watched.writable().await;
+    Ok(())
+}
+
 #[allow(deprecated, reason = "its successor is unsafe; an owned descriptor keeps the contract")]
-fn watched(end: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(end, Interest::READABLE)
+fn watched(end: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(end, interest)
 }

@@ -10,6 +10,8 @@ use std::os::unix::net::{self, UnixListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::bind::{self, Identity, NotBound};
+
 /// An address that a [`Listener`](super::Listener) can have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -18,20 +20,27 @@ pub enum Address {
     Path(PathBuf),
     /// A Unix socket in Linux's abstract namespace: a name that is gone with its listener.
     Abstract(String),
-    /// A TCP port.
+    /// A TCP port. A connection over TCP is authenticated and not encrypted.
     Tcp(SocketAddr),
 }
 
 impl Address {
-    /// A listening socket that never waits.
-    pub(super) fn bind(&self) -> io::Result<OwnedFd> {
-        let socket: OwnedFd = match self {
-            Self::Path(path) => UnixListener::bind(path)?.into(),
-            Self::Abstract(name) => UnixListener::bind_addr(&abstract_address(name)?)?.into(),
-            Self::Tcp(address) => TcpListener::bind(address)?.into(),
+    /// A listening socket that never waits, and for a path the file that it has there.
+    pub(super) fn bind(&self) -> Result<(OwnedFd, Option<Identity>), NotBound> {
+        let system = NotBound::System;
+        let (socket, file): (OwnedFd, _) = match self {
+            Self::Path(path) => {
+                let (listener, file) = bind::bind(path)?;
+                (listener.into(), Some(file))
+            }
+            Self::Abstract(name) => {
+                let address = abstract_address(name).map_err(system)?;
+                (UnixListener::bind_addr(&address).map_err(in_use)?.into(), None)
+            }
+            Self::Tcp(address) => (TcpListener::bind(address).map_err(in_use)?.into(), None),
         };
-        descriptor::set_nonblocking(socket.as_fd())?;
-        Ok(socket)
+        descriptor::set_nonblocking(socket.as_fd()).map_err(system)?;
+        Ok((socket, file))
     }
 
     /// A socket connected to a listener there, unless that takes longer than `timeout`.
@@ -44,7 +53,7 @@ impl Address {
         }
     }
 
-    /// The next client of a listening socket at this address; none where none waits.
+    /// The next client of a listening socket at this address; `WouldBlock` if none waits.
     pub(super) fn accept(&self, listening: &OwnedFd) -> io::Result<OwnedFd> {
         let same = listening.try_clone()?;
         match self {
@@ -60,15 +69,22 @@ impl Address {
     }
 
     /// The address that was really bound: the port that the kernel chose for port 0.
-    pub(super) fn resolved(self, listening: &OwnedFd) -> io::Result<Self> {
+    pub(super) fn resolved(&self, listening: &OwnedFd) -> io::Result<Self> {
         match self {
             Self::Tcp(_) => TcpListener::from(listening.try_clone()?).local_addr().map(Self::Tcp),
-            other => Ok(other),
+            other => Ok(other.clone()),
         }
     }
 }
 
-fn abstract_address(name: &str) -> io::Result<net::SocketAddr> {
+fn in_use(error: io::Error) -> NotBound {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => NotBound::Served(error),
+        _ => NotBound::System(error),
+    }
+}
+
+pub(super) fn abstract_address(name: &str) -> io::Result<net::SocketAddr> {
     net::SocketAddr::from_abstract_name(name)
 }
 

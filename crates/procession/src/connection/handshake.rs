@@ -8,7 +8,7 @@
 //! client sends its proof, the HMAC-SHA256 by the key of: its role, its own number, the other's. The
 //! listener checks it, and only then sends its own; the client checks that.
 
-use super::error::ConnectError;
+use super::error::HandshakeFailure;
 use hmac::{Hmac, Mac};
 use procession_sys::stream;
 use sha2::Sha256;
@@ -52,19 +52,18 @@ pub(super) struct Handshake {
 }
 
 /// How far a handshake has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// The other side's turn.
-    Waiting(Handshake),
-    /// Both have proved it.
-    Done(OwnedFd),
-    /// It came to nothing.
-    Failed(ConnectError),
+    Waiting,
+    /// Both sides have proved that they know the key.
+    Done,
 }
 
 impl Handshake {
     /// Begins with our greeting.
-    pub(super) fn begin(socket: OwnedFd, role: Role) -> Result<Self, ConnectError> {
-        let number = stream::random().map_err(ConnectError::Broken)?;
+    pub(super) fn begin(socket: OwnedFd, role: Role) -> Result<Self, HandshakeFailure> {
+        let number = stream::random().map_err(HandshakeFailure::Broken)?;
         let greeting = [&MAGIC[..], &number].concat();
         send(&socket, &greeting)?;
         let received = [0; GREETING + PROOF];
@@ -72,48 +71,40 @@ impl Handshake {
     }
 
     /// Goes on with what has come; never waits.
-    pub(super) fn go_on(mut self, key: &[u8]) -> Progress {
-        match self.step(key) {
-            Ok(true) => Progress::Done(self.socket),
-            Ok(false) => Progress::Waiting(self),
-            Err(error) => Progress::Failed(error),
-        }
-    }
-
-    fn step(&mut self, key: &[u8]) -> Result<bool, ConnectError> {
+    pub(super) fn go_on(&mut self, key: &[u8]) -> Result<Progress, HandshakeFailure> {
         // Not a byte more, since what follows the handshake is the first message.
         while self.filled < self.received.len() {
             match stream::receive(self.socket.as_fd(), &mut self.received[self.filled..]) {
-                Ok(0) if self.filled >= GREETING => return Err(ConnectError::WrongKey),
-                Ok(0) => return Err(ConnectError::NotOurs),
+                Ok(0) if self.filled >= GREETING => return Err(HandshakeFailure::WrongKey),
+                Ok(0) => return Err(HandshakeFailure::WrongProtocol),
                 Ok(some) => self.filled += some,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Err(ConnectError::WrongKey);
+                    return Err(HandshakeFailure::WrongKey);
                 }
-                Err(error) => return Err(ConnectError::Broken(error)),
+                Err(error) => return Err(HandshakeFailure::Broken(error)),
             }
         }
         let known = self.filled.min(MAGIC.len());
         if self.received[..known] != MAGIC[..known] {
-            return Err(ConnectError::NotOurs);
+            return Err(HandshakeFailure::WrongProtocol);
         }
         if self.role == Role::Client && self.filled >= GREETING && !self.proved {
             self.prove(key)?;
         }
         if self.filled < self.received.len() {
-            return Ok(false);
+            return Ok(Progress::Waiting);
         }
         let proof = &self.received[GREETING..];
         let expected = self.mac(key, self.role.other());
-        expected.verify_slice(proof).map_err(|_| ConnectError::WrongKey)?;
+        expected.verify_slice(proof).map_err(|_| HandshakeFailure::WrongKey)?;
         if !self.proved {
             self.prove(key)?;
         }
-        Ok(true)
+        Ok(Progress::Done)
     }
 
-    fn prove(&mut self, key: &[u8]) -> Result<(), ConnectError> {
+    fn prove(&mut self, key: &[u8]) -> Result<(), HandshakeFailure> {
         self.proved = true;
         send(&self.socket, &self.mac(key, self.role).finalize().into_bytes())
     }
@@ -130,11 +121,11 @@ impl Handshake {
 }
 
 /// A handful of bytes fits any socket's buffer; one in which they do not is not ours.
-fn send(socket: &OwnedFd, bytes: &[u8]) -> Result<(), ConnectError> {
+fn send(socket: &OwnedFd, bytes: &[u8]) -> Result<(), HandshakeFailure> {
     match stream::send(socket.as_fd(), bytes) {
         Ok(sent) if sent == bytes.len() => Ok(()),
-        Ok(_) => Err(ConnectError::NotOurs),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ConnectError::WrongKey),
-        Err(error) => Err(ConnectError::Broken(error)),
+        Ok(_) => Err(HandshakeFailure::WrongProtocol),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(HandshakeFailure::WrongKey),
+        Err(error) => Err(HandshakeFailure::Broken(error)),
     }
 }

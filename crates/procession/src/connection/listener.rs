@@ -1,28 +1,25 @@
 //! Waiting for other programs.
 //!
-//! In: an address and a key. Out: connections of those who know the key. What always holds: any
-//! number of strangers may be shaking hands at once, none of them holds up another; there is a limit
-//! to how many and to how long.
+//! # Invariants
+//! - Any number of threads and tasks may accept at a time; each client goes to one.
+//! - No lock is held while a thread waits: all wait for the [`WaitSet`].
 
 use super::address::Address;
-use super::handshake::{HANDSHAKE, Handshake, Progress, Role};
+use super::bind::{self, Identity, NotBound};
+use super::error::BindError;
 use super::link::Connection;
-use procession_sys::fault::stands;
+use super::pending::Pending;
 use procession_sys::wait::{self, Interest};
-use std::collections::VecDeque;
+use procession_sys::wait_set::WaitSet;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many strangers may be shaking hands at once. One more, and the one who has been at it
-/// longest has to go.
-const STRANGERS: usize = 64;
-
-/// How long one may be at it in any case: long enough to answer, and so short that a flood that
-/// fills the door (4096 of them) keeps nobody out for as long as a client waits.
-const TURN: Duration = Duration::from_millis(100);
-
 /// Waits for programs that know the key.
+///
+/// A connection over TCP is authenticated and not encrypted; see the [module](super).
 ///
 /// ```
 /// use procession::Process;
@@ -30,7 +27,7 @@ const TURN: Duration = Duration::from_millis(100);
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let name = format!("adder-{}", std::process::id());
-/// let mut listener = Listener::bind(Address::Abstract(name.clone()), b"our secret")?;
+/// let listener = Listener::bind(Address::Abstract(name.clone()), b"our secret")?;
 ///
 /// // Any program could be the client; here it is a process of this one.
 /// let ask = |name: String| {
@@ -48,24 +45,44 @@ const TURN: Duration = Duration::from_millis(100);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,
     address: Address,
+    /// The socket's file, if it has one.
+    file: Option<Identity>,
     key: Vec<u8>,
-    /// Each since when; the longest at it first.
-    strangers: VecDeque<(Handshake, Instant)>,
+    pending: Mutex<Pending>,
+    /// Ready when [`step`](Self::step) has something to do.
+    set: WaitSet,
 }
 
 impl Listener {
-    /// Listens at an address, for whoever has this key. An empty key is one that all know.
+    /// Listens at an address, for clients that have this key. An empty key is one that all know.
+    ///
+    /// At a [path](Address::Path), a socket file that no program serves any more is replaced, as a
+    /// killed listener leaves one. A file that is no socket is never removed.
     ///
     /// # Errors
-    /// `AddrInUse` where somebody listens there, or a socket's file was left; as the system says.
-    pub fn bind(address: Address, key: &[u8]) -> io::Result<Self> {
-        let socket = address.bind()?;
-        let address = address.resolved(&socket)?;
-        Ok(Self { socket, address, key: key.to_vec(), strangers: VecDeque::new() })
+    /// [`BindError`]: another listener serves this address, a file that is no socket is in the way,
+    /// or the system refuses.
+    pub fn bind(address: Address, key: &[u8]) -> Result<Self, BindError> {
+        Self::at(&address, key).map_err(|problem| BindError::new(address, problem))
+    }
+
+    fn at(address: &Address, key: &[u8]) -> Result<Self, NotBound> {
+        let set = WaitSet::new().map_err(NotBound::System)?;
+        let (socket, file) = address.bind()?;
+        let (key, pending) = (key.to_vec(), Mutex::new(Pending::new()));
+        // From here on, its file is removed if anything fails.
+        let mut listener = Self { socket, address: address.clone(), file, key, pending, set };
+        listener.prepare().map_err(NotBound::System)?;
+        Ok(listener)
+    }
+
+    fn prepare(&mut self) -> io::Result<()> {
+        self.address = self.address.resolved(&self.socket)?;
+        let pending = self.pending.get_mut().unwrap_or_else(PoisonError::into_inner);
+        pending.wait_with(&self.socket, &self.set)
     }
 
     /// Where it listens; for TCP port 0, the port that the system chose.
@@ -73,119 +90,67 @@ impl Listener {
         &self.address
     }
 
-    /// Waits for a client that knows the key. Others are turned away meanwhile; nobody hears of
-    /// them.
+    /// Waits for a client that knows the key. Others are turned away meanwhile.
+    ///
+    /// Several threads may accept at the same time; each client goes to one of them.
     ///
     /// # Errors
     /// As the system says: too many open files, no memory.
-    pub fn accept<T, U>(&mut self) -> io::Result<Connection<T, U>> {
+    pub fn accept<T, U>(&self) -> io::Result<Connection<T, U>> {
         let timed_out = || io::Error::from(io::ErrorKind::TimedOut);
         self.accept_until(None)?.ok_or_else(timed_out)
     }
 
-    /// As [`accept`](Self::accept), for at most `timeout`; none where none came.
+    /// As [`accept`](Self::accept), for at most `timeout`; `None` if no client came by then.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
-    pub fn accept_timeout<T, U>(
-        &mut self,
-        timeout: Duration,
-    ) -> io::Result<Option<Connection<T, U>>> {
+    pub fn accept_timeout<T, U>(&self, timeout: Duration) -> io::Result<Option<Connection<T, U>>> {
         self.accept_until(Instant::now().checked_add(timeout))
     }
 
     fn accept_until<T, U>(
-        &mut self,
+        &self,
         deadline: Option<Instant>,
     ) -> io::Result<Option<Connection<T, U>>> {
         loop {
-            self.welcome()?;
-            if let Some(socket) = self.shake_hands() {
-                return Ok(Some(Connection::new(socket)));
+            if let Some(connection) = self.step()? {
+                return Ok(Some(connection));
             }
-            let now = Instant::now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(None);
             }
-            let sockets = self.strangers.iter().map(|(stranger, _)| stranger.socket.as_fd());
-            let crowded = self.is_crowded();
-            let door = (!crowded).then(|| self.socket.as_fd());
-            let sockets = door.into_iter().chain(sockets);
-            let waited: Vec<_> = sockets.map(|socket| (socket, Interest::Readable)).collect();
-            let patience = if crowded { TURN } else { HANDSHAKE };
-            let oldest = self.strangers.front().map(|&(_, since)| since + patience);
-            wait::ready(&waited, [deadline, oldest].into_iter().flatten().min())?;
+            wait::ready(&[(self.set.as_fd(), Interest::Readable)], deadline)?;
         }
     }
 
-    /// Whether nobody else can be welcomed now.
-    fn is_crowded(&self) -> bool {
-        let oldest = self.strangers.front().map(|&(_, since)| since);
-        let busy = |since: Instant| since.elapsed() < TURN || !stands("the-oldest-stranger-goes");
-        self.strangers.len() == STRANGERS && oldest.is_some_and(busy)
-    }
-
-    /// Begins a handshake with everybody at the door, as far as there is room.
-    fn welcome(&mut self) -> io::Result<()> {
-        for _ in 0..STRANGERS {
-            if self.is_crowded() {
-                break;
-            }
-            match self.address.accept(&self.socket) {
-                Ok(socket) => {
-                    if self.strangers.len() == STRANGERS {
-                        self.strangers.pop_front();
-                    }
-                    // One who is gone already needs no greeting.
-                    if let Ok(handshake) = Handshake::begin(socket, Role::Listener) {
-                        self.strangers.push_back((handshake, Instant::now()));
-                    }
-                }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(()),
-                    io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::Interrupted => {}
-                    _ => return Err(error),
-                },
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on with all handshakes; the first that is done.
-    fn shake_hands(&mut self) -> Option<OwnedFd> {
-        let now = Instant::now();
-        let mut strangers = std::mem::take(&mut self.strangers).into_iter();
-        let mut done = None;
-        while let (None, Some((handshake, since))) = (&done, strangers.next()) {
-            match handshake.go_on(&self.key) {
-                Progress::Done(socket) => done = Some(socket),
-                Progress::Waiting(handshake) if now < since + HANDSHAKE => {
-                    self.strangers.push_back((handshake, since));
-                }
-                // Too late, or not one of us.
-                Progress::Waiting(_) | Progress::Failed(_) => {}
-            }
-        }
-        self.strangers.extend(strangers);
-        done
+    /// Does what can be done without waiting; gives the connection of a client that knows the key.
+    pub(super) fn step<T, U>(&self) -> io::Result<Option<Connection<T, U>>> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = pending.step(&self.address, &self.socket, &self.key, &self.set)?;
+        Ok(done.map(Connection::new))
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Path(path) = &self.address {
-            // Removed by somebody else already, or not ours to remove: nothing to do about it.
-            let _ = std::fs::remove_file(path);
+        if let (Address::Path(path), Some(file)) = (&self.address, self.file) {
+            bind::unbind(path, file);
         }
     }
 }
 
-/// Ready to read when somebody is at the door; [`accept_timeout`](Listener::accept_timeout) says
-/// whether it is somebody who knows the key.
+/// Ready to read when [`accept_timeout`](Listener::accept_timeout) has something to do: a client has
+/// come, or has gone on with its handshake. Only `accept_timeout` says whether it knows the key.
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.set.as_fd()
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
     }
 }

@@ -29,7 +29,7 @@ where
     T: Send + 'static,
     U: Send + 'static,
 {
-    let mut listener = Listener::bind(address, KEY).expect("a listener");
+    let listener = Listener::bind(address, KEY).expect("a listener");
     let there = listener.address().clone();
     let client = thread::spawn(move || connect(&there, KEY).expect("a connection"));
     let here = listener.accept_timeout(PATIENCE).expect("an accept").expect("a client");
@@ -74,7 +74,7 @@ fn a_second_listener_is_refused_and_a_dropped_one_leaves_nothing() {
 #[test]
 fn what_a_client_wrote_before_it_was_accepted_arrives_though_it_is_gone() {
     let address = addresses("early").remove(1);
-    let mut listener = Listener::bind(address.clone(), KEY).expect("a listener");
+    let listener = Listener::bind(address.clone(), KEY).expect("a listener");
     let client = thread::spawn(move || {
         let mut connection = connect::<u32, ()>(&address, KEY).expect("a connection");
         connection.send(&7).expect("room");
@@ -88,7 +88,7 @@ fn what_a_client_wrote_before_it_was_accepted_arrives_though_it_is_gone() {
 fn a_wrong_key_is_an_error_on_the_clients_side_and_nothing_on_the_listeners() {
     for (ours, theirs) in [(KEY, &b"another"[..]), (KEY, b""), (b"", KEY)] {
         for address in addresses("wrong") {
-            let mut listener = Listener::bind(address, ours).expect("a listener");
+            let listener = Listener::bind(address, ours).expect("a listener");
             let there = listener.address().clone();
             let client = thread::spawn(move || connect::<(), ()>(&there, theirs));
             let accepted = loop {
@@ -99,7 +99,7 @@ fn a_wrong_key_is_an_error_on_the_clients_side_and_nothing_on_the_listeners() {
             };
             assert!(accepted.expect("an accept").is_none());
             let error = client.join().expect("the client").expect_err("a wrong key");
-            assert!(matches!(error, ConnectError::WrongKey), "{error}");
+            assert!(matches!(error, ConnectError::WrongKey { .. }), "{error}");
         }
     }
 }
@@ -107,7 +107,7 @@ fn a_wrong_key_is_an_error_on_the_clients_side_and_nothing_on_the_listeners() {
 #[test]
 fn an_empty_key_is_a_key() {
     let address = addresses("empty").remove(1);
-    let mut listener = Listener::bind(address.clone(), b"").expect("a listener");
+    let listener = Listener::bind(address.clone(), b"").expect("a listener");
     let client = thread::spawn(move || connect::<(), u8>(&address, b"").expect("a connection"));
     let mut here: Connection<u8, ()> = listener.accept().expect("a client");
     here.send(&1).expect("room");
@@ -117,7 +117,7 @@ fn an_empty_key_is_a_key() {
 #[test]
 fn silent_lying_and_many_strangers_keep_nobody_out() {
     let address = addresses("flood").remove(2);
-    let mut listener = Listener::bind(address, KEY).expect("a listener");
+    let listener = Listener::bind(address, KEY).expect("a listener");
     let there = listener.address().clone();
     let Address::Tcp(port) = there.clone() else { panic!("a TCP address") };
     let visit = |say: &[u8]| {
@@ -144,7 +144,7 @@ fn silent_lying_and_many_strangers_keep_nobody_out() {
 #[test]
 fn a_flood_of_strangers_of_every_kind_keeps_nobody_out() {
     for address in addresses("thousand").into_iter().skip(1) {
-        let mut listener = Listener::bind(address, KEY).expect("a listener");
+        let listener = Listener::bind(address, KEY).expect("a listener");
         let there = listener.address().clone();
         let (stop, came) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let flood = [&b""[..], b"procsn", b"GET / HTTP/1.1\r\n\r\n", b"wrong"].map(|say| {
@@ -209,7 +209,7 @@ fn a_proof_that_is_played_back_proves_nothing() {
         let _ = stream.read(&mut said);
     });
     let error = connect::<(), ()>(&address, KEY).expect_err("a parrot");
-    assert!(matches!(error, ConnectError::WrongKey), "{error}");
+    assert!(matches!(error, ConnectError::WrongKey { .. }), "{error}");
     echo.join().expect("the parrot");
 }
 
@@ -218,12 +218,12 @@ fn lengths_beyond_the_limit_cost_nothing_and_end_the_connection() {
     let (here, mut there) = pair::<Vec<u8>, Vec<u8>>(addresses("long").remove(1));
     let mut here = here.limit(1_000);
     let error = here.send(&vec![0; 2_000]).expect_err("too long");
-    assert!(matches!(error, ConnectionError::TooLong(2_000)), "{error}");
+    assert!(matches!(error, ConnectionError::TooLong { length: 2_000, limit: 1_000 }), "{error}");
     here.send(&vec![1; 10]).expect("the connection is in use");
     assert_eq!(there.recv().expect("bytes"), [1; 10]);
     there.send(&vec![0; 2_000]).expect("room");
     let error = here.recv().expect_err("announced too long");
-    assert!(matches!(error, ConnectionError::TooLong(_)), "{error}");
+    assert!(matches!(error, ConnectionError::TooLong { .. }), "{error}");
     assert!(matches!(here.recv().expect_err("out of step"), ConnectionError::Broken(_)));
 }
 

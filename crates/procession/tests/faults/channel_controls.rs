@@ -311,7 +311,7 @@ fn without_seals_that_are_checked_a_lying_process_ends_who_believes_it() {
 fn unless_the_oldest_stranger_goes_silent_ones_keep_everybody_out() {
     const KEY: &[u8] = b"the key";
     fn listen(name: String, most: Duration, ready: Sender<()>) -> bool {
-        let mut listener = Listener::bind(Address::Abstract(name), KEY).expect("a listener");
+        let listener = Listener::bind(Address::Abstract(name), KEY).expect("a listener");
         ready.send(()).expect("the test listens");
         listener.accept_timeout::<(), ()>(most).expect("an accept").is_some()
     }

@@ -4,6 +4,7 @@
 mod aborting;
 mod channel;
 mod channel_kills;
+mod connection;
 mod crossfire;
 mod endings;
 mod fallbacks;

@@ -116,7 +116,7 @@ fn programs_that_did_not_start_each_other_say_the_same_as_pythons() {
     }
     let name = format!("procession-python-{}", std::process::id());
     let address = Address::Abstract(name.clone());
-    let mut listener = Listener::bind(address, b"our secret").expect("a listener");
+    let listener = Listener::bind(address, b"our secret").expect("a listener");
     let child = Process::new(ask, (name,)).start().expect("a child");
     let mut client: Connection<usize, String> = listener.accept().expect("a client");
     while let Ok(text) = client.recv() {

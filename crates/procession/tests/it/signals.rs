@@ -53,7 +53,7 @@ fn sending_and_receiving_survive_signals_large_messages_too() {
 /// Accepts one client and sends back what it sends; waits for it under signals.
 fn serve(name: String, ready: Sender<()>) -> usize {
     hostile::catch(SIGINT).expect("a handler");
-    let mut listener = Listener::bind(Address::Abstract(name), b"key").expect("a listener");
+    let listener = Listener::bind(Address::Abstract(name), b"key").expect("a listener");
     ready.send(()).expect("the test listens");
     let mut client: Connection<Vec<u8>, Vec<u8>> = listener.accept().expect("a client");
     let mut count = 0;
