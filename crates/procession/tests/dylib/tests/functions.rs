@@ -3,6 +3,39 @@
 use procession::Process;
 use shelf::{METHODS, length_in_a_process, size_of_both, twice, twice_by_a_grandchild};
 
+/// How many starts of constructors lie between the program and this process.
+const DEPTH: &str = "SHELF_CONSTRUCTORS";
+
+// The library is loaded before the program, so its own constructor, which wakes servers and
+// children, comes before these.
+hostile::constructors!(start_in_constructor);
+
+fn start_in_constructor(which: &str) {
+    let Ok(depth) = std::env::var(DEPTH) else { return };
+    let depth: u32 = depth.parse().expect("a number");
+    if depth < 3 {
+        hostile::set_variable(DEPTH, &(depth + 1).to_string());
+        let value = Process::new(twice, (21,)).start().map(|child| child.join());
+        println!("{which}, depth {depth}: {value:?}");
+        hostile::set_variable(DEPTH, &depth.to_string());
+    }
+}
+
+#[test]
+fn a_constructor_behind_that_of_the_library_is_refused_in_a_server() {
+    let program = std::env::current_exe().expect("this program");
+    let mut command = std::process::Command::new(program);
+    let output = command.arg("--list").env(DEPTH, "0").output().expect("it starts");
+    let said = String::from_utf8(output.stdout).expect("text");
+    for which in ["first", "among others"] {
+        let right = format!("{which}, depth 0: Ok(Ok(42))");
+        assert_eq!(said.lines().filter(|line| *line == right).count(), 1, "{said}");
+        let refused = format!("{which}, depth 1: Err(");
+        assert_eq!(said.lines().filter(|line| line.starts_with(&refused)).count(), 1, "{said}");
+    }
+    assert!(!said.contains("depth 2"), "{said}");
+}
+
 fn thrice(number: u32) -> u32 {
     number * 3
 }
