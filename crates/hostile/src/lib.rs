@@ -34,6 +34,21 @@ pub fn replace(number: i32, source: i32) -> io::Result<()> {
     check(unsafe { libc::dup2(source, number) }.min(0))
 }
 
+/// Makes a copy of this process (`fork(2)`), which lacks all threads but the calling one, and has
+/// every lock as it is. Returns the process id of the copy, and `None` in it.
+///
+/// # Errors
+/// As `fork(2)`.
+pub fn copy() -> io::Result<Option<u32>> {
+    // SAFETY: sound towards the kernel, and the C library's allocator works in the copy. Locks that
+    // other threads hold are held there without an end, which is what the caller wants to see
+    // survived.
+    match unsafe { libc::fork() } {
+        0 => Ok(None),
+        pid => u32::try_from(pid).map(Some).map_err(|_| io::Error::last_os_error()),
+    }
+}
+
 /// Reads from the null page.
 pub fn segfault() -> ! {
     // SAFETY: none; the access is meant to fault, and is volatile so that it is made.

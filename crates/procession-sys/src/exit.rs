@@ -3,23 +3,24 @@
 //! In: a function, once. Out: nothing. What always holds: each is registered at most once a process,
 //! and a panic in it cannot unwind into the C library.
 
+use crate::per_process::Once;
+use crate::published::Published;
 #[cfg(target_env = "gnu")]
 use std::ffi::{c_int, c_void};
 use std::io;
-use std::sync::OnceLock;
 
-static AT_EXIT: OnceLock<fn()> = OnceLock::new();
-/// Whether the C library took the handler.
-static REGISTERED: OnceLock<bool> = OnceLock::new();
+static AT_EXIT: Published<fn()> = Published::new();
+/// Done once the C library has taken the handler.
+static REGISTERED: Once = Once::new();
 
 /// Registers `function` (`atexit(3)`); later calls change nothing.
 ///
 /// # Errors
 /// Where the C library has no memory for one more handler.
 pub fn at_exit(function: fn()) -> io::Result<()> {
-    AT_EXIT.get_or_init(|| function);
+    AT_EXIT.get_or(|| Box::leak(Box::new(function)));
     // SAFETY: `handler` is an `extern "C"` function without arguments that lives for ever.
-    let registered = *REGISTERED.get_or_init(|| unsafe { libc::atexit(handler) } == 0);
+    let registered = REGISTERED.call(|| unsafe { libc::atexit(handler) } == 0);
     registered.then_some(()).ok_or_else(no_room)
 }
 
@@ -29,8 +30,8 @@ extern "C" fn handler() {
     }
 }
 
-static AT_EXIT_CODE: OnceLock<fn(Option<i32>)> = OnceLock::new();
-static REGISTERED_WITH_CODE: OnceLock<bool> = OnceLock::new();
+static AT_EXIT_CODE: Published<fn(Option<i32>)> = Published::new();
+static REGISTERED_WITH_CODE: Once = Once::new();
 
 /// Registers `function`, which is told the code that the process exits with; later calls change
 /// nothing. The code is known where the C library has `on_exit(3)`, as glibc.
@@ -38,8 +39,8 @@ static REGISTERED_WITH_CODE: OnceLock<bool> = OnceLock::new();
 /// # Errors
 /// Where the C library has no memory for one more handler.
 pub fn at_exit_with_code(function: fn(Option<i32>)) -> io::Result<()> {
-    AT_EXIT_CODE.get_or_init(|| function);
-    let registered = *REGISTERED_WITH_CODE.get_or_init(register_with_code);
+    AT_EXIT_CODE.get_or(|| Box::leak(Box::new(function)));
+    let registered = REGISTERED_WITH_CODE.call(register_with_code);
     registered.then_some(()).ok_or_else(no_room)
 }
 

@@ -12,6 +12,8 @@
 //! | [`spawn`] | running this very program once more |
 //! | [`fork`] | splitting a single-threaded process |
 //! | [`thread`] | the proof that a process has one thread; noticing a fork |
+//! | [`per_process`] | statics that a copy of the process uses without waiting |
+//! | [`published`] | statics that are read without a lock |
 //! | [`parcel`] | bytes and descriptors, whole or absent, over a socket |
 //! | [`memory`] | sealed anonymous memory that can be read as a slice |
 //! | [`shared`] | anonymous memory that several processes write |
@@ -36,6 +38,8 @@
 
 pub mod abort;
 pub mod alarm;
+#[cfg(test)]
+mod alone;
 pub mod bell;
 pub mod boot;
 mod copy;
@@ -51,6 +55,8 @@ pub mod life;
 pub mod memory;
 pub mod overflow;
 pub mod parcel;
+pub mod per_process;
+pub mod published;
 pub mod robust;
 pub mod shared;
 pub mod signal;

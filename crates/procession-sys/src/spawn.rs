@@ -10,13 +10,13 @@ mod forked;
 
 use crate::boot::{self, Role};
 use crate::life::Pid;
+use crate::published::Published;
 use crate::signal;
 use std::ffi::{CString, OsString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
-use std::sync::OnceLock;
 
 const OWN_IMAGE: &std::ffi::CStr = c"/proc/self/exe";
 
@@ -57,12 +57,8 @@ pub fn own_image(
 /// The arguments as the program got them. Before `main`, musl's std does not know them yet; the
 /// kernel does, until this process shows another [title](crate::title).
 pub fn arguments() -> &'static [CString] {
-    static ARGUMENTS: OnceLock<Vec<CString>> = OnceLock::new();
-    ARGUMENTS.get().unwrap_or_else(|| {
-        // Read outside of the cell: a copy of this process, forked meanwhile, would wait for it.
-        let read = read_arguments();
-        ARGUMENTS.get_or_init(|| read)
-    })
+    static ARGUMENTS: Published<Vec<CString>> = Published::new();
+    ARGUMENTS.get_or(|| Box::leak(Box::new(read_arguments())))
 }
 
 fn read_arguments() -> Vec<CString> {

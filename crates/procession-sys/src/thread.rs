@@ -6,11 +6,12 @@
 //! leave the thread that asked for it; what needs it asks the kernel again, since a token may be
 //! older than a thread.
 
+use crate::life::Pid;
+use crate::published::Published;
 use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Proof that the calling thread was the only one of its process when the kernel was asked.
@@ -110,9 +111,12 @@ pub struct Mark(u32);
 /// no system call.
 #[inline]
 pub fn mark() -> Option<Mark> {
-    static PAGE: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
+    static PAGE: Published<AtomicU32> = Published::new();
     static FORKS: AtomicU32 = AtomicU32::new(0);
-    let page = (*PAGE.get_or_init(wiped_page))?;
+    let page = PAGE.get_or(|| wiped_page().unwrap_or(&NO_PAGE));
+    if std::ptr::eq(page, &raw const NO_PAGE) {
+        return None;
+    }
     let mark = page.load(Ordering::Relaxed);
     if mark != 0 {
         return Some(Mark(mark));
@@ -122,6 +126,24 @@ pub fn mark() -> Option<Mark> {
     let next = FORKS.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
     let set = page.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed);
     Some(Mark(set.map_or_else(|other| other, |_| next)))
+}
+
+/// Stands for the page of a kernel that wipes none. Nobody writes it.
+static NO_PAGE: AtomicU32 = AtomicU32::new(0);
+
+/// Tells a process from those that it was forked from, whatever the kernel. Before Linux 4.14 the
+/// process id must do, which a copy may share with an ancestor that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Known by its mark.
+    Marked(Mark),
+    /// Known by its process id.
+    Numbered(Pid),
+}
+
+/// The identity of this process.
+pub fn identity() -> Identity {
+    mark().map_or_else(|| Identity::Numbered(Pid::own()), Identity::Marked)
 }
 
 fn wiped_page() -> Option<&'static AtomicU32> {

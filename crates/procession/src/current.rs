@@ -4,13 +4,13 @@
 //! set before any user code of a child, and never in a process that procession did not
 //! start.
 
+use procession_sys::published::Published;
 use procession_sys::wait::{self, Interest};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-static OWN: RwLock<Option<&'static Own>> = RwLock::new(None);
+static OWN: Published<Own> = Published::new();
 
 /// What a child knows of itself and its parent.
 #[derive(Debug)]
@@ -25,11 +25,11 @@ pub(crate) struct Own {
 
 /// Says who this process is: once in a process, but a fork of a child is a child anew.
 pub(crate) fn set(own: Own) {
-    *OWN.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::leak(Box::new(own)));
+    OWN.set(Box::leak(Box::new(own)));
 }
 
 fn own() -> Option<&'static Own> {
-    *OWN.read().unwrap_or_else(PoisonError::into_inner)
+    OWN.get()
 }
 
 /// The numbers of the family tree down to this process.

@@ -7,20 +7,20 @@
 use crate::current::ProcessInfo;
 use crate::look::look;
 use procession_sys::life::{self, Pid};
+use procession_sys::per_process::PerProcess;
 use procession_sys::signal;
 use procession_sys::wait::{self, Interest};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a daemon has from SIGTERM to SIGKILL when its program ends, as the server gives it.
 const DAEMON_GRACE: Duration = Duration::from_secs(1);
 
-static FORKED: Mutex<Vec<Forked>> = Mutex::new(Vec::new());
+static FORKED: PerProcess<Mutex<Vec<Forked>>> = PerProcess::new(Mutex::default);
 
 /// A child not known to be reaped.
 struct Forked {
-    owner: Pid,
     serial: u64,
     info: ProcessInfo,
     detached: bool,
@@ -30,19 +30,13 @@ struct Forked {
 
 /// Takes note of a child, and of those that have ended since.
 pub(crate) fn remember(serial: u64, info: ProcessInfo, pidfd: Arc<OwnedFd>) {
-    let owner = Pid::own();
-    let mut children = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
-    forget_inherited(&mut children, owner);
+    let mut children = children();
     children.retain(|child| !child.is_over());
-    children.push(Forked { owner, serial, info, detached: false, pidfd });
+    children.push(Forked { serial, info, detached: false, pidfd });
 }
 
-/// Forgets those of the process that this is a copy of, and does not close their pidfds: the copy
-/// may have done so, and have its own files in their places.
-fn forget_inherited(children: &mut Vec<Forked>, own: Pid) {
-    if children.iter().any(|child| child.owner != own) {
-        std::mem::forget(std::mem::take(children));
-    }
+fn children() -> MutexGuard<'static, Vec<Forked>> {
+    FORKED.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Forked {
@@ -71,27 +65,20 @@ impl Forked {
 
 /// Nobody waits for the child with this number when the program ends.
 pub(crate) fn detach(serial: u64) {
-    let mut children = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let own = Pid::own();
-    let found = children.iter_mut().find(|child| child.owner == own && child.serial == serial);
-    if let Some(child) = found {
+    if let Some(child) = children().iter_mut().find(|child| child.serial == serial) {
         child.detached = true;
     }
 }
 
 /// The children that have not ended.
 pub(crate) fn alive() -> Vec<ProcessInfo> {
-    let own = Pid::own();
-    let children = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let alive = children.iter().filter(|child| child.owner == own && !child.has_ended());
-    alive.map(|child| child.info.clone()).collect()
+    let alive = |child: &&Forked| !child.has_ended();
+    children().iter().filter(alive).map(|child| child.info.clone()).collect()
 }
 
 /// Ends the daemons, waits for the others, and leaves no zombie.
 pub(crate) fn close() {
-    let own = Pid::own();
-    let mut children = look(&FORKED, std::mem::take).unwrap_or_default();
-    forget_inherited(&mut children, own);
+    let children = look(FORKED.get(), std::mem::take).unwrap_or_default();
     let (daemons, others): (Vec<Forked>, Vec<Forked>) =
         children.into_iter().partition(|child| child.info.is_daemon());
     for daemon in &daemons {

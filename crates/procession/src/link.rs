@@ -16,6 +16,7 @@ use procession_sys::fault::stands;
 use procession_sys::inherit::Standing;
 use procession_sys::life::{self, Pid};
 use procession_sys::parcel::{self, Parcel, Waiting};
+use procession_sys::per_process::PerProcess;
 use procession_sys::wait::{self, Interest};
 use procession_sys::{image, spawn};
 use std::io;
@@ -31,16 +32,24 @@ const WAKING: Duration = Duration::from_secs(30);
 /// How long a server that has hung up may take to be gone.
 const GOING: Duration = Duration::from_secs(1);
 
-static LINKS: Mutex<Links> = Mutex::new(Links { starting: None, servers: Vec::new() });
-static STARTED: Condvar = Condvar::new();
+/// A copy of this process has none of its servers. It may have closed their descriptors, and have
+/// files of its own under those numbers.
+static LINKS: PerProcess<Links> = PerProcess::new(Links::default);
 /// The process whose exit handler has been called: a copy of it that a `fork` made is another.
 static ENDING: AtomicI32 = AtomicI32::new(0);
 
+#[derive(Default)]
 struct Links {
-    /// The process in which a thread is starting a server.
-    starting: Option<Pid>,
+    servers: Mutex<Servers>,
+    started: Condvar,
+}
+
+#[derive(Default)]
+struct Servers {
+    /// Whether a thread is starting one.
+    starting: bool,
     /// The newest last. Older ones still have children of theirs.
-    servers: Vec<Arc<Server>>,
+    known: Vec<Arc<Server>>,
 }
 
 /// There is no fork server to be had.
@@ -135,8 +144,9 @@ impl Server {
         wait::ready(&end, Some(deadline)).is_ok_and(|ready| ready == [true])
     }
 
+    /// Whether this process started it. A copy has it with the handles that it inherited.
     fn is_own(&self) -> bool {
-        self.owner == Pid::own() || !stands("owner-check")
+        self.owner == Pid::own()
     }
 }
 
@@ -148,49 +158,43 @@ impl Drop for Server {
     }
 }
 
-fn links() -> MutexGuard<'static, Links> {
-    LINKS.lock().unwrap_or_else(PoisonError::into_inner)
+fn servers() -> MutexGuard<'static, Servers> {
+    LINKS.get().servers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The server for a start now: the newest that was started when this process had the same standing,
 /// and no less than it has now.
 pub(crate) fn server(standing: &Standing, world: &World) -> Result<Arc<Server>, LinkError> {
-    let own = Pid::own();
     let ending = || LinkError::Server("the program is ending".to_owned());
-    let mut links = links();
+    let mut servers = servers();
     loop {
         if is_ending() {
             return Err(ending());
         }
-        if links.servers.iter().any(|server| server.owner != own) {
-            // Inherited over a `fork`. The copy may have closed them since, and have its own files
-            // in their places, so they are not closed here.
-            std::mem::forget(std::mem::take(&mut links.servers));
-        }
         let stands_as =
             |server: &Server| server.standing == *standing || !stands("comparing-standing");
         let fits = |server: &&Arc<Server>| stands_as(server) && server.world.reaches(world);
-        let newest = links.servers.iter().rfind(fits);
+        let newest = servers.known.iter().rfind(fits);
         if let Some(server) = newest {
             return Ok(Arc::clone(server));
         }
-        if links.starting != Some(own) {
+        if !servers.starting {
             break;
         }
-        links = STARTED.wait(links).unwrap_or_else(PoisonError::into_inner);
+        servers = LINKS.get().started.wait(servers).unwrap_or_else(PoisonError::into_inner);
     }
-    links.starting = Some(own);
-    drop(links);
+    servers.starting = true;
+    drop(servers);
     let started = start(standing.clone(), world.clone());
-    let mut links = self::links();
-    links.starting = None;
-    STARTED.notify_all();
+    let mut servers = self::servers();
+    servers.starting = false;
+    LINKS.get().started.notify_all();
     let server = Arc::new(started?);
     if is_ending() {
         // Nobody would tell it, nor wait for its children.
         return Err(ending());
     }
-    links.servers.push(Arc::clone(&server));
+    servers.known.push(Arc::clone(&server));
     Ok(server)
 }
 
@@ -203,12 +207,12 @@ fn is_ending() -> bool {
 
 /// The servers of this process that may have children.
 pub(crate) fn alive() -> Vec<Arc<Server>> {
-    links().servers.iter().filter(|server| server.is_own()).map(Arc::clone).collect()
+    servers().known.clone()
 }
 
 /// A server that has hung up is asked no more.
 pub(crate) fn forget(gone: &Arc<Server>) {
-    links().servers.retain(|server| !Arc::ptr_eq(server, gone));
+    servers().known.retain(|server| !Arc::ptr_eq(server, gone));
 }
 
 fn start(standing: Standing, world: World) -> Result<Server, LinkError> {
@@ -303,10 +307,8 @@ fn wait_and_reap(pidfd: &OwnedFd, pid: Pid) {
 /// another thread may have been stopped for ever in the middle of its look.
 pub(crate) fn begin_closing() -> Vec<Arc<Server>> {
     ENDING.store(Pid::own().as_raw(), Ordering::Relaxed);
-    let own = |links: &mut Links| {
-        links.servers.iter().filter(|server| server.is_own()).map(Arc::clone).collect()
-    };
-    let servers: Vec<Arc<Server>> = look(&LINKS, own).unwrap_or_default();
+    let known = |servers: &mut Servers| servers.known.clone();
+    let servers = look(&LINKS.get().servers, known).unwrap_or_default();
     for server in &servers {
         // Who is gone waits for nobody, as `wait_until_alone` finds.
         let _ = parcel::send(server.control(), &[&Order::exiting()], &[], Waiting::Allowed);

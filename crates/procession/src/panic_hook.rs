@@ -9,13 +9,13 @@ use crate::current::current;
 use crate::frame::{Answer, Panic};
 use procession_sys::life::Pid;
 use procession_sys::parcel::{self, Waiting};
+use procession_sys::published::Published;
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::panic::PanicHookInfo;
-use std::sync::{PoisonError, RwLock};
 use std::thread::{self, ThreadId};
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Where the process with this id answers; a copy of it, by a `fork`, does not.
-static CORRIDOR: RwLock<Option<(Pid, BorrowedFd<'static>)>> = RwLock::new(None);
+static CORRIDOR: Published<(Pid, BorrowedFd<'static>)> = Published::new();
 
 /// Installs the hook, for a function that will run on the calling thread.
 pub(crate) fn install() {
@@ -41,13 +41,13 @@ pub(crate) fn install() {
 
 /// Where a program that aborts on panic sends its answer.
 pub(crate) fn answer_on(corridor: BorrowedFd<'static>) {
-    *CORRIDOR.write().unwrap_or_else(PoisonError::into_inner) = Some((Pid::own(), corridor));
+    CORRIDOR.set(Box::leak(Box::new((Pid::own(), corridor))));
 }
 
 /// None in a copy that a function has made of its process.
 fn own_corridor() -> Option<BorrowedFd<'static>> {
-    let corridor = *CORRIDOR.read().unwrap_or_else(PoisonError::into_inner);
-    corridor.filter(|(owner, _)| *owner == Pid::own()).map(|(_, corridor)| corridor)
+    let (owner, corridor) = CORRIDOR.get()?;
+    (*owner == Pid::own()).then_some(*corridor)
 }
 
 /// The panic that ended the calling thread's function with this payload.

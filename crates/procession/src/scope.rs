@@ -7,14 +7,15 @@ use crate::child::Child;
 use crate::launch::StartError;
 use crate::process::Process;
 use crate::value::Value;
+use procession_sys::per_process::PerProcess;
 use procession_sys::wait::{self, Interest};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 /// Starts children within [`scope`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scope {
-    ends: Mutex<Vec<OwnedFd>>,
+    ends: PerProcess<Mutex<Vec<OwnedFd>>>,
 }
 
 /// Runs `block` and waits for every child that it started through the [`Scope`].
@@ -38,7 +39,7 @@ pub struct Scope {
 /// ```
 pub fn scope<T>(block: impl FnOnce(&Scope) -> T) -> T {
     // Dropped after the block has returned or unwound.
-    let scope = Scope::default();
+    let scope = Scope { ends: PerProcess::new(Mutex::default) };
     block(&scope)
 }
 
@@ -51,7 +52,7 @@ impl Scope {
         let child = process.start()?;
         let end = child.as_fd().try_clone_to_owned();
         match end {
-            Ok(end) => self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(end),
+            Ok(end) => self.ends.get().lock().unwrap_or_else(PoisonError::into_inner).push(end),
             Err(source) => {
                 let name = child.name().to_owned();
                 // A child that cannot be watched must not be left running.
@@ -66,8 +67,8 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        let ends = std::mem::take(self.ends.get_mut().unwrap_or_else(PoisonError::into_inner));
-        for end in ends {
+        let mut ends = self.ends.get().lock().unwrap_or_else(PoisonError::into_inner);
+        for end in ends.drain(..) {
             while wait::ready(&[(end.as_fd(), Interest::Readable)], None).is_err() {
                 std::thread::yield_now();
             }

@@ -4,12 +4,13 @@
 //! identity. What always holds: the program itself is the first; a module's identity is the same
 //! in every process that runs the same build of it.
 
+use crate::per_process::try_lock;
 use std::ffi::{CStr, OsStr, OsString, c_int, c_void};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// What tells one build of a module from every other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +85,10 @@ struct Snapshot {
 /// Reads the modules loaded now, the program itself first.
 ///
 /// A child that was forked finds them as its server saw them, and asks the loader only whether
-/// that still holds.
+/// that still holds. Where a thread holds the list, which this process may lack since a fork, they
+/// are read for this call alone.
 pub(super) fn with_modules<T>(read: impl FnOnce(&[Module]) -> T) -> T {
-    let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mut snapshot) = try_lock(&SNAPSHOT) else { return read(&modules()) };
     let changes = changes();
     if snapshot.changes != Some(changes) {
         *snapshot = Snapshot { changes: Some(changes), modules: modules() };

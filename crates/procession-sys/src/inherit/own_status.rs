@@ -7,12 +7,13 @@
 //! somebody closed it; it is read whole.
 
 use crate::descriptor::above_standard;
+use crate::per_process::try_lock;
 use crate::thread::{self, Mark};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 const PATH: &str = "/proc/self/status";
 
@@ -55,7 +56,10 @@ struct Said {
 /// The file mode creation mask, and the lines of what the main thread is and may do.
 pub(super) fn umask_and_rights() -> io::Result<(u32, String)> {
     let mark = thread::mark();
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    // A thread that holds it may be one that this process lacks since a fork.
+    let Some(mut kept) = try_lock(&KEPT) else {
+        return open().map(|(_, Said { umask, rights, .. })| (umask, rights));
+    };
     let own = kept.as_ref().filter(|kept| Some(kept.owner.0) == mark);
     let found = own.and_then(|kept| Some((kept.owner.1, read(&kept.file).ok()?)));
     if let Some((_, said)) = found.filter(|(id, said)| *id == said.id) {
@@ -63,13 +67,18 @@ pub(super) fn umask_and_rights() -> io::Result<(u32, String)> {
     }
     // Its number may be somebody else's, and is not ours to close.
     std::mem::forget(kept.take());
+    let (file, Said { id, umask, rights }) = open()?;
+    *kept = mark.map(|mark| Kept { file, owner: (mark, id) });
+    Ok((umask, rights))
+}
+
+fn open() -> io::Result<(File, Said)> {
     let named = |error: io::Error| {
         io::Error::new(error.kind(), format!("{PATH}: {error}: is /proc mounted?"))
     };
     let file = File::from(above_standard(File::open(PATH).map_err(named)?.into())?);
-    let Said { id, umask, rights } = read(&file)?;
-    *kept = mark.map(|mark| Kept { file, owner: (mark, id) });
-    Ok((umask, rights))
+    let said = read(&file)?;
+    Ok((file, said))
 }
 
 fn read(file: &File) -> io::Result<Said> {
@@ -124,6 +133,14 @@ mod tests {
         unsafe { libc::close(number()) };
         assert_eq!(umask_and_rights().expect("a mask").0, 0o051);
         rustix::process::umask(Mode::from_raw_mode(before));
+    }
+
+    #[test]
+    fn a_file_that_another_thread_is_reading_is_not_waited_for() {
+        let before = umask_and_rights().expect("a mask");
+        let kept = KEPT.lock().expect("no panic");
+        assert_eq!(umask_and_rights().expect("a mask"), before);
+        drop(kept);
     }
 
     #[test]

@@ -66,34 +66,19 @@ fn become_it(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alone::is_alone;
     use std::os::unix::thread::JoinHandleExt;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
     extern "C" fn nothing(_signal: i32) {}
 
-    /// Whether this process runs `test` alone. If not, starts one that does, and fails with it: what
-    /// is forked has copies of the descriptors of all tests beside it, which wait for their ends.
-    fn is_alone(test: &str) -> bool {
-        const ALONE: &str = "PROCESSION_TEST_ALONE";
-        if std::env::var_os(ALONE).is_some() {
-            return true;
-        }
-        let program = std::env::current_exe().expect("/proc is mounted");
-        let (_, module) = module_path!().split_once("::").expect("a module of this crate");
-        let mut command = std::process::Command::new(program);
-        command.args([&format!("{module}::{test}"), "--exact"]).env(ALONE, "");
-        let output = command.output().expect("this program, started again");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
-        false
-    }
-
     #[test]
     fn an_exec_that_fails_leaves_no_process_also_where_signals_interrupt() {
         const ROUNDS: usize = 200;
         static OVER: AtomicBool = AtomicBool::new(false);
-        if !is_alone("an_exec_that_fails_leaves_no_process_also_where_signals_interrupt") {
+        let test = "an_exec_that_fails_leaves_no_process_also_where_signals_interrupt";
+        if !is_alone(module_path!(), test) {
             return;
         }
         // SAFETY: all zeros is a valid `sigaction`, without a restart; the handler does nothing.

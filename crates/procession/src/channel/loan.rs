@@ -12,12 +12,13 @@
 use procession_sys::descriptor;
 use procession_sys::fault;
 use procession_sys::fault::stands;
+use procession_sys::per_process::try_lock;
 use procession_sys::shared::Shared;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How many pieces of memory a side keeps at most; each is an open file.
@@ -91,9 +92,10 @@ fn length(memory: &Shared) -> &AtomicU64 {
     &memory.words()[LENGTH / 8]
 }
 
-/// Keeps what fits, forgetting what was kept the longest.
+/// Keeps what fits, forgetting what was kept the longest. While another thread looks at what is
+/// kept, which a copy of the process may lack, `new` is not kept.
 fn keep<T>(kept: &Mutex<Vec<T>>, new: T, size: impl Fn(&T) -> usize) {
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mut kept) = try_lock(kept) else { return };
     kept.push(new);
     let mut bytes: usize = kept.iter().map(&size).sum();
     while kept.len() > MOST || bytes > MOST_BYTES {
@@ -138,14 +140,14 @@ impl Lender {
 
     /// Whether more of this size would have something forgotten.
     fn is_full(&self, size: usize) -> bool {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = try_lock(&self.kept) else { return false };
         let bytes: usize = kept.iter().map(|piece| piece.memory.len()).sum();
         kept.len() == MOST || bytes + size > MOST_BYTES
     }
 
     /// The smallest memory that has so many bytes and is free.
     fn take(&self, size: usize) -> Option<Piece> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = try_lock(&self.kept)?;
         let fitting = kept.iter().enumerate().filter(|(_, piece)| piece.memory.len() >= size);
         let is_free = |piece: &Piece| {
             state(&piece.memory).load(Ordering::Relaxed) == FREE || !stands("memory-given-back")
@@ -196,11 +198,11 @@ impl Borrower {
     /// The message in memory that came from a sender.
     pub(super) fn borrow(&self, descriptor: OwnedFd) -> io::Result<Borrowed> {
         let identity = descriptor::identity(descriptor.as_fd())?;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().position(|(known, _)| *known == identity);
-        let memory = known.map(|index| kept.remove(index).1);
-        drop(kept);
-        let memory = match memory {
+        let known = try_lock(&self.kept).and_then(|mut kept| {
+            let index = kept.iter().position(|(known, _)| *known == identity)?;
+            Some(kept.remove(index).1)
+        });
+        let memory = match known {
             Some(memory) => memory,
             None => Arc::new(Shared::adopt(descriptor)?),
         };

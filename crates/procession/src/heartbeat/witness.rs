@@ -7,14 +7,15 @@
 use super::page::{Entry, Page};
 use crate::look::look;
 use procession_sys::exit;
+use procession_sys::per_process::{Once, PerProcess};
 use procession_sys::thread::{self, Mark};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::panic::PanicHookInfo;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The heartbeats of this process, and of those that it was forked from.
-static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
+/// The heartbeats of this process.
+static WATCHED: PerProcess<Mutex<Vec<Watched>>> = PerProcess::new(Mutex::default);
 
 /// This process's side of one heartbeat.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ impl Watched {
     /// Leaves a note.
     pub(super) fn note(&self, text: &str) {
         // Whoever writes an entry holds the lock.
-        let _alone = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = WATCHED.get().lock().unwrap_or_else(PoisonError::into_inner);
         self.page.write(&Entry::Note(text.to_owned()));
     }
 }
@@ -50,19 +51,20 @@ pub(super) fn witness(watched: Watched) -> io::Result<()> {
         return Err(io::Error::other("the calling thread is panicking"));
     }
     exit::at_exit_with_code(on_exit)?;
-    HOOK.call_once(|| {
+    HOOK.call(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             on_panic(info);
             before(info);
         }));
+        true
     });
-    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
+    WATCHED.get().lock().unwrap_or_else(PoisonError::into_inner).push(watched);
     Ok(())
 }
 
 fn on_exit(code: Option<i32>) {
-    look(&WATCHED, |all| {
+    look(WATCHED.get(), |all| {
         all.iter().filter(|one| one.is_here()).for_each(|one| one.page.say_exit(code));
     });
 }
@@ -76,7 +78,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
         place: info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string),
         message: text.unwrap_or("a value that is no text").to_owned(),
     };
-    look(&WATCHED, |all| {
+    look(WATCHED.get(), |all| {
         all.iter().filter(|one| one.is_here()).for_each(|one| one.page.write(&entry));
     });
 }

@@ -24,6 +24,17 @@ fn a_copy_of_main_that_ends_does_not_end_or_await_mains_processes() {
 }
 
 #[test]
+fn a_copy_of_a_program_whose_threads_start_processes_starts_one_and_ends() {
+    let mut program = host(&["copies under starts"]);
+    for copies in (50..=300).step_by(50) {
+        program.wait_for(&format!("{copies} copies have ended"), 1);
+    }
+    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program.all_lines().len(), 6);
+    assert_nobody_is_left(&program);
+}
+
+#[test]
 fn a_program_that_reaps_every_child_steals_nothing() {
     let mut program = host(&["reaping"]);
     program.wait_for("first Ok(42), others right: true", 1);

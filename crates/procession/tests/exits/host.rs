@@ -17,6 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, abort, exit};
 use std::thread;
 
+mod copying;
 mod early;
 #[path = "../../../../examples/orphans.rs"]
 mod orphans;
@@ -66,6 +67,7 @@ fn play(case: &[&str]) {
         ["sockets"] => single::count_sockets(),
         ["pipe"] => single::leave_a_pipe_to_the_server(),
         ["adopting"] => single::adopt_a_stranger(),
+        ["copies under starts"] => copying::copy_under_starts(),
         ["constructors"] => early::start_in_main(),
         ["recycled"] => single::kill_one_whose_id_is_another(),
         [way] => {

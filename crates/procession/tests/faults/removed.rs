@@ -167,6 +167,18 @@ fn without_a_look_whose_server_it_is_a_copy_of_main_ends_mains_daemons() {
 }
 
 #[test]
+fn without_trying_locks_a_copy_of_main_waits_for_a_thread_that_it_lacks() {
+    let hangs = |line: &str| line.ends_with("does not end");
+    let has_hung = |without: &str| {
+        let mut program = play(&["copies under starts"], "", without);
+        program.wait();
+        program.all_lines().iter().any(|line| hangs(line))
+    };
+    assert!(!has_hung(""));
+    assert!(has_hung("trying-locks"));
+}
+
+#[test]
 fn without_the_end_of_the_control_socket_daemons_outlive_a_main_that_became_another_program() {
     let is_clean = |without: &str, patience: Duration| {
         let mut program = family("exec", without);
