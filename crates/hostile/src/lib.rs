@@ -73,6 +73,26 @@ pub fn catch(signal: i32) -> io::Result<()> {
     act(signal, nothing as *const () as libc::sighandler_t)
 }
 
+/// Has each child of this process reaped as it ends, from now on, by a handler of SIGCHLD.
+///
+/// # Errors
+/// As [`ignore`].
+pub fn reap_every_child() -> io::Result<()> {
+    extern "C" fn reap(_signal: i32) {
+        // SAFETY: `waitpid` is signal-safe, and a null status is asked for.
+        while unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } > 0 {}
+    }
+    act(libc::SIGCHLD, reap as *const () as libc::sighandler_t)
+}
+
+/// Leaves a signal to its default from now on.
+///
+/// # Errors
+/// As [`ignore`].
+pub fn leave_alone(signal: i32) -> io::Result<()> {
+    act(signal, libc::SIG_DFL)
+}
+
 /// Blocks a signal in the calling thread.
 ///
 /// # Errors

@@ -5,10 +5,11 @@
 //! that may have been recycled.
 
 use crate::descriptor::above_standard;
+use crate::wait::Interest;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::num::NonZeroI32;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -60,22 +61,73 @@ pub fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
 /// # Errors
 /// `EMFILE`, `ENFILE`, `ENOMEM`.
 pub fn pidfd_if_known(pid: Pid) -> io::Result<Option<OwnedFd>> {
-    use rustix::io::Errno;
-    match pidfd(pid) {
+    if_known(pidfd(pid))
+}
+
+fn if_known(pidfd: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+    match pidfd {
         Ok(pidfd) => Ok(Some(pidfd)),
-        Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::NOSYS | Errno::PERM) => Ok(None),
-            _ => Err(error),
-        },
+        Err(error) if is_unknown(&error) => Ok(None),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether the kernel or a sandbox lacks pidfds.
+fn is_unknown(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::NOSYS | Errno::PERM))
+}
+
+/// As [`pidfd`], for a child of this process. Where the child has ended and was reaped, its number
+/// may be another process's: that is an error, and never a descriptor of the other process.
+///
+/// # Errors
+/// As [`pidfd`].
+pub fn pidfd_of_child(child: Pid) -> io::Result<OwnedFd> {
+    let pidfd = pidfd(child)?;
+    // A kernel before 5.4 cannot tell.
+    match look_after(WaitId::PidFd(pidfd.as_fd())) {
+        Err(rustix::io::Errno::CHILD) => Err(rustix::io::Errno::SRCH.into()),
+        _ => Ok(pidfd),
+    }
+}
+
+/// As [`pidfd_of_child`]; none where the kernel or a sandbox lacks pidfds.
+///
+/// # Errors
+/// As [`pidfd_if_known`], and `ESRCH`.
+pub fn pidfd_of_child_if_known(child: Pid) -> io::Result<Option<OwnedFd>> {
+    if_known(pidfd_of_child(child))
+}
+
+/// Asks for the state of a child, which stays to be reaped; an error where it is no child.
+fn look_after(child: WaitId<'_>) -> rustix::io::Result<()> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(child, options).map(drop)
 }
 
 /// Kills a child of this process that was started just now, and reaps it.
 ///
-/// For one that cannot be watched: whoever reaps any child of this process may be faster.
+/// A child that has been reaped, by whoever reaps any child of this process, is not signalled: its
+/// number may be another process's. Nor is one for which there is no room for a pidfd: its sockets
+/// are to be closed before this is called, so that it ends by itself.
 pub fn end_child(child: Pid) {
-    let _ = signal_child(child, crate::signal::SIGKILL);
-    reap_child(child);
+    match pidfd_of_child(child) {
+        Ok(pidfd) => {
+            let _ = send_signal(pidfd.as_fd(), crate::signal::SIGKILL);
+            let _ = crate::wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
+            reap(pidfd.as_fd(), child);
+        }
+        // Without pidfds the number must do, while it is certainly the child's.
+        Err(error) if is_unknown(&error) => {
+            let is_child = child.to_kernel().and_then(|pid| look_after(WaitId::Pid(pid))).is_ok();
+            if is_child {
+                let _ = signal_child(child, crate::signal::SIGKILL);
+                reap_child(child);
+            }
+        }
+        Err(_) => {}
+    }
 }
 
 /// Waits for the end of a child of this process, which is about to come, and reaps it.

@@ -2,7 +2,7 @@
 //!
 //! In: a closure, and the options of its process. Out: the parent's end of a corridor; in the
 //! child, the closure's answer. What always holds: only a process with one thread forks; the child
-//! runs none of the parent's exit handlers.
+//! runs none of the parent's exit handlers; its closure runs only once the parent watches it.
 
 use crate::assignment::{self, Assignment, REFUSED};
 use crate::closing;
@@ -10,15 +10,18 @@ use crate::corridor::Corridor;
 use crate::current::{Own, ProcessInfo};
 use crate::entry;
 use crate::forked;
+use crate::frame::is_hang_up;
 use crate::settle::Settled;
 use crate::world::Present;
 use procession_sys::exit;
+use procession_sys::fault;
+use procession_sys::fault::stands;
 use procession_sys::fork::Fork;
 use procession_sys::life::{self, Pid};
-use procession_sys::parcel::{self, Parcel};
+use procession_sys::parcel::{self, Parcel, Waiting};
 use procession_sys::thread::SingleThreaded;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 /// Forks this process; the child runs `work`, answers, and ends.
@@ -32,11 +35,23 @@ pub(crate) fn fork(
     let (here, there) = parcel::pair()?;
     let present = Present::of(settled.worlds.0.clone(), SingleThreaded::prove()?)?;
     match procession_sys::fork::fork(&proof)? {
-        Fork::Child => live(starter, parent_pidfd, there, settled, &present, work),
+        Fork::Child => {
+            drop(here);
+            live(starter, parent_pidfd, there, settled, &present, work)
+        }
         Fork::Parent(pid) => {
+            fault!("fork.forked");
             // A child that runs is a start: here is the room for what it is watched by.
             drop(there);
-            let pidfd = Arc::new(life::pidfd(pid).inspect_err(|_| life::end_child(pid))?);
+            let watched = life::pidfd_of_child(pid).and_then(|pidfd| go_on(&here).map(|()| pidfd));
+            let pidfd = match watched {
+                Ok(pidfd) => Arc::new(pidfd),
+                Err(error) => {
+                    drop(here);
+                    life::end_child(pid);
+                    return Err(error);
+                }
+            };
             let id = u32::try_from(pid.as_raw()).unwrap_or_default();
             let info = ProcessInfo { name: settled.name.clone(), id, daemon: settled.daemon };
             let serial = settled.serial;
@@ -46,6 +61,27 @@ pub(crate) fn fork(
             Ok((corridor, settled.streams.map(|stream| stream.parent)))
         }
     }
+}
+
+/// What the parent says once it watches the child.
+const GO_ON: &[u8] = b"go";
+
+/// Has the child run its closure. One that somebody has killed before is told of by its ending.
+fn go_on(corridor: &OwnedFd) -> io::Result<()> {
+    match parcel::send(corridor.as_fd(), &[GO_ON], &[], Waiting::Allowed) {
+        Err(error) if is_hang_up(&error) => Ok(()),
+        sent => sent,
+    }
+}
+
+/// Waits until the parent watches this process: one that ends before, where the kernel or a signal
+/// handler reaps every child, cannot be told from one that never ran. An error where it never will.
+fn wait_for_parent(corridor: &OwnedFd) -> io::Result<()> {
+    if !stands("waiting-for-the-parent") {
+        return Ok(());
+    }
+    let told = parcel::receive(corridor.as_fd(), Waiting::Allowed)?;
+    told.map(drop).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// The child's life.
@@ -60,6 +96,7 @@ fn live(
     if settled.daemon && (life::die_with_parent().is_err() || Pid::parent() != Some(starter)) {
         exit::now(REFUSED);
     }
+    let Ok(()) = wait_for_parent(&corridor) else { exit::now(REFUSED) };
     let Ok(()) = entry::watch_main_thread() else { exit::now(REFUSED) };
     let assignment = Assignment {
         own: Own {

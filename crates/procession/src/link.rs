@@ -230,8 +230,15 @@ fn start(standing: Standing, world: World) -> Result<Server, LinkError> {
     let pid = spawn::own_image(Role::Server, there.as_fd(), guarded, &environment)
         .map_err(system("starting the fork server (/proc/self/exe)"))?;
     drop(there);
-    let watched = life::pidfd_if_known(pid).inspect_err(|_| life::end_child(pid));
-    let pidfd = watched.map_err(system("watching the fork server"))?;
+    let pidfd = match life::pidfd_of_child_if_known(pid) {
+        Ok(pidfd) => pidfd,
+        Err(error) => {
+            // Without its socket it ends by itself, also where it cannot be killed.
+            drop((control, main));
+            life::end_child(pid);
+            return Err(system("watching the fork server")(error));
+        }
+    };
     let new = New { control, pid, pidfd };
     let greeted = new.greeting().and_then(|(found, sockets)| {
         let same = found == module.to_bytes();

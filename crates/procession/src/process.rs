@@ -176,8 +176,10 @@ impl Process<()> {
     /// endings. Only a process with one thread may do it: the child would lack the others and keep
     /// their locks. Prefer [`Process::new`]; the fork keeps less:
     ///
-    /// - P5: the child is this process's own. A `waitpid(-1)` of yours can take it away, and a
-    ///   dropped handle leaves a zombie until the next fork or the end of the program.
+    /// - P5: the child is this process's own. A `waitpid(-1)` of yours can take it away, as an
+    ///   ignored SIGCHLD does: its value still arrives, but how it ended without one may be
+    ///   [`Lost`](crate::Ending::Lost). A dropped handle leaves a zombie until the next fork or the
+    ///   end of the program.
     /// - P10: the child has all of this process's memory, descriptors, signal handlers and mask.
     /// - Its start costs more the more memory this process uses.
     /// - It needs pidfds (Linux 5.3); where a kernel or a sandbox lacks them, the start is an error.

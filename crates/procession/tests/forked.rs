@@ -11,10 +11,11 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+const SIGCHLD: i32 = 17;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The cases, by their names.
-const CASES: [(&str, fn()); 13] = [
+const CASES: [(&str, fn()); 15] = [
     ("a_closure_takes_along_what_it_captured", captures),
     ("the_child_is_a_process_of_its_own_with_its_options", options),
     ("endings_are_told_as_for_any_child", endings),
@@ -27,6 +28,8 @@ const CASES: [(&str, fn()); 13] = [
     ("a_dropped_handle_leaves_no_zombie_behind_the_next_fork", leaves_no_zombie),
     ("a_child_is_listed_while_it_is_alive", lists),
     ("somebody_elses_wait_does_not_hang_a_join", survives_thieves),
+    ("where_sigchld_is_ignored_every_value_arrives", ignores_children),
+    ("where_a_handler_reaps_every_child_every_value_arrives", reaps_children),
     ("the_end_of_the_program_ends_daemons_and_waits_for_others", ends),
 ];
 
@@ -205,6 +208,29 @@ fn survives_thieves() {
     let error = child.join().expect_err("it exited");
     // Linux keeps the status for whoever has a pidfd from 6.15 on.
     assert!(error.exit_code() == Some(4) || error.is_lost(), "{error}");
+}
+
+fn ignores_children() {
+    hostile::ignore(SIGCHLD).expect("SIGCHLD can be ignored");
+    every_value_arrives();
+}
+
+fn reaps_children() {
+    hostile::reap_every_child().expect("SIGCHLD can be handled");
+    every_value_arrives();
+}
+
+fn every_value_arrives() {
+    for number in 0..2_000_u32 {
+        let child = Process::fork(move || number).start().expect("a start");
+        assert_eq!(child.join().expect("a value"), number);
+        if number % 20 == 0 {
+            let child: Process<(), _> = Process::fork(|| std::process::exit(4));
+            let error = child.start().expect("a start").join().expect_err("it exited");
+            assert!(error.exit_code() == Some(4) || error.is_lost(), "{error}");
+        }
+    }
+    hostile::leave_alone(SIGCHLD).expect("as before");
 }
 
 /// The program whose end is watched: a daemon that would stay, another that finishes its work.

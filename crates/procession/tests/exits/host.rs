@@ -60,6 +60,7 @@ fn play(case: &[&str]) {
             single::kill_server(single::wait_for_spares());
             single::say_value();
         }
+        ["forked"] => single::fork_where_the_kernel_reaps(),
         ["page faults"] => single::count_page_faults(),
         ["sandboxed"] => single::enter_a_sandbox(),
         ["refused"] => single::say_refusals(),

@@ -57,6 +57,19 @@ fn page_faults<P: AsRef<str>>(process: P) -> u64 {
     fields.split(' ').nth(7).and_then(|field| field.parse().ok()).expect("their number")
 }
 
+/// A closure as a process, where the kernel reaps every child.
+pub(super) fn fork_where_the_kernel_reaps() {
+    hostile::ignore(Signal::CHILD.as_raw()).expect("SIGCHLD can be ignored");
+    let closure = || {
+        println!("ran");
+        answer()
+    };
+    match Process::fork(closure).start() {
+        Ok(child) => println!("value: {:?}", child.join().ok()),
+        Err(error) => println!("not started: {error}"),
+    }
+}
+
 /// Kills the server, and comes back when it has ended.
 pub(super) fn kill_server(server: u32) {
     let server = Pid::from_raw(i32::try_from(server).expect("a process id")).expect("a process");

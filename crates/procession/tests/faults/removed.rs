@@ -179,6 +179,34 @@ fn without_trying_locks_a_copy_of_main_waits_for_a_thread_that_it_lacks() {
 }
 
 #[test]
+fn without_waiting_for_the_parent_a_closure_that_ran_is_told_as_one_that_did_not() {
+    let stopped = |without: &str| {
+        let program = play(&["forked"], "fork.forked=stop", without);
+        let stat = format!("/proc/{}/stat", program.pid());
+        let deadline = Instant::now() + PATIENCE;
+        let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "));
+        while !is_stopped() {
+            assert!(Instant::now() < deadline, "main stops once it has forked");
+            std::thread::yield_now();
+        }
+        program
+    };
+    let mut program = stopped("");
+    program.signal(Signal::CONT);
+    program.wait_for("value: Some(42)", 1);
+    let mut program = stopped("waiting-for-the-parent");
+    program.wait_for("ran", 1);
+    let main = program.pid();
+    let members = program.observed.alive();
+    for child in members.iter().filter(|member| member.parent == main) {
+        assert!(child.wait_for_end(Instant::now() + PATIENCE), "it has answered");
+    }
+    program.signal(Signal::CONT);
+    let refused = |line: &str| line.starts_with("not started: ");
+    assert!(program.has_said(refused, 1, Instant::now() + PATIENCE));
+}
+
+#[test]
 fn without_the_end_of_the_control_socket_daemons_outlive_a_main_that_became_another_program() {
     let is_clean = |without: &str, patience: Duration| {
         let mut program = family("exec", without);
