@@ -57,6 +57,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "forked",
             "forking",
             "handover",
+            "join",
             "launch",
             "limits",
             "link",

@@ -34,8 +34,9 @@ use std::pin::Pin;
 ///
 /// A future that is dropped does nothing to the process, nor does a dropped handle.
 ///
-/// Piped output that nobody has taken is drained only once the process has ended; take and read it
-/// where it may be more than a pipe holds (64 KiB).
+/// Piped outputs that nobody has taken are drained while the process is awaited, as
+/// [`Child::join`] does. `child.await` closes its standard input first; `(&mut child).await` leaves
+/// it open.
 ///
 /// ```
 /// use procession::Process;
@@ -59,7 +60,10 @@ impl<R: Value> IntoFuture for Child<R> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(mut self) -> Self::IntoFuture {
-        Box::pin(async move { (&mut self).await })
+        Box::pin(async move {
+            self.close_input();
+            (&mut self).await
+        })
     }
 }
 
@@ -71,9 +75,18 @@ impl<'a, R: Value> IntoFuture for &'a mut Child<R> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let ended = watch::readable(self.as_fd()).await;
-            ended.expect("a descriptor to watch the child with");
-            self.finish()
+            self.take_outputs();
+            loop {
+                let outputs: Vec<_> = self.outputs().collect();
+                let watched = outputs.iter().copied().chain([self.as_fd()]);
+                let ready = watch::any_readable(watched).await;
+                ready.expect("descriptors to watch the child and its outputs with");
+                let is_drained = outputs.is_empty();
+                // Looking whether it is alive drains the outputs.
+                if is_drained || !self.is_alive() {
+                    return self.finish();
+                }
+            }
         })
     }
 }

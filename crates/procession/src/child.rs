@@ -43,11 +43,13 @@ use std::time::{Duration, Instant};
 pub struct Child<R> {
     /// The writing end of its standard input, if that was piped. Joining closes it.
     pub stdin: Option<ChildStdin>,
-    /// The reading end of its standard output, if that was piped. What is left in it when the
-    /// child is joined is read and thrown away, so that a full pipe cannot hold the child up.
+    /// The reading end of its standard output, if that was piped. Take it to read the output. The
+    /// first call that joins the child takes it otherwise, with or without a time limit: the output
+    /// is then read and thrown away, so that a full pipe cannot hold the child up.
     pub stdout: Option<ChildStdout>,
-    /// The reading end of its standard error, if that was piped. The last of what is left in it
-    /// when the child is joined is part of the error.
+    /// The reading end of its standard error, if that was piped. Take it to read the errors. The
+    /// first call that joins the child takes it otherwise, with or without a time limit: the last
+    /// lines become part of the [`JoinError`].
     pub stderr: Option<ChildStderr>,
     corridor: Corridor,
     output: Drain,
@@ -57,20 +59,6 @@ pub struct Child<R> {
 }
 
 impl<R: Value> Child<R> {
-    pub(crate) fn new(launched: Launched) -> Self {
-        let [stdin, stdout, stderr] = launched.pipes;
-        Self {
-            stdin: stdin.map(ChildStdin::from),
-            stdout: stdout.map(ChildStdout::from),
-            stderr: stderr.map(ChildStderr::from),
-            corridor: launched.corridor,
-            output: Drain::default(),
-            errors: Drain::default(),
-            resolved: None,
-            value: PhantomData,
-        }
-    }
-
     /// Waits until the process is gone, and gives its value.
     ///
     /// "Gone" is strict: it has been reaped, its memory, locks and files are free again.
@@ -86,7 +74,8 @@ impl<R: Value> Child<R> {
 
     /// As [`Child::join`], and the handle stays.
     pub(crate) fn finish(&mut self) -> Result<R, JoinError> {
-        self.take_pipes();
+        self.close_input();
+        self.take_outputs();
         self.wait(Until::Exit, None);
         self.resolve()
     }
@@ -97,15 +86,17 @@ impl<R: Value> Child<R> {
     /// # Errors
     /// As [`Child::join`].
     pub fn value(mut self) -> Result<R, JoinError> {
-        self.take_pipes();
+        self.close_input();
+        self.take_outputs();
         self.wait(Until::Answer, None);
         self.resolve()
     }
 
-    /// The value if the process is gone, none if it is not; never waits.
+    /// Returns the value if the process is gone and `None` if it is not; never waits.
     ///
-    /// Unlike [`join`](Child::join), the calls that may come back without a value leave piped
-    /// streams alone.
+    /// Like [`join`](Child::join), it takes and drains the piped outputs that nobody has taken, so a
+    /// child that prints more than a pipe holds ends, and its last lines become part of the error.
+    /// Unlike `join`, it leaves the child's standard input open.
     ///
     /// # Errors
     /// As [`Child::join`]; and [`Ending::Taken`] after a call that gave the value.
@@ -114,7 +105,8 @@ impl<R: Value> Child<R> {
         self.join_deadline(Instant::now())
     }
 
-    /// As [`Child::join`], for at most `timeout`; then none.
+    /// Waits like [`Child::join`] for at most `timeout`; returns `None` if the process is not gone by
+    /// then. Standard streams are treated as by [`try_join`](Child::try_join).
     ///
     /// ```
     /// use procession::Process;
@@ -133,16 +125,21 @@ impl<R: Value> Child<R> {
     /// # Errors
     /// As [`Child::try_join`].
     pub fn join_timeout(&mut self, timeout: Duration) -> Result<Option<R>, JoinError> {
-        let deadline = Instant::now().checked_add(timeout);
-        if self.wait(Until::Exit, deadline) { self.resolve().map(Some) } else { Ok(None) }
+        self.join_until(Instant::now().checked_add(timeout))
     }
 
-    /// As [`Child::join`], until `deadline`; then none.
+    /// Waits like [`Child::join`] until `deadline`; returns `None` if the process is not gone by
+    /// then. Standard streams are treated as by [`try_join`](Child::try_join).
     ///
     /// # Errors
     /// As [`Child::try_join`].
     pub fn join_deadline(&mut self, deadline: Instant) -> Result<Option<R>, JoinError> {
-        if self.wait(Until::Exit, Some(deadline)) { self.resolve().map(Some) } else { Ok(None) }
+        self.join_until(Some(deadline))
+    }
+
+    fn join_until(&mut self, deadline: Option<Instant>) -> Result<Option<R>, JoinError> {
+        self.take_outputs();
+        if self.wait(Until::Exit, deadline) { self.resolve().map(Some) } else { Ok(None) }
     }
 
     /// Ends the process in order: SIGTERM, then `grace` to leave, then SIGKILL. Waits until it is
@@ -153,7 +150,8 @@ impl<R: Value> Child<R> {
     /// # Errors
     /// As [`Child::join`]: usually that SIGTERM killed it.
     pub fn stop(mut self, grace: Duration) -> Result<R, JoinError> {
-        self.take_pipes();
+        self.close_input();
+        self.take_outputs();
         let asked = self.terminate().and_then(|()| self.corridor.signal(signal::SIGCONT));
         let deadline = Instant::now().checked_add(grace);
         let obeyed = asked.is_ok() && self.wait(Until::Exit, deadline);
@@ -180,7 +178,7 @@ impl<R: Value> Child<R> {
             },
         };
         self.resolved = Some(ending.clone());
-        Err(JoinError::new(self.name(), self.id(), ending, self.errors.tail()))
+        Err(self.error(ending))
     }
 
     fn read(value: Returned) -> Result<R, Ending> {
@@ -189,6 +187,20 @@ impl<R: Value> Child<R> {
 }
 
 impl<R> Child<R> {
+    pub(crate) fn new(launched: Launched) -> Self {
+        let [stdin, stdout, stderr] = launched.pipes;
+        Self {
+            stdin: stdin.map(ChildStdin::from),
+            stdout: stdout.map(ChildStdout::from),
+            stderr: stderr.map(ChildStderr::from),
+            corridor: launched.corridor,
+            output: Drain::default(),
+            errors: Drain::default(),
+            resolved: None,
+            value: PhantomData,
+        }
+    }
+
     /// Its process id. It is certainly this process's only until it has been joined.
     #[doc(alias = "pid")]
     pub fn id(&self) -> u32 {
@@ -238,6 +250,11 @@ impl<R> Child<R> {
         let _ = parcel::send(server.control(), &[&Order::detach(serial)], &[], Waiting::Allowed);
     }
 
+    /// The error that says that this process ended so, with its last words.
+    pub(crate) fn error(&self, ending: Ending) -> JoinError {
+        JoinError::new(self.name(), self.id(), ending, self.errors.tail())
+    }
+
     fn wait(&mut self, until: Until, deadline: Option<Instant>) -> bool {
         if self.resolved.is_some() {
             return true;
@@ -246,33 +263,30 @@ impl<R> Child<R> {
         self.corridor.wait(until, deadline, outputs).expect("poll(2) needs a little memory")
     }
 
-    /// For the last wait: standard input ends, outputs that the user has not taken are drained.
-    fn take_pipes(&mut self) {
+    /// A child that reads its standard input to the end must not wait for a writer that waits for
+    /// the child.
+    pub(crate) fn close_input(&mut self) {
         self.stdin = None;
-        let drain = |pipe: OwnedFd| Drain::of(pipe).unwrap_or_default();
-        self.output = self.stdout.take().map(|pipe| drain(pipe.into())).unwrap_or_default();
-        self.errors = self.stderr.take().map(|pipe| drain(pipe.into())).unwrap_or_default();
     }
-}
 
-/// Joins all `children`, in their order; every one is waited for, also when others fail.
-///
-/// ```
-/// use procession::{Process, join_all};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let square = |n: u64| n * n;
-/// let children: Vec<_> =
-///     (1..=3).map(|n| Process::new(square, (n,)).start()).collect::<Result<_, _>>()?;
-/// let squares: Vec<u64> = join_all(children).into_iter().collect::<Result<_, _>>()?;
-/// assert_eq!(squares, [1, 4, 9]);
-/// # Ok(())
-/// # }
-/// ```
-pub fn join_all<R: Value>(
-    children: impl IntoIterator<Item = Child<R>>,
-) -> Vec<Result<R, JoinError>> {
-    children.into_iter().map(Child::join).collect()
+    /// The outputs that are being drained and have not ended.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let outputs = [&self.output, &self.errors];
+        outputs.into_iter().filter_map(|output| Some(output.interest()?.0))
+    }
+
+    /// Has the outputs that the user has not taken drained from now on.
+    pub(crate) fn take_outputs(&mut self) {
+        // A pipe that cannot be drained without waiting is closed.
+        let drain = |pipe: OwnedFd| Drain::of(pipe).unwrap_or_default();
+        if let Some(pipe) = self.stdout.take() {
+            self.output = drain(pipe.into());
+        }
+        if let Some(pipe) = self.stderr.take() {
+            self.errors = drain(pipe.into());
+        }
+    }
 }
 
 /// The descriptor is ready to read exactly when [`Child::join`] would not wait. (Before Linux 5.3,

@@ -41,6 +41,17 @@ pub(crate) enum Until {
     Exit,
 }
 
+/// What a single wait has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Happened {
+    /// The time is over.
+    Nothing,
+    /// Only output of the child can be read.
+    Output,
+    /// The child or its server has sent something, or has ended.
+    News,
+}
+
 #[derive(Debug)]
 pub(crate) struct Corridor {
     name: String,
@@ -152,15 +163,21 @@ impl Corridor {
             let deadline = deadline.map(|at| if self.ended { at.max(told_by()) } else { at });
             // Also when it is late: whether the process has ended is asked of this look.
             let happened = self.watch(deadline, outputs)?;
-            let late = more && deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if late || !happened {
+            // Reports and output that never stop must not hold up a wait that has a deadline.
+            let late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            let endless = more || happened == Happened::Output;
+            if happened == Happened::Nothing || late && endless {
                 return Ok(false);
             }
         }
     }
 
-    /// One wait of the kernel; whether anything happened before the deadline.
-    fn watch(&mut self, deadline: Option<Instant>, outputs: &mut [&mut Drain]) -> io::Result<bool> {
+    /// Waits once for the kernel; returns what happened before the deadline.
+    fn watch(
+        &mut self,
+        deadline: Option<Instant>,
+        outputs: &mut [&mut Drain],
+    ) -> io::Result<Happened> {
         let readable = |descriptor| (descriptor, Interest::Readable);
         // A server tells of the end once it has reaped. To be woken by the end itself, a moment
         // before, is of use only where the server may be silent, or there is a time to look at.
@@ -178,12 +195,18 @@ impl Corridor {
         let mut ready = wait::ready(&polled, deadline)?.into_iter();
         let mut happened = slots.iter().map(|slot| slot.is_some() && ready.next() == Some(true));
         let (socket, ended, server) = (happened.next(), happened.next(), happened.next());
-        let any = [socket, ended, server].contains(&Some(true)) || happened.any(|output| output);
+        let happened = if [socket, ended, server].contains(&Some(true)) {
+            Happened::News
+        } else if happened.any(|output| output) {
+            Happened::Output
+        } else {
+            Happened::Nothing
+        };
         drop(slots);
         self.ended |= ended == Some(true);
         self.serverless |= server == Some(true);
         drain(outputs);
-        Ok(any)
+        Ok(happened)
     }
 
     /// Reads what has been sent so far, or some of it, or what is waited for; never waits. Whether
@@ -198,7 +221,7 @@ impl Corridor {
                 Ok(Some(report)) => match Report::read(report) {
                     Ok(Report::Answer(answer)) => self.answered(answer),
                     Ok(Report::Exit(status)) => self.exited(status),
-                    Ok(Report::Started { .. } | Report::NotStarted(_)) => {
+                    Ok(Report::Started { .. } | Report::NotStarted { .. }) => {
                         self.answered(Answer::Garbled("it was started twice".to_owned()));
                     }
                     Err(error) => self.answered(Answer::Garbled(error.to_string())),

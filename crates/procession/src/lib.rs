@@ -51,6 +51,7 @@ mod function;
 mod handover;
 #[cfg(feature = "heartbeat")]
 mod heartbeat;
+mod join;
 mod launch;
 mod limits;
 mod link;
@@ -73,7 +74,7 @@ mod world;
 
 pub use arguments::Arguments;
 pub use channel::{Duplex, Job, Joinable, Receiver, Sender, bounded, channel, duplex};
-pub use child::{Child, join_all};
+pub use child::Child;
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
 pub use family::active_children;
@@ -82,6 +83,7 @@ pub use frame::{Panic, StartMethod};
 pub use function::Function;
 #[cfg(feature = "heartbeat")]
 pub use heartbeat::{Delivery, Heartbeat, HeartbeatError, Life};
+pub use join::join_all;
 pub use launch::StartError;
 pub use limits::Limits;
 pub use memory::{Shared, SharedMemory, SharedSlice};

@@ -1,11 +1,12 @@
 //! The standard streams of a child.
 
-use crate::support::{Directory, METHODS, alone, join, within};
-use procession::{Process, Stdio};
+use crate::support::{DEADLINE, Directory, METHODS, alone, join, within};
+use procession::{Child, JoinError, Process, Stdio};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 /// Copies its standard input to its standard output, and says how much it was on the third.
 fn copy() -> u64 {
@@ -198,7 +199,134 @@ fn stopping_ends_a_process_that_writes_without_end() {
         while io::stdout().write_all(&block).is_ok() {}
     };
     let child = Process::new(write, ()).stdout(Stdio::Piped).start().expect("a child");
-    let grace = std::time::Duration::from_millis(20);
+    let grace = Duration::from_millis(20);
     let error = within("its end", move || child.stop(grace).expect_err("no value"));
     assert!(matches!(error.signal(), Some(9 | 15)), "{error}");
+}
+
+/// A call that joins a child within a time limit.
+type TimedJoin = fn(&mut Child<u32>) -> Result<Option<u32>, JoinError>;
+
+/// Every call that joins a child within a time limit, each until the child is gone.
+const TIMED_JOINS: [(&str, TimedJoin); 3] = [
+    ("try_join", |child| {
+        loop {
+            match child.try_join() {
+                Ok(None) => std::thread::yield_now(),
+                joined => return joined,
+            }
+        }
+    }),
+    ("join_timeout", |child| child.join_timeout(DEADLINE)),
+    ("join_deadline", |child| child.join_deadline(Instant::now() + DEADLINE)),
+];
+
+/// Prints more than two pipes hold, and ends with this code or gives the value 7.
+fn print_much(code: i32) -> u32 {
+    for number in 0..10_000 {
+        println!("result {number}");
+        eprintln!("complaint {number}");
+    }
+    if code == 0 { 7 } else { std::process::exit(code) }
+}
+
+#[test]
+fn joining_within_a_time_limit_drains_the_outputs_too() {
+    for (name, timed_join) in TIMED_JOINS {
+        let plan = Process::new(print_much, (0,)).stdin(Stdio::Piped);
+        let mut child = plan.stdout(Stdio::Piped).stderr(Stdio::Piped).start().expect("a child");
+        let child = within(name, move || {
+            let joined = timed_join(&mut child);
+            assert_eq!(joined.expect("a value"), Some(7), "{name}");
+            child
+        });
+        assert!(child.stdout.is_none() && child.stderr.is_none(), "{name} has taken them");
+        assert!(child.stdin.is_some(), "{name} leaves the input open");
+    }
+}
+
+#[test]
+fn joining_within_a_time_limit_keeps_the_last_words() {
+    for (name, timed_join) in TIMED_JOINS {
+        let plan = Process::new(print_much, (4,)).stdout(Stdio::Piped);
+        let mut child = plan.stderr(Stdio::Piped).start().expect("a child");
+        let error = within(name, move || timed_join(&mut child).expect_err("it exited"));
+        assert!(error.stderr().ends_with("complaint 9999\n"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_output_that_is_taken_stays_with_its_taker_when_the_child_is_joined_in_time() {
+    for (name, timed_join) in TIMED_JOINS {
+        let say = || {
+            println!("for the taker");
+            7
+        };
+        let mut child = Process::new(say, ()).stdout(Stdio::Piped).start().expect("a child");
+        let output = child.stdout.take().expect("its output");
+        let value = within(name, move || timed_join(&mut child).expect("a value"));
+        assert_eq!(value, Some(7), "{name}");
+        assert_eq!(io::read_to_string(output).expect("its output"), "for the taker\n", "{name}");
+    }
+}
+
+#[test]
+fn stopping_keeps_the_last_words() {
+    let complain = || -> () {
+        eprintln!("a last word");
+        println!("it is said");
+        loop {
+            std::thread::park();
+        }
+    };
+    let plan = Process::new(complain, ()).stdout(Stdio::Piped).stderr(Stdio::Piped);
+    let mut child = plan.start().expect("a child");
+    let mut said = [0];
+    child.stdout.as_mut().expect("its output").read_exact(&mut said).expect("its output");
+    let error = within("its end", move || child.stop(DEADLINE).expect_err("it was terminated"));
+    assert_eq!((error.signal(), error.stderr()), (Some(15), "a last word\n"));
+}
+
+#[test]
+fn a_process_that_never_stops_to_print_holds_up_no_call_with_a_deadline() {
+    let flood = || -> () {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| while io::stderr().write_all(&[b'.'; 512]).is_ok() {});
+            }
+        });
+    };
+    let mut child = Process::new(flood, ()).stderr(Stdio::Piped).start().expect("a child");
+    let child = within("calls with a deadline", move || {
+        for _ in 0..100 {
+            let joined = child.join_timeout(Duration::from_millis(1)).expect("no ending yet");
+            assert_eq!(joined, None);
+        }
+        child
+    });
+    child.kill().expect("SIGKILL");
+    assert_eq!(join(child).expect_err("it was killed").signal(), Some(9));
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn awaiting_a_child_drains_its_outputs_and_keeps_the_last_words() {
+    for code in [0, 4] {
+        let plan = Process::new(print_much, (code,)).stdin(Stdio::Piped);
+        let mut child = plan.stdout(Stdio::Piped).stderr(Stdio::Piped).start().expect("a child");
+        let joined = tokio::time::timeout(DEADLINE, &mut child).await.expect("its end");
+        match joined {
+            Ok(value) => assert_eq!((value, code), (7, 0)),
+            Err(error) => assert!(error.stderr().ends_with("complaint 9999\n"), "{error}"),
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn awaiting_a_child_as_a_whole_closes_its_input() {
+    let read = || io::copy(&mut io::stdin(), &mut io::sink()).expect("its input");
+    let child = Process::new(read, ()).stdin(Stdio::Piped).start().expect("a child");
+    let joined = tokio::time::timeout(DEADLINE, child).await.expect("its end");
+    assert_eq!(joined.expect("a count"), 0);
 }
