@@ -117,7 +117,7 @@ fn tour() -> Result<(), Box<dyn Error>> {
 
 /// The daemon's program twice: once it ends by itself, once it is killed.
 fn daemon_of_two_programs() -> Result<(), Box<dyn Error>> {
-    let program = || daemon::main().map_err(|error| Failure::new(error.to_string()));
+    let program = || -> Result<(), Failure> { Ok(daemon::main()?) };
     let plan = || Process::new(program, ()).stdout(Stdio::Piped).stderr(Stdio::Piped);
 
     let mut first = plan().name("program").start()?;

@@ -29,6 +29,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "bulk",
             "channel",
             "connection",
+            "failure",
             "fd",
             "frame",
             "function",

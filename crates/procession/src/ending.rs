@@ -4,6 +4,7 @@
 //! parcel or an [`Ending`]. What always holds: an answer that arrived whole decides, whatever
 //! happened to the process afterwards; only without one does the way of its leaving decide.
 
+use crate::failure::Failure;
 use crate::frame::{Answer, Panic, Returned};
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -45,6 +46,9 @@ pub enum Ending {
     Refused(String),
     /// Its function returned, but the value could not be written there or read here.
     Undecodable(String),
+    /// Its function returned an error, and the process was joined by
+    /// [`Child::join_flat`](crate::Child::join_flat).
+    Failed(Failure),
     /// The process is gone, and its status with the fork server, which was killed.
     Lost,
     /// The value was taken by an earlier call on the same handle.
@@ -87,6 +91,7 @@ impl fmt::Display for Ending {
             Self::OutOfMemory => f.write_str("aborted because memory could not be allocated"),
             Self::Refused(why) => write!(f, "did not call its function: {why}"),
             Self::Undecodable(why) => write!(f, "gave a value that cannot be read: {why}"),
+            Self::Failed(failure) => write!(f, "failed: {failure:#}"),
             Self::Lost => f.write_str("is gone, and how it ended is lost with its fork server"),
             Self::Taken => f.write_str("was joined before, and its value was taken then"),
         }
@@ -196,6 +201,14 @@ impl JoinError {
         }
     }
 
+    /// Returns what the function failed with, if it returned an error.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self.ending() {
+            Ending::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
     /// The exit code, if it exited without a value.
     #[doc(alias = "exitcode")]
     pub fn exit_code(&self) -> Option<i32> {
@@ -259,7 +272,12 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LAST_LINES: usize = 5;
         let Details { name, id, ending, stderr } = &*self.0;
-        write!(f, "process `{name}` (pid {id}) {ending}")?;
+        write!(f, "process `{name}` (pid {id}) ")?;
+        match ending {
+            // The source says why.
+            Ending::Failed(_) => f.write_str("failed")?,
+            _ => ending.fmt(f)?,
+        }
         let lines: Vec<&str> = stderr.lines().collect();
         // What a panic printed is what the ending says already.
         if lines.is_empty() || self.is_panic() {
@@ -271,10 +289,14 @@ impl fmt::Display for JoinError {
     }
 }
 
-/// As `unwrap` shows it: the sentence, and the backtrace of a panic on lines of its own.
+/// As `unwrap` shows it: the sentence, and on lines of their own the causes of a failure or the
+/// backtrace of a panic.
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;
+        if let Some(failure) = self.failure() {
+            write!(f, "\n  caused by: {failure:#}")?;
+        }
         match self.panic().and_then(Panic::backtrace) {
             Some(backtrace) => write!(f, "\nstack backtrace:\n{backtrace}"),
             None => Ok(()),
@@ -282,7 +304,11 @@ impl fmt::Debug for JoinError {
     }
 }
 
-impl std::error::Error for JoinError {}
+impl std::error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failure().map(|failure| failure as _)
+    }
+}
 
 #[cfg(test)]
 mod tests;

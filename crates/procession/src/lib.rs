@@ -42,6 +42,7 @@ mod corridor;
 mod current;
 mod ending;
 mod entry;
+mod failure;
 mod family;
 mod fd;
 mod forked;
@@ -77,6 +78,7 @@ pub use channel::{Duplex, Job, Joinable, Receiver, Sender, bounded, channel, dup
 pub use child::Child;
 pub use current::{Parent, ProcessInfo, current, parent};
 pub use ending::{Ending, JoinError};
+pub use failure::{Context, Failure};
 pub use family::active_children;
 pub use fd::Fd;
 pub use frame::{Panic, StartMethod};
@@ -92,7 +94,7 @@ pub use process::{Closure, Named, Process, Run};
 pub use scope::{Scope, scope};
 pub use select::Select;
 pub use stdio::Stdio;
-pub use value::{Failure, Value};
+pub use value::Value;
 pub use wait_any::wait_any;
 
 // The fuzz targets' doors.

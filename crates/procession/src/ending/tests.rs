@@ -98,3 +98,17 @@ fn the_last_lines_of_standard_error_are_part_of_the_words() {
     assert!(text.ends_with("standard error:\n  2\n  3\n  4\n  5\n  6"), "{text}");
     assert_eq!(error.stderr().lines().count(), 6);
 }
+
+#[test]
+fn a_failure_is_the_source_of_the_error_that_names_the_process() {
+    let failure = Failure::new("no such file").context("cannot read the list");
+    let error = JoinError::new("crawler", 7, Ending::Failed(failure.clone()), b"last\n");
+    let text = error.to_string();
+    let words = "process `crawler` (pid 7) failed; its last words on standard error:\n  last";
+    assert_eq!(text, words);
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(source.to_string(), "cannot read the list");
+    assert_eq!(error.failure(), Some(&failure));
+    let shown = format!("{error:?}");
+    assert!(shown.ends_with("caused by: cannot read the list: no such file"), "{shown}");
+}
