@@ -69,6 +69,7 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
     let called = catch_unwind(AssertUnwindSafe(|| {
         if let Some(setup) = setup {
             drop(setup.call(Parcel::default()));
+            panic_hook::keep_recording();
         }
         function()
     }));

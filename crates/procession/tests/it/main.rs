@@ -13,6 +13,7 @@ mod faults;
 mod fork_server;
 mod generations;
 mod handle;
+mod hooks;
 mod hostility;
 mod inheritance;
 mod jobs;
