@@ -70,6 +70,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "select",
             "server",
             "settle",
+            "start_error",
             "stdio",
             "turn",
             "wait_any",

@@ -8,6 +8,7 @@
 
 use crate::life::Pid;
 use crate::published::Published;
+use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
@@ -29,6 +30,18 @@ impl SingleThreaded {
     }
 }
 
+/// A process has several threads where it may have only one; how many.
+#[derive(Debug)]
+pub struct ManyThreads(usize);
+
+impl fmt::Display for ManyThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the process has {} threads, and may have only one", self.0)
+    }
+}
+
+impl std::error::Error for ManyThreads {}
+
 /// How often threads that have run their last instruction are waited for. The kernel counts one for
 /// a moment longer, also when it has been joined.
 const TRIES: usize = 10_000;
@@ -36,9 +49,7 @@ const TRIES: usize = 10_000;
 /// Asks the kernel once more, by one system call where there is one: a thread may be younger than a
 /// proof.
 pub(crate) fn require_one() -> io::Result<()> {
-    let several = |threads: usize| {
-        io::Error::other(format!("the process has {threads} threads, and may have only one"))
-    };
+    let several = |threads: usize| io::Error::other(ManyThreads(threads));
     for _try in 0..TRIES {
         if count()? == 1 {
             return Ok(());

@@ -47,7 +47,7 @@ pub(crate) enum NotHandedOver {
     /// The kernel refused something.
     System { doing: &'static str, source: io::Error },
     /// The server could not make the child.
-    NotStarted(String),
+    NotStarted { why: String, source: Option<io::Error> },
     /// There is no server, or not one of this program.
     Server(String),
 }
@@ -150,10 +150,14 @@ impl Handover<'_> {
                 let (pidfd, server) = (pidfd.map(Arc::new), Some(Arc::clone(server)));
                 Ok(Some(Corridor::new(name, pid, serial, here, pidfd, server)))
             }
-            Ok(Report::NotStarted(why)) => Err(NotHandedOver::NotStarted(why)),
+            Ok(Report::NotStarted { why, error }) => {
+                let source = error.map(io::Error::from_raw_os_error);
+                Err(NotHandedOver::NotStarted { why, source })
+            }
             Ok(Report::Exit(status)) => {
                 let status = ExitStatus::from_raw(status);
-                Err(NotHandedOver::NotStarted(format!("it ended before it was ready: {status}")))
+                let why = format!("it ended before it was ready: {status}");
+                Err(NotHandedOver::NotStarted { why, source: None })
             }
             Ok(Report::Answer(_)) => {
                 Err(NotHandedOver::Server("another word came before `Started`".to_owned()))

@@ -8,14 +8,14 @@ use crate::closing;
 use crate::corridor::Corridor;
 use crate::forking;
 use crate::frame::{Birth, Head, Record, StartMethod};
-use crate::handover::{Handover, NotHandedOver};
+use crate::handover::Handover;
 use crate::parcel::EncodeError;
-use crate::settle::{Options, Settled, Unsettled, settle};
+use crate::settle::{Options, Settled, settle};
+use crate::start_error::{Cause, StartError};
 use procession_sys::fault::stands;
 use procession_sys::image::Key;
 use procession_sys::parcel::Parcel;
 use procession_sys::{boot, exit};
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -37,7 +37,7 @@ pub(crate) fn by_server(
     let name = settled.name.clone();
     let started =
         refuse_in_constructors().and_then(|()| send(settled, function, arguments, method));
-    started.map_err(|cause| StartError { name, cause })
+    started.map_err(|cause| StartError::new(&name, cause))
 }
 
 /// Starts a closure as a process, by forking this one.
@@ -54,7 +54,7 @@ pub(crate) fn by_fork(
             .map_err(|error| system("registering the exit handler", error))?;
         forking::fork(settled, work).map_err(|error| system("forking this process", error))
     };
-    let (corridor, pipes) = fork().map_err(|cause| StartError { name, cause })?;
+    let (corridor, pipes) = fork().map_err(|cause| StartError::new(&name, cause))?;
     Ok(Launched { corridor, pipes })
 }
 
@@ -70,7 +70,7 @@ fn refuse_in_constructors() -> Result<(), Cause> {
                runs constructors (`.init_array`, as the crate `ctor` makes them), and a process \
                started by one would run it again. Start processes in `main` or in a child's \
                function";
-    Err(Cause::NotStarted(why.to_owned()))
+    Err(Cause::NotStarted { why: why.to_owned(), source: None })
 }
 
 /// The start's frame, to its process.
@@ -107,82 +107,6 @@ fn send(
     let (pieces, descriptors) = (&pieces, &descriptors);
     let corridor = Handover { birth, standing, world: &own, pieces, descriptors }.carry_out()?;
     Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
-}
-
-/// A process could not be started. Nothing of it ran.
-#[derive(Debug)]
-pub struct StartError {
-    name: String,
-    cause: Cause,
-}
-
-#[derive(Debug)]
-pub(crate) enum Cause {
-    /// An argument cannot be written.
-    Encode(EncodeError),
-    /// The kernel refused something.
-    System { doing: &'static str, source: io::Error },
-    /// The server could not make the child.
-    NotStarted(String),
-    /// There is no server, or not one of this program.
-    Server(String),
-}
-
-impl From<Unsettled> for StartError {
-    fn from(error: Unsettled) -> Self {
-        let Unsettled { name, doing, source } = error;
-        Self { name, cause: Cause::System { doing, source } }
-    }
-}
-
-impl From<NotHandedOver> for Cause {
-    fn from(error: NotHandedOver) -> Self {
-        match error {
-            NotHandedOver::System { doing, source } => Self::System { doing, source },
-            NotHandedOver::NotStarted(why) => Self::NotStarted(why),
-            NotHandedOver::Server(why) => Self::Server(why),
-        }
-    }
-}
-
-impl StartError {
-    /// For a process that was started, could not be watched, and was ended again.
-    pub(crate) fn unwatched(name: &str, source: io::Error) -> Self {
-        let cause = Cause::System { doing: "watching it", source };
-        Self { name: name.to_owned(), cause }
-    }
-
-    /// The name of the process that was to be.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether an argument could not be encoded.
-    pub fn is_encode(&self) -> bool {
-        matches!(self.cause, Cause::Encode(_))
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process `{}` could not be started: ", self.name)?;
-        match &self.cause {
-            Cause::Encode(error) => error.fmt(f),
-            Cause::System { doing, source } => write!(f, "{doing}: {source}"),
-            Cause::NotStarted(why) => f.write_str(why),
-            Cause::Server(why) => write!(f, "the fork server: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Cause::Encode(error) => Some(error),
-            Cause::System { source, .. } => Some(source),
-            Cause::NotStarted(_) | Cause::Server(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use crate::arguments::Arguments;
 use crate::child::Child;
 use crate::frame::{Answer, StartMethod};
 use crate::function::{self, Function};
-use crate::launch::{self, StartError};
+use crate::launch;
 use crate::limits::Limits;
 use crate::parcel::EncodeError;
 use crate::settle::Options;
+use crate::start_error::StartError;
 use crate::stdio::Stdio;
 use crate::value::Value;
 use procession_sys::image::Key;
@@ -191,7 +192,7 @@ impl Process<()> {
     /// let table = vec![1_u64, 2, 3]; // never copied
     /// match Process::fork(|| table.iter().sum::<u64>()).start() {
     ///     Ok(child) => assert_eq!(child.join().unwrap(), 6),
-    ///     Err(refused) => assert!(refused.to_string().contains("threads")),
+    ///     Err(refused) => assert_eq!(refused.kind(), procession::StartErrorKind::Threads),
     /// }
     /// ```
     #[doc(alias = "os.fork")]
@@ -204,7 +205,8 @@ impl Process<()> {
     }
 }
 
-impl<R: Value, W> Process<R, W> {
+// Plans exist for values only. A bound here would add a second, longer error to the first.
+impl<R, W> Process<R, W> {
     /// The process's name, shown by `ps` (its first 15 bytes) and in errors. Default: its place in
     /// the family tree, `Process-1` for the first child, `Process-1:2` for that one's second.
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -236,6 +238,11 @@ impl<R: Value, W> Process<R, W> {
     /// let child = Process::new(count, (3,)).setup(set_up).start().unwrap();
     /// assert_eq!(child.join().unwrap(), "3 words");
     /// ```
+    ///
+    /// A panic hook that it sets, such as `color_eyre::install` does, prints the child's panics from
+    /// then on. The [`JoinError`](crate::JoinError) has their message and place all the same. A hook
+    /// that is set later, by the process's function, hides the place unless it calls the hook before
+    /// it ([`take_hook`](std::panic::take_hook)); in a program that aborts on panic, the message too.
     #[doc(alias = "initializer")]
     pub fn setup<S: Function<(), Output = ()>>(mut self, setup: S) -> Self {
         self.options.setup = Some(function::key(setup));
@@ -310,7 +317,7 @@ impl<R: Value, W> Process<R, W> {
     }
 }
 
-impl<R: Value> Process<R> {
+impl<R> Process<R> {
     /// How it is made. Default: [`StartMethod::ForkServer`].
     #[doc(alias = "set_start_method")]
     #[doc(alias = "get_context")]

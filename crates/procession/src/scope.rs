@@ -4,8 +4,8 @@
 //! holds: no child that a scope started outlives it, also when the closure panics.
 
 use crate::child::Child;
-use crate::launch::StartError;
 use crate::process::Process;
+use crate::start_error::{Cause, StartError};
 use crate::value::Value;
 use procession_sys::per_process::PerProcess;
 use procession_sys::wait::{self, Interest};
@@ -58,7 +58,8 @@ impl Scope {
                 // A child that cannot be watched must not be left running.
                 let _ = child.kill();
                 let _ = child.join();
-                return Err(StartError::unwatched(&name, source));
+                let doing = "watching it";
+                return Err(StartError::new(&name, Cause::System { doing, source }));
             }
         }
         Ok(child)

@@ -250,7 +250,7 @@ impl Server {
         // Without its corridor there is nobody to answer.
         let Some(corridor) = descriptors.into_iter().next() else { return };
         if self.phase != Phase::Serving {
-            return tell(&corridor, &Report::not_started("the program is ending"));
+            return tell(&corridor, &Report::not_started("the program is ending", None));
         }
         // Starts that follow each other too fast for spares to be made between them.
         let pressed = self.nursery.refill_at().is_some();
@@ -265,7 +265,9 @@ impl Server {
                     self.nursery.refill(self.offers.as_fd(), self.main.as_ref());
                 }
             }
-            Err(error) => tell(&corridor, &Report::not_started(&unmade(&error))),
+            Err(error) => {
+                tell(&corridor, &Report::not_started(&unmade(&error), error.raw_os_error()));
+            }
         }
     }
 
@@ -362,14 +364,17 @@ struct Ready {
     timed_out: bool,
 }
 
-/// Why a child could not be made, and what to look at.
+/// Why a child could not be made, and what to look at. The number of a system's error goes beside it.
 fn unmade(error: &io::Error) -> String {
     let limit = match error.kind() {
         io::ErrorKind::WouldBlock => "; the limit on processes is reached (RLIMIT_NPROC, pids.max)",
         io::ErrorKind::ArgumentListTooLong => "; its environment is more than an exec takes",
         _ => "",
     };
-    format!("the fork server cannot make it: {error}{limit}")
+    match error.raw_os_error() {
+        Some(_) => format!("the fork server cannot make it{limit}"),
+        None => format!("the fork server cannot make it: {error}{limit}"),
+    }
 }
 
 /// Sends on a socket that has room, to somebody who may be gone.

@@ -6,6 +6,7 @@
 use crate::current::{self, ProcessInfo, current};
 use crate::frame::World;
 use crate::limits::Limits;
+use crate::start_error::{Cause, StartError};
 use crate::stdio::{Stdio, Stream};
 use crate::world::{self, Environment};
 use procession_sys::descriptor::Standard;
@@ -50,21 +51,18 @@ pub(crate) struct Settled {
     pub(crate) streams: [Stream; 3],
 }
 
-/// What could not be settled, of the process with this name.
-pub(crate) struct Unsettled {
-    pub(crate) name: String,
-    pub(crate) doing: &'static str,
-    pub(crate) source: io::Error,
-}
-
 /// Makes options definite, by this process as it is now.
-pub(crate) fn settle(options: Options) -> Result<Settled, Unsettled> {
+pub(crate) fn settle(options: Options) -> Result<Settled, StartError> {
     let serial = STARTS.fetch_add(1, Ordering::Relaxed) + 1;
     let family = [current::family(), &[serial]].concat();
     let name = options.name.unwrap_or_else(|| name_in(&family));
     let failed = |doing: &'static str| {
         let name = name.clone();
-        move |source: io::Error| Unsettled { name, doing, source }
+        move |source: io::Error| StartError::new(&name, Cause::System { doing, source })
+    };
+    let unusable = |which: &str| {
+        let (name, which) = (name.clone(), which.to_owned());
+        move |source: io::Error| StartError::new(&name, Cause::Option { which, source })
     };
     let parent = current();
     let (own, standing) = world::capture().map_err(failed("reading what the child takes over"))?;
@@ -73,18 +71,18 @@ pub(crate) fn settle(options: Options) -> Result<Settled, Unsettled> {
     world.reports_want_of_memory = options.limits.has_memory();
     world.nice = options.nice.unwrap_or(world.nice);
     world.affinity = options.affinity.unwrap_or(world.affinity);
-    let environment = options.environment.to_block().map_err(failed("reading its environment"))?;
+    let environment = options.environment.to_block().map_err(unusable("its environment"))?;
     let mut directory = inherit::directory().map_err(failed("opening the working directory"))?;
     if let Some(path) = options.directory {
-        directory = inherit::open_directory(&directory, &path)
-            .map_err(failed("opening its working directory"))?;
+        let which = format!("its working directory `{}`", path.display());
+        directory = inherit::open_directory(&directory, &path).map_err(unusable(&which))?;
     }
     Ok(Settled {
         serial,
         family,
         daemon: options.daemon.unwrap_or(parent.is_daemon()),
         parent,
-        setup: options.setup.transpose().map_err(failed("identifying its setup"))?,
+        setup: options.setup.transpose().map_err(unusable("its setup"))?,
         worlds: (own, world),
         standing,
         environment,

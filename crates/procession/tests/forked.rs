@@ -3,7 +3,7 @@
 //! A program of its own instead of a test harness, since only a process with one thread may fork:
 //! it runs its cases one after the other on the main thread.
 
-use procession::{Process, Stdio, active_children, current, parent};
+use procession::{Process, StartErrorKind, Stdio, active_children, current, parent};
 use procession_sys::thread::SingleThreaded;
 use std::cell::Cell;
 use std::io::Read;
@@ -119,7 +119,8 @@ fn refuses_threads() {
     let (hold, other_end) = std::sync::mpsc::channel::<()>();
     let thread = std::thread::spawn(move || other_end.recv());
     let refused = Process::fork(|| 1).start().expect_err("two threads");
-    assert!(refused.to_string().contains("2 threads"), "{refused}");
+    assert_eq!(refused.kind(), StartErrorKind::Threads);
+    assert!(format!("{refused:?}").contains("2 threads"), "{refused:?}");
     drop(hold);
     let _ = thread.join().expect("the thread");
 }

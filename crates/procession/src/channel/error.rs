@@ -5,6 +5,7 @@
 //! that the other side is gone or the memory was overwritten.
 
 use crate::parcel::{DecodeError, EncodeError};
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -32,7 +33,7 @@ pub enum SendFailure {
 }
 
 impl<T> SendError<T> {
-    pub(super) fn new(value: T, reason: SendFailure) -> Self {
+    pub(crate) fn new(value: T, reason: SendFailure) -> Self {
         Self { value, reason }
     }
 
@@ -76,13 +77,21 @@ impl<T> fmt::Display for SendError<T> {
             SendFailure::Disconnected => f.write_str("no process has a receiver any more"),
             SendFailure::Full => f.write_str("the channel is full"),
             SendFailure::TimedOut => f.write_str("the channel was full for the time given"),
-            SendFailure::Unencodable(error) => error.fmt(f),
-            SendFailure::Broken(error) => error.fmt(f),
+            SendFailure::Unencodable(_) => f.write_str("it cannot be encoded"),
+            SendFailure::Broken(_) => f.write_str("the channel failed"),
         }
     }
 }
 
-impl<T> std::error::Error for SendError<T> {}
+impl<T> Error for SendError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.reason {
+            SendFailure::Unencodable(error) => Some(error),
+            SendFailure::Broken(error) => Some(error),
+            SendFailure::Disconnected | SendFailure::Full | SendFailure::TimedOut => None,
+        }
+    }
+}
 
 /// Nothing was received.
 #[derive(Debug)]
@@ -110,10 +119,18 @@ impl fmt::Display for RecvError {
         f.write_str("nothing was received: ")?;
         match self {
             Self::Disconnected => f.write_str("no process has a sender any more"),
-            Self::Undecodable(error) => error.fmt(f),
-            Self::Broken(error) => error.fmt(f),
+            Self::Undecodable(_) => f.write_str("a message is not of the type expected"),
+            Self::Broken(_) => f.write_str("the channel failed"),
         }
     }
 }
 
-impl std::error::Error for RecvError {}
+impl Error for RecvError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Undecodable(error) => Some(error),
+            Self::Broken(error) => Some(error),
+            Self::Disconnected => None,
+        }
+    }
+}

@@ -21,8 +21,8 @@ const DONE: u8 = b'd';
 pub(crate) enum Report {
     /// The process is there, with this id; its pidfd, where the kernel has pidfds.
     Started { pid: i32, pidfd: Option<OwnedFd> },
-    /// The process could not be made.
-    NotStarted(String),
+    /// The process could not be made: why, and the system's error number if it has one.
+    NotStarted { why: String, error: Option<i32> },
     /// How the function ended.
     Answer(Answer),
     /// The process is gone and reaped, with this wait status.
@@ -34,8 +34,8 @@ impl Report {
         with_number(STARTED, pid)
     }
 
-    pub(crate) fn not_started(why: &str) -> Vec<u8> {
-        [&[NOT_STARTED], why.as_bytes()].concat()
+    pub(crate) fn not_started(why: &str, error: Option<i32>) -> Vec<u8> {
+        [&with_number(NOT_STARTED, error.unwrap_or_default()), why.as_bytes()].concat()
     }
 
     pub(crate) fn exit(status: i32) -> [u8; 5] {
@@ -47,7 +47,12 @@ impl Report {
             parcel.bytes.split_first().ok_or_else(|| FrameError("an empty frame".into()))?;
         match kind {
             STARTED => Ok(Self::Started { pid: number(rest)?, pidfd: parcel.descriptors.pop() }),
-            NOT_STARTED => Ok(Self::NotStarted(String::from_utf8_lossy(rest).into_owned())),
+            NOT_STARTED => {
+                let cut = || FrameError("a refusal without an error number".into());
+                let (error, why) = rest.split_first_chunk().ok_or_else(cut)?;
+                let error = Some(i32::from_le_bytes(*error)).filter(|&error| error != 0);
+                Ok(Self::NotStarted { why: String::from_utf8_lossy(why).into_owned(), error })
+            }
             EXIT => number(rest).map(Self::Exit),
             _ => Answer::read(kind, parcel).map(Self::Answer),
         }

@@ -1,6 +1,6 @@
 //! Why a heartbeat could not be started.
 
-use crate::launch::StartError;
+use crate::start_error::StartError;
 use procession_beat::BeatError;
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -40,17 +40,18 @@ impl From<StartError> for HeartbeatError {
 
 impl fmt::Display for HeartbeatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the heartbeat could not be started: ")?;
+        f.write_str("the heartbeat could not be started")?;
         match self {
             Self::Url(url) => {
-                write!(f, "`{url}` is no monitor's URL: give http://HOST:PORT or https://HOST")
+                write!(f, ": `{url}` is no monitor's URL: give http://HOST:PORT or https://HOST")
             }
-            Self::Limit(what) => f.write_str(what),
+            Self::Limit(what) => write!(f, ": {what}"),
             Self::Authorities(path, why) => {
-                write!(f, "the certificates to trust in {}: {why}", path.display())
+                write!(f, ": the certificates to trust in {}: {why}", path.display())
             }
-            Self::Start(error) => error.fmt(f),
-            Self::System { doing, source } => write!(f, "{doing}: {source}"),
+            // The source names the process and says why.
+            Self::Start(_) => Ok(()),
+            Self::System { doing, .. } => write!(f, ": {doing} failed"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a plan says about its process.
 
 use crate::support::{Directory, METHODS, alone, join, own_status};
-use procession::{Process, StartMethod, current};
+use procession::{Process, StartErrorKind, StartMethod, current};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -160,8 +160,9 @@ fn an_environment_of_a_megabyte_reaches_children_and_grandchildren() {
 #[test]
 fn what_is_no_variable_is_refused_at_the_start() {
     let error = Process::new(|| (), ()).env("a=b", "c").name("odd").start().expect_err("no child");
-    let text = error.to_string();
+    let text = format!("{error:?}");
     assert!(text.contains("`odd`") && text.contains("a=b"), "{text}");
+    assert_eq!(error.kind(), StartErrorKind::Option);
 }
 
 fn directory() -> String {
@@ -181,8 +182,10 @@ fn the_working_directory_is_the_one_given_or_the_parents() {
         assert_eq!(start(Process::new(directory, ()).current_dir(&given)), given);
     }
     let lost = place.0.join("nowhere");
-    let error = Process::new(directory, ()).current_dir(lost).start().expect_err("no child");
-    assert!(error.to_string().contains("working directory"), "{error}");
+    let error = Process::new(directory, ()).current_dir(&lost).start().expect_err("no child");
+    let named = format!("its working directory `{}` cannot be used", lost.display());
+    assert!(error.to_string().ends_with(&named), "{error}");
+    assert_eq!(error.kind(), StartErrorKind::Option);
 }
 
 #[test]

@@ -299,7 +299,7 @@ fn an_argument_that_cannot_be_encoded_is_an_error_of_the_start() {
         let plan = Process::new(|_: Secret| (), (Secret,)).name("spy").start_method(method);
         let error = plan.start().expect_err("no child");
         assert!(error.is_encode());
-        let text = error.to_string();
+        let text = format!("{error:?}");
         assert!(text.contains("`spy`") && text.contains("Secret"), "{text}");
     }
 }
