@@ -10,7 +10,7 @@ use crate::reach::Reach;
 use crate::run::family;
 use crate::status;
 use clap::Args;
-use procession::{Child, Heartbeat, Life, Process};
+use procession::{Child, Failure, Heartbeat, Life, Process};
 use procession_monitor::{Config, judge, run};
 use procession_sys::life::{self, Pid};
 use procession_sys::signal::SIGKILL;
@@ -174,7 +174,7 @@ impl Monitor {
         };
         let thread = std::thread::spawn(move || {
             if let Err(error) = runtime.block_on(run(config, listener, shutdown)) {
-                eprintln!("procession demo: {error}");
+                eprintln!("procession demo: {:#}", Failure::of(&error));
             }
         });
         Ok(Monitor { url, stop: Some(stop), thread: Some(thread) })

@@ -25,6 +25,7 @@ mod status;
 mod text;
 
 use cli::{Cli, Command};
+use procession::Failure;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         // clap words its own: help and versions go to standard output and are no failure.
         Err(config::Stop::Arguments(error)) => error.exit(),
         Err(config::Stop::Failed(error)) => {
-            eprintln!("procession: {error}");
+            eprintln!("procession: {:#}", Failure::of(&*error));
             ExitCode::from(COULD_NOT)
         }
     }

@@ -6,6 +6,7 @@
 //! (`--stay`: never).
 
 use procession_monitor::{Config, Receiver, Scope, judge, run};
+use std::error::Error;
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -61,7 +62,8 @@ fn main() -> ExitCode {
     match runtime.expect("a runtime").block_on(run(config, listener, shutdown)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("{error}{cause}");
             ExitCode::FAILURE
         }
     }

@@ -65,8 +65,8 @@ pub enum RunError {
     InUse(PathBuf),
     /// The listener is reachable from elsewhere, and neither TLS nor plain HTTP was asked for.
     PlainHttp(SocketAddr),
-    /// The certificate or the key could not be used.
-    Tls(std::io::Error),
+    /// The certificate chain or the key, in these files, could not be used.
+    Tls(PathBuf, PathBuf, std::io::Error),
     /// The socket could not be served.
     Socket(std::io::Error),
 }
@@ -87,7 +87,8 @@ pub async fn run(
         Some((chain, key)) => {
             // Whoever installed one before us may keep it.
             let _ = rustls::crypto::ring::default_provider().install_default();
-            Some(RustlsConfig::from_pem_file(chain, key).await.map_err(RunError::Tls)?)
+            let config = RustlsConfig::from_pem_file(chain, key).await;
+            Some(config.map_err(|why| RunError::Tls(chain.clone(), key.clone(), why))?)
         }
         None => None,
     };
@@ -266,11 +267,11 @@ fn lock(database: &std::path::Path) -> Result<std::fs::File, RunError> {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RunError::Database(path, why) => {
-                write!(f, "the database {} cannot be opened: {why}", path.display())
+            RunError::Database(path, _) => {
+                write!(f, "the database {} cannot be opened", path.display())
             }
-            RunError::Lock(path, why) => {
-                write!(f, "no file can be made beside the database {}: {why}", path.display())
+            RunError::Lock(path, _) => {
+                write!(f, "no file can be made beside the database {}", path.display())
             }
             RunError::InUse(path) => {
                 write!(
@@ -284,10 +285,63 @@ impl fmt::Display for RunError {
                 "{address} can be reached from other machines, where plain HTTP would show every \
                  token: give a certificate and its key, or say that plain HTTP is meant"
             ),
-            RunError::Tls(why) => write!(f, "the certificate or its key cannot be used: {why}"),
-            RunError::Socket(why) => write!(f, "the socket cannot be served: {why}"),
+            RunError::Tls(chain, key, _) => write!(
+                f,
+                "the certificate {} or its key {} cannot be used",
+                chain.display(),
+                key.display()
+            ),
+            RunError::Socket(_) => f.write_str("the socket cannot be served"),
         }
     }
 }
 
-impl std::error::Error for RunError {}
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RunError::Database(_, why) => Some(why),
+            RunError::Lock(_, why) | RunError::Tls(_, _, why) | RunError::Socket(why) => Some(why),
+            RunError::InUse(_) | RunError::PlainHttp(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+
+    fn errors() -> Vec<RunError> {
+        let (path, system) =
+            (|| PathBuf::from("beats.db"), || std::io::Error::from_raw_os_error(13));
+        let database = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(14), None);
+        vec![
+            RunError::Database(path(), database),
+            RunError::Lock(path(), system()),
+            RunError::InUse(path()),
+            RunError::PlainHttp(([0, 0, 0, 0], 80).into()),
+            RunError::Tls(path(), path(), system()),
+            RunError::Socket(system()),
+        ]
+    }
+
+    #[test]
+    fn each_text_of_a_chain_is_printed_once() {
+        fn check(error: &dyn Error) {
+            if let Some(cause) = error.source() {
+                let (text, cause_text) = (error.to_string(), cause.to_string());
+                assert!(!text.contains(&cause_text), "{text}: {cause_text}");
+                check(cause);
+            }
+        }
+        errors().iter().for_each(|error| check(error));
+        let with_source = errors().iter().filter(|error| error.source().is_some()).count();
+        assert_eq!(with_source, 4);
+    }
+
+    #[test]
+    fn the_error_can_be_sent_to_and_shared_with_other_threads() {
+        fn check<E: Error + Send + Sync + 'static>() {}
+        check::<RunError>();
+    }
+}
