@@ -74,6 +74,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "stdio",
             "turn",
             "wait_any",
+            "without_tokio",
             "world",
         ],
     },

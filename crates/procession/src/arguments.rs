@@ -8,17 +8,36 @@ use crate::parcel::{self, DecodeError, EncodeError};
 use procession_sys::parcel::Parcel;
 use serde::{Deserialize, Serialize};
 
-/// Arguments: a tuple of up to eight serde types. They may borrow for `'static`, as `&str` does: the
-/// child keeps the bytes it got for its whole life.
+/// One argument: any type that serde can write and read.
+///
+/// It is implemented for every such type; there is nothing to implement by hand. A type may borrow
+/// for `'static`, as `&'static str` does: the child keeps the bytes it got for its whole life.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a process",
+    label = "this argument would have to cross to the child",
+    note = "derive serde's `Serialize` and `Deserialize` for the type",
+    note = "if it is a reference, pass the value itself, or a `clone()` of it: the child has memory \
+            of its own",
+    note = "if it has an `Arc` or `Rc`, pass the inner value, or enable serde's feature `rc`; \
+            `procession::Shared` is memory that both processes have",
+    note = "if it is an open file or a socket, wrap it in `procession::Fd`"
+)]
+pub trait Argument: Serialize + Deserialize<'static> + 'static {}
+
+// As for `Value`, the attribute keeps the notes above in the compiler's message.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + Deserialize<'static> + 'static> Argument for T {}
+
+/// Arguments: a tuple of up to eight [`Argument`]s.
 ///
 /// Vectors of numbers among them are copied as the bytes they are; those inside of other types are
 /// where [`bulk`](crate::bulk) says so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the arguments of a process",
-    label = "these values would have to cross to the child",
-    note = "arguments are a tuple: `()`, `(a,)`, `(a, b)`, up to eight",
-    note = "each argument needs serde's `Serialize` and `Deserialize`; derive them",
-    note = "pass what is borrowed for less than `'static` by value"
+    label = "not a tuple of at most eight arguments",
+    note = "arguments are a tuple: `()`, `(a,)`, `(a, b)`; a single one needs its comma",
+    note = "a function with more than eight parameters takes a struct instead: derive serde's \
+            `Serialize` and `Deserialize` for it"
 )]
 pub trait Arguments: Serialize + Deserialize<'static> + 'static {
     #[doc(hidden)]
@@ -32,7 +51,7 @@ macro_rules! arguments_of {
     ($($argument:ident)*) => {
         impl<$($argument,)*> Arguments for ($($argument,)*)
         where
-            $($argument: Serialize + Deserialize<'static> + 'static,)*
+            $($argument: Argument,)*
         {
             fn encode(&self) -> Result<Parcel, EncodeError> {
                 if bulk::bytes_of(self).is_some() {
@@ -65,9 +84,7 @@ macro_rules! arguments_of {
     reason = "no arguments are a tuple too"
 )]
 mod arities {
-    use super::{
-        Arguments, DecodeError, Deserialize, EncodeError, Lent, Parcel, Serialize, Source, Taken,
-    };
+    use super::{Argument, Arguments, DecodeError, EncodeError, Lent, Parcel, Source, Taken};
     use super::{bulk, parcel};
 
     arguments_of!();

@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be started with the arguments `{Args}`",
     label = "not a function of these arguments",
-    note = "arguments are a tuple: `()`, `(a,)`, `(a, b)`",
+    note = "arguments are a tuple of the function's parameters, at most eight: `()`, `(a,)`, `(a, b)`",
     note = "a closure may not capture: pass the values in the tuple"
 )]
 pub trait Function<Args>: Copy + Send + 'static {

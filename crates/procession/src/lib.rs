@@ -74,9 +74,11 @@ mod value;
 mod wait_any;
 #[cfg(feature = "tokio")]
 mod watch;
+#[cfg(not(feature = "tokio"))]
+mod without_tokio;
 mod world;
 
-pub use arguments::Arguments;
+pub use arguments::{Argument, Arguments};
 pub use channel::{Duplex, Job, Joinable, Receiver, Sender, bounded, channel, duplex};
 pub use child::Child;
 pub use current::{Parent, ProcessInfo, current, parent};
