@@ -83,6 +83,26 @@ const RESOURCES: [Resource; 16] = [
     Resource::Rttime,
 ];
 
+/// What `setrlimit(2)` calls them, in the same order.
+const NAMES: [&str; RESOURCES.len()] = [
+    "RLIMIT_CPU",
+    "RLIMIT_FSIZE",
+    "RLIMIT_AS",
+    "RLIMIT_CORE",
+    "RLIMIT_NOFILE",
+    "RLIMIT_DATA",
+    "RLIMIT_STACK",
+    "RLIMIT_RSS",
+    "RLIMIT_NPROC",
+    "RLIMIT_MEMLOCK",
+    "RLIMIT_LOCKS",
+    "RLIMIT_SIGPENDING",
+    "RLIMIT_MSGQUEUE",
+    "RLIMIT_NICE",
+    "RLIMIT_RTPRIO",
+    "RLIMIT_RTTIME",
+];
+
 /// Where in [`limits`] the processor time stands, in seconds.
 pub const CPU_TIME: usize = 0;
 /// Where in [`limits`] the size of a file stands, in bytes.
@@ -93,6 +113,10 @@ pub const MEMORY: usize = 2;
 pub const CORE_SIZE: usize = 3;
 /// Where in [`limits`] the number of open files stands.
 pub const OPEN_FILES: usize = 4;
+/// Where in [`limits`] the main thread's stack stands, in bytes.
+pub const STACK: usize = 6;
+/// Where in [`limits`] the number of processes and threads of the user stands.
+pub const PROCESSES: usize = 8;
 
 unsafe extern "C" {
     /// The C library's environment, `environ(7)`.
@@ -114,11 +138,13 @@ pub fn limits() -> Vec<Limit> {
 /// Sets the limits as [`limits`] gave them in another process, where they differ from `present`.
 ///
 /// # Errors
-/// As `setrlimit(2)`: `EPERM` where a hard limit would rise without the privilege.
-pub fn set_limits(limits: &[Limit], present: &[Limit]) -> io::Result<()> {
+/// The limit's name, and as `setrlimit(2)`: `EPERM` where a hard limit would rise without the
+/// privilege.
+pub fn set_limits(limits: &[Limit], present: &[Limit]) -> Result<(), (&'static str, io::Error)> {
     for (at, (&resource, &(current, maximum))) in RESOURCES.iter().zip(limits).enumerate() {
         if present.get(at) != Some(&(current, maximum)) {
-            rustix::process::setrlimit(resource, Rlimit { current, maximum })?;
+            let set = rustix::process::setrlimit(resource, Rlimit { current, maximum });
+            set.map_err(|error| (NAMES[at], error.into()))?;
         }
     }
     Ok(())

@@ -27,12 +27,16 @@
 //! | [`signal`] | masks, dispositions, a descriptor for what a server must know |
 //! | [`abort`] | reporting an abort for want of memory from its signal handler |
 //! | [`overflow`] | reporting a stack overflow from its signal handler |
+//! | [`credentials`] | user, groups, process group, session, `no_new_privs` |
 //! | [`inherit`] | what a child takes over: environment, directory, umask, limits, nice, affinity, standing |
+//! | [`subtree`] | all that descends from this process, and ending it |
 //! | [`title`] | the command line that others see |
 //! | [`stream`] | bytes over a connected socket, and bytes that nobody can guess |
 //! | [`exit`] | functions called when the process ends |
 //! | [`alarm`] | a time that also passes while the machine is suspended |
 //! | [`mod@fault`] | points at which a test has somebody killed; nothing otherwise |
+//! | [`timer`] | a time at which the kernel kills this process |
+//! | [`usage`] | what an ended process used |
 //! | [`wait`] | waiting on descriptors until a deadline |
 //! | [`wait_set`] | several descriptors and a point in time, waited for as one descriptor |
 
@@ -44,6 +48,7 @@ pub mod bell;
 pub mod boot;
 mod copy;
 pub mod cpu;
+pub mod credentials;
 pub mod descriptor;
 pub mod exit;
 pub mod fault;
@@ -62,8 +67,11 @@ pub mod shared;
 pub mod signal;
 pub mod spawn;
 pub mod stream;
+pub mod subtree;
 pub mod tally;
 pub mod thread;
+pub mod timer;
 pub mod title;
+pub mod usage;
 pub mod wait;
 pub mod wait_set;

@@ -5,9 +5,11 @@
 //! that may have been recycled.
 
 use crate::descriptor::above_standard;
+use crate::usage::Usage;
 use crate::wait::Interest;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::num::NonZeroI32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -167,39 +169,82 @@ fn gone_is_fine(result: rustix::io::Result<()>) -> io::Result<()> {
 /// Reaps one ended child of this process, whichever it is, without waiting.
 ///
 /// Only for a process whose children are all its own business, as a fork server.
-pub fn reap_any() -> Option<(Pid, ExitStatus)> {
+pub fn reap_any() -> Option<(Pid, Reaped)> {
     loop {
-        match rustix::process::wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => {
-                return Some((Pid(pid.as_raw_nonzero()), ExitStatus::from_raw(status.as_raw())));
-            }
-            Ok(None) => return None,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_no_children) => return None,
+        let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::uninit());
+        // SAFETY: both pointers are good for the call.
+        let reaped = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG, usage.as_mut_ptr()) };
+        if let Some(pid) = Pid::from_raw(reaped) {
+            // SAFETY: the call succeeded, so the kernel has written all of it.
+            let usage = Usage::of(unsafe { usage.assume_init_ref() });
+            return Some((pid, Reaped { status: ExitStatus::from_raw(status), usage }));
+        }
+        let interrupted = io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+        if reaped == 0 || !interrupted {
+            return None;
         }
     }
 }
 
+/// How a process ended and what it used: known to the process that reaps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reaped {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it used.
+    pub usage: Usage,
+}
+
 /// Reaps exactly the process behind `pidfd`, which has this number, if it is a child of this
-/// process, has ended and nobody else has reaped it; gives how it ended.
-pub fn reap(pidfd: BorrowedFd<'_>, pid: Pid) -> Option<ExitStatus> {
-    let exited = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    let status = match rustix::process::waitid(WaitId::PidFd(pidfd), exited) {
+/// process, has ended and nobody else has reaped it; gives how it ended and what it used.
+pub fn reap(pidfd: BorrowedFd<'_>, pid: Pid) -> Option<Reaped> {
+    let number = libc::id_t::try_from(pidfd.as_raw_fd()).ok()?;
+    match wait_id(P_PIDFD, number) {
         // A kernel before 5.4.
         Err(rustix::io::Errno::INVAL) if is_kept(pidfd) => {
-            rustix::process::waitid(WaitId::Pid(pid.to_kernel().ok()?), exited)
+            wait_id(libc::P_PID, libc::id_t::try_from(pid.as_raw()).ok()?).ok()?
         }
-        status => status,
+        // No child, or reaped already (ECHILD): nothing to do here.
+        reaped => reaped.ok()?,
+    }
+}
+
+/// `P_PIDFD` of `waitid(2)`, which musl's headers lack.
+const P_PIDFD: libc::idtype_t = 3;
+
+/// Reaps a child that has ended. The system call gives its usage too; the C library's does not.
+fn wait_id(kind: libc::idtype_t, number: libc::id_t) -> rustix::io::Result<Option<Reaped>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG;
+    loop {
+        // SAFETY: both pointers are good for the call, which writes no more than the two structs.
+        let waited = unsafe {
+            let (info, usage) = (info.as_mut_ptr(), usage.as_mut_ptr());
+            libc::syscall(libc::SYS_waitid, kind, number, info, options, usage)
+        };
+        if waited == 0 {
+            break;
+        }
+        match rustix::io::Errno::from_io_error(&io::Error::last_os_error()) {
+            Some(rustix::io::Errno::INTR) => {}
+            error => return Err(error.unwrap_or(rustix::io::Errno::CHILD)),
+        }
+    }
+    // SAFETY: zeros are valid for both, and the kernel has written what it knows. A process id of
+    // zero means that the child has not ended, so there is nothing in the other fields.
+    let (info, usage) = unsafe { (info.assume_init(), usage.assume_init()) };
+    // SAFETY: the kernel fills the fields of a child's end, or leaves zeros.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let raw = match info.si_code {
+        libc::CLD_EXITED => status << 8,
+        libc::CLD_DUMPED => status | 0x80,
+        _ => status,
     };
-    // No child, or reaped already (ECHILD): nothing to do here.
-    let status = status.ok()??;
-    let dump = if status.dumped() { 0x80 } else { 0 };
-    let raw = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => code << 8,
-        (None, Some(signal)) => signal | dump,
-        (None, None) => return None,
-    };
-    Some(ExitStatus::from_raw(raw))
+    Ok(Some(Reaped { status: ExitStatus::from_raw(raw), usage: Usage::of(&usage) }))
 }
 
 /// Whether nobody has reaped the process behind `pidfd`, whose number is no other's until then.
@@ -252,6 +297,20 @@ pub fn exit_status(pidfd: BorrowedFd<'_>) -> Told {
 /// None that `prctl(2)` names; passed on as the kernel says.
 pub fn die_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Has the kernel send this process a signal of its choice when the thread that started it ends.
+///
+/// # Errors
+/// `InvalidInput` for a number that is no signal.
+pub fn be_told_of_parents_end(signal: i32) -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(named(signal)?))?)
+}
+
+/// Whether this process has children that it has not reaped.
+pub fn has_children() -> bool {
+    // Whatever else goes wrong is no proof that there are none.
+    look_after(WaitId::All).err() != Some(rustix::io::Errno::CHILD)
 }
 
 /// Takes [`die_with_parent`] back.

@@ -7,7 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGSTOP, SIGTERM};
+pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGPWR, SIGSEGV, SIGSTOP, SIGTERM};
 
 /// What a terminal sends to its foreground process group, and its hang-up.
 const TERMINAL: [i32; 6] =
@@ -89,6 +89,18 @@ pub(crate) fn set_of(signals: &[i32]) -> libc::sigset_t {
     }
 }
 
+/// A descriptor for signals that are blocked.
+fn open_signalfd(signals: &libc::sigset_t) -> io::Result<OwnedFd> {
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: `signals` is initialised; -1 asks for a new descriptor.
+    let descriptor = unsafe { libc::signalfd(-1, std::ptr::from_ref(signals), flags) };
+    if descriptor == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
 /// Every signal there is.
 pub(crate) fn full_set() -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
@@ -108,6 +120,47 @@ pub(crate) fn full_set() -> libc::sigset_t {
 #[derive(Debug)]
 pub struct ServerSignals(OwnedFd);
 
+/// A descriptor that is ready to read when this process has been sent any signal that can be blocked.
+#[derive(Debug)]
+pub struct AllSignals(OwnedFd);
+
+impl AllSignals {
+    /// Blocks all signals in the calling thread, and opens the descriptor.
+    ///
+    /// # Errors
+    /// As `signalfd(2)`: `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn open() -> io::Result<Self> {
+        block_all();
+        open_signalfd(&full_set()).map(Self)
+    }
+
+    /// The descriptor to wait on.
+    pub fn descriptor(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    /// Takes the signals that have been sent so far: the number of each, and that of the process
+    /// that sent it, unless the kernel did.
+    pub fn take(&self) -> Vec<(i32, Option<i32>)> {
+        const AT_ONCE: usize = 16;
+        let mut infos = [const { MaybeUninit::<libc::signalfd_siginfo>::uninit() }; AT_ONCE];
+        let size = size_of_val(&infos);
+        // SAFETY: the kernel writes at most `size` bytes into `infos`.
+        let read = unsafe { libc::read(self.0.as_raw_fd(), infos.as_mut_ptr().cast(), size) };
+        let count = usize::try_from(read).unwrap_or(0) / size_of::<libc::signalfd_siginfo>();
+        let signal = |info: &MaybeUninit<libc::signalfd_siginfo>| {
+            // SAFETY: the kernel wrote whole ones, `count` of them.
+            let info = unsafe { info.assume_init_ref() };
+            let sender = i32::try_from(info.ssi_pid).ok();
+            (
+                i32::try_from(info.ssi_signo).unwrap_or_default(),
+                sender.filter(|_| info.ssi_code <= 0),
+            )
+        };
+        infos[..count].iter().map(signal).collect()
+    }
+}
+
 /// What has been signalled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signalled {
@@ -126,15 +179,7 @@ impl ServerSignals {
         set(SIGCHLD, libc::SIG_DFL);
         let read = [&[SIGCHLD], &TERMINAL[..]].concat();
         set_mask(&[&read[..], others].concat());
-        let signals = set_of(&read);
-        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
-        // SAFETY: `signals` is initialised; -1 asks for a new descriptor.
-        let descriptor = unsafe { libc::signalfd(-1, &raw const signals, flags) };
-        if descriptor == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: a fresh descriptor that nobody else owns.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+        open_signalfd(&set_of(&read)).map(Self)
     }
 
     /// The descriptor to wait on.

@@ -5,16 +5,19 @@
 //! whatever goes wrong before it is an answer too.
 
 use crate::current::{self, Own};
-use crate::frame::{Answer, World};
+use crate::frame::{Answer, Privileges, World};
 use crate::panic_hook;
+use crate::privileges;
+use crate::setup;
 use crate::world::Present;
 use procession_sys::descriptor::{self, Standard};
 use procession_sys::image::Key;
 use procession_sys::life::Pid;
 use procession_sys::parcel::{self, Parcel, Waiting};
-use procession_sys::{abort, boot, inherit, overflow};
+use procession_sys::{abort, boot, inherit, overflow, timer};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// The exit code of a child whose function panicked, as std's for `main`.
 const PANICKED: i32 = 101;
@@ -29,7 +32,12 @@ pub(crate) struct Assignment {
     pub(crate) streams: [OwnedFd; 3],
     pub(crate) world: World,
     pub(crate) environment: Vec<u8>,
-    pub(crate) setup: Option<Key>,
+    pub(crate) setup: Option<(Key, Parcel)>,
+    /// The monotonic time at which the kernel kills it.
+    pub(crate) kill_at: Option<Duration>,
+    /// Whether it ends with the process that started it.
+    pub(crate) dies_with_starter: bool,
+    pub(crate) privileges: Privileges,
 }
 
 /// What a child has to say, and how it leaves.
@@ -50,15 +58,18 @@ pub(crate) fn open_corridor(corridor: OwnedFd) -> BorrowedFd<'static> {
 
 /// Becomes what is asked and calls what `find` finds.
 pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
-    assignment: Assignment,
+    mut assignment: Assignment,
     corridor: BorrowedFd<'static>,
     present: &Present,
     find: impl FnOnce() -> Result<F, String>,
 ) -> Outcome {
-    let setup = assignment.setup;
+    let setup = assignment.setup.take();
     let prepared = become_it(assignment, corridor, present).and_then(|()| {
-        let setup = setup.map(Key::find).transpose();
-        Ok((setup.map_err(|error| format!("its setup: {error}"))?, find()?))
+        let find_setup = |(key, arguments): (Key, Parcel)| {
+            let entry = key.find().map_err(|error| format!("its setup: {error}"))?;
+            Ok::<_, String>((entry, arguments))
+        };
+        Ok((setup.map(find_setup).transpose()?, find()?))
     });
     let (setup, function) = match prepared {
         Ok(calls) => calls,
@@ -67,14 +78,17 @@ pub(crate) fn carry_out<F: FnOnce() -> Parcel>(
     let speaker = Pid::own();
     boot::run_function();
     let called = catch_unwind(AssertUnwindSafe(|| {
-        if let Some(setup) = setup {
-            drop(setup.call(Parcel::default()));
+        if let Some((setup, arguments)) = setup {
+            let refused = setup.call(arguments);
+            if !refused.bytes.is_empty() {
+                return (refused, REFUSED);
+            }
             panic_hook::keep_recording();
         }
-        function()
+        (function(), 0)
     }));
     match called {
-        Ok(answer) => Outcome { answer, code: 0, speaker },
+        Ok((answer, code)) => Outcome { answer, code, speaker },
         Err(payload) => {
             let answer = Answer::panicked(&panic_hook::caught(payload.as_ref()));
             // A payload may panic as it is dropped.
@@ -90,6 +104,9 @@ fn become_it(
     present: &Present,
 ) -> Result<(), String> {
     let Assignment { own, directory, streams: [stdin, stdout, stderr], .. } = assignment;
+    if let Some(time) = assignment.kill_at {
+        timer::kill_at(time).map_err(|error| format!("its timeout: {error}"))?;
+    }
     inherit::enter(&directory).map_err(|error| format!("its working directory: {error}"))?;
     for (stream, source) in
         [(Standard::Input, stdin), (Standard::Output, stdout), (Standard::Error, stderr)]
@@ -104,6 +121,7 @@ fn become_it(
             .map_err(|error| format!("its report of a failed allocation: {error}"))?;
     }
     present.take_over(&world, &assignment.environment)?;
+    privileges::apply(&assignment.privileges, assignment.dies_with_starter)?;
     present.show(&own.name);
     current::set(own);
     Ok(())
@@ -119,6 +137,7 @@ impl Outcome {
     /// tell. A copy of the process that came back from its function too is nobody to speak.
     pub(crate) fn tell(&self, corridor: BorrowedFd<'_>) -> i32 {
         if self.speaker != Pid::own() {
+            setup::forget_inherited_guard();
             return self.code;
         }
         if let Err(error) = parcel::forward(corridor, &self.answer, Waiting::Allowed) {
@@ -128,6 +147,7 @@ impl Outcome {
         // The kernel may have woken the parent on this processor, where it would wait for the end
         // of this process, which takes longer than everything before.
         std::thread::yield_now();
+        setup::drop_guard();
         self.code
     }
 }

@@ -32,7 +32,8 @@ use std::pin::Pin;
 /// # }
 /// ```
 ///
-/// A future that is dropped does nothing to the process, nor does a dropped handle.
+/// A future that is dropped does nothing to the process, nor does a dropped handle, unless its plan
+/// says [`kill_on_drop`](crate::Process::kill_on_drop).
 ///
 /// Piped outputs that nobody has taken are drained while the process is awaited, as
 /// [`Child::join`] does. `child.await` closes its standard input first; `(&mut child).await` leaves

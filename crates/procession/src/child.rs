@@ -1,13 +1,14 @@
 //! A running process, and joining it.
 //!
 //! In: the parent's end of its corridor. Out: its value or the [`JoinError`] that says why there is
-//! none. What always holds: a handle resolves exactly once; dropping it neither kills the process
-//! nor waits for it.
+//! none. What always holds: a handle resolves exactly once; dropping it does not wait for the process,
+//! and kills it only where the plan says so.
 
 use crate::corridor::{Corridor, Until};
 use crate::ending::{Ending, JoinError};
 use crate::forked;
 use crate::frame::{Order, Returned};
+use crate::handle::{ProcessHandle, Target};
 use crate::launch::Launched;
 use crate::stdio::Drain;
 use crate::value::Value;
@@ -22,8 +23,9 @@ use std::time::{Duration, Instant};
 
 /// A process that has been started, and will give an `R`.
 ///
-/// Its value is had by [`join`](Child::join) and its relatives. Dropping the handle does nothing
-/// to the process: it goes on, it is still reaped when it ends, and unless it is a daemon the
+/// Call [`join`](Child::join), [`value`](Child::value) or [`try_join`](Child::try_join) to get the
+/// return value. Dropping the handle does nothing to the process, unless its plan says
+/// [`kill_on_drop`](crate::Process::kill_on_drop): it goes on, it is still reaped when it ends, and unless it is a daemon the
 /// program still waits for it before it ends ([`detach`](Child::detach) changes that).
 ///
 /// Join each child soon after it has ended: its answer waits in the kernel till then.
@@ -78,6 +80,17 @@ impl<R: Value> Child<R> {
         self.take_outputs();
         self.wait(Until::Exit, None);
         self.resolve()
+    }
+
+    /// As [`Child::finish`], with what it wrote to piped outputs that the user has not taken.
+    pub(crate) fn finish_with_output(&mut self) -> (Result<R, JoinError>, [Vec<u8>; 2]) {
+        self.stdin = None;
+        let whole = |pipe: OwnedFd| Drain::whole(pipe).unwrap_or_default();
+        self.output = self.stdout.take().map(|pipe| whole(pipe.into())).unwrap_or_default();
+        self.errors = self.stderr.take().map(|pipe| whole(pipe.into())).unwrap_or_default();
+        self.wait(Until::Exit, None);
+        let value = self.resolve();
+        (value, [self.output.take(), self.errors.take()])
     }
 
     /// Waits until the value is there, and gives it. The process may still be on its way out; its
@@ -152,7 +165,7 @@ impl<R: Value> Child<R> {
     pub fn stop(mut self, grace: Duration) -> Result<R, JoinError> {
         self.close_input();
         self.take_outputs();
-        let asked = self.terminate().and_then(|()| self.corridor.signal(signal::SIGCONT));
+        let asked = self.terminate().and_then(|()| self.corridor.target().signal(signal::SIGCONT));
         let deadline = Instant::now().checked_add(grace);
         let obeyed = asked.is_ok() && self.wait(Until::Exit, deadline);
         if !obeyed {
@@ -204,12 +217,21 @@ impl<R> Child<R> {
     /// Its process id. It is certainly this process's only until it has been joined.
     #[doc(alias = "pid")]
     pub fn id(&self) -> u32 {
-        self.corridor.id()
+        self.corridor.target().id
     }
 
     /// Its name: as given, or `Process-1`, `Process-1:2` by its place in the family tree.
     pub fn name(&self) -> &str {
-        self.corridor.name()
+        &self.corridor.target().name
+    }
+
+    /// A handle without the value's type, for other threads and for lists of children of several
+    /// types.
+    ///
+    /// # Examples
+    /// See [`ProcessHandle`].
+    pub fn handle(&self) -> ProcessHandle {
+        ProcessHandle::new(self.corridor.target())
     }
 
     /// Whether the process has not ended yet.
@@ -222,7 +244,7 @@ impl<R> Child<R> {
     /// # Errors
     /// `PermissionDenied` where the process has become another user's.
     pub fn interrupt(&self) -> io::Result<()> {
-        self.corridor.signal(signal::SIGINT)
+        self.corridor.target().signal(signal::SIGINT)
     }
 
     /// Sends SIGTERM, which asks it to end. A process that has ended is no error.
@@ -230,7 +252,7 @@ impl<R> Child<R> {
     /// # Errors
     /// As [`Child::interrupt`].
     pub fn terminate(&self) -> io::Result<()> {
-        self.corridor.signal(signal::SIGTERM)
+        self.corridor.target().signal(signal::SIGTERM)
     }
 
     /// Sends SIGKILL, which ends it. A process that has ended is no error.
@@ -238,21 +260,23 @@ impl<R> Child<R> {
     /// # Errors
     /// As [`Child::interrupt`].
     pub fn kill(&self) -> io::Result<()> {
-        self.corridor.signal(signal::SIGKILL)
+        self.corridor.target().signal(signal::SIGKILL)
     }
 
     /// Lets the process go: nobody waits for it, not even the end of the program. It is still
     /// reaped, and a daemon still ends with its parent.
-    pub fn detach(self) {
-        let serial = self.corridor.serial();
-        let Some(server) = self.corridor.server() else { return forked::detach(serial) };
+    pub fn detach(mut self) {
+        self.corridor.set_kill_on_drop(false);
+        let Target { serial, server, .. } = &**self.corridor.target();
+        let Some(server) = server else { return forked::detach(*serial) };
         // A server that is gone waits for nobody.
-        let _ = parcel::send(server.control(), &[&Order::detach(serial)], &[], Waiting::Allowed);
+        let _ = parcel::send(server.control(), &[&Order::detach(*serial)], &[], Waiting::Allowed);
     }
 
     /// The error that says that this process ended so, with its last words.
     pub(crate) fn error(&self, ending: Ending) -> JoinError {
-        JoinError::new(self.name(), self.id(), ending, self.errors.tail())
+        let error = JoinError::new(self.name(), self.id(), ending, self.errors.tail());
+        error.with_outcome(self.corridor.target().outcome.get().cloned())
     }
 
     fn wait(&mut self, until: Until, deadline: Option<Instant>) -> bool {
@@ -294,7 +318,7 @@ impl<R> Child<R> {
 impl<R> AsFd for Child<R> {
     #[doc(alias = "sentinel")]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.corridor.end()
+        self.corridor.target().end()
     }
 }
 

@@ -5,19 +5,23 @@
 //! whoever dies: the child (pidfd), the server (its pidfd), or both.
 
 use crate::ending::{Ending, Exit, verdict};
-use crate::frame::{Answer, Order, Report, Returned};
+use crate::frame::{Answer, Departure, Report, Returned};
+use crate::handle::{Outcome, Target};
 use crate::link::Server;
 use crate::stdio::Drain;
+use crate::usage::ResourceUsage;
 use procession_sys::fault;
 use procession_sys::fault::stands;
 use procession_sys::life::{self, Pid, Told};
 use procession_sys::parcel::{self, Waiting};
+use procession_sys::signal::SIGKILL;
+use procession_sys::timer;
 use procession_sys::wait::{self, Interest};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long the new parent of an orphaned process may take to reap it. Some inits look once a
@@ -52,16 +56,22 @@ enum Happened {
     News,
 }
 
+/// What is known of a process when it has been given its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) pid: i32,
+    pub(crate) serial: u64,
+    /// The monotonic time at which it is killed.
+    pub(crate) kill_at: Option<Duration>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Corridor {
-    name: String,
-    id: u32,
-    serial: u64,
-    socket: OwnedFd,
-    /// Shared with whoever else must know its end.
-    pidfd: Option<Arc<OwnedFd>>,
-    /// None for a child that this process forked itself.
-    server: Option<Arc<Server>>,
+    target: Arc<Target>,
+    /// The monotonic time at which the process is killed.
+    kill_at: Option<Duration>,
+    /// The process that kills this one when it drops the handle; a copy of it does not.
+    kill_on_drop: Option<Pid>,
     answer: Option<Answer>,
     exit: Option<Exit>,
     /// The socket has nothing more to say.
@@ -77,20 +87,19 @@ pub(crate) struct Corridor {
 impl Corridor {
     pub(crate) fn new(
         name: &str,
-        pid: i32,
-        serial: u64,
+        Known { pid, serial, kill_at }: Known,
         socket: OwnedFd,
         pidfd: Option<Arc<OwnedFd>>,
         server: Option<Arc<Server>>,
     ) -> Self {
+        let (name, id) = (name.to_owned(), u32::try_from(pid).unwrap_or_default());
+        let (serverless, outcome) = (server.is_none(), OnceLock::new());
+        let target = Target { name, id, serial, socket, pidfd, server, outcome };
         Self {
-            name: name.to_owned(),
-            id: u32::try_from(pid).unwrap_or_default(),
-            serial,
-            socket,
-            pidfd,
-            serverless: server.is_none(),
-            server,
+            target: Arc::new(target),
+            serverless,
+            kill_at,
+            kill_on_drop: None,
             answer: None,
             exit: None,
             hung_up: false,
@@ -99,39 +108,14 @@ impl Corridor {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// Whether dropping it kills a process that has not been joined.
+    pub(crate) fn set_kill_on_drop(&mut self, kill: bool) {
+        self.kill_on_drop = kill.then(Pid::own);
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.id
-    }
-
-    pub(crate) fn serial(&self) -> u64 {
-        self.serial
-    }
-
-    pub(crate) fn server(&self) -> Option<&Server> {
-        self.server.as_deref()
-    }
-
-    /// Ready to read when the process has ended. Without pidfds (before Linux 5.3) the socket
-    /// stands in, which is ready as soon as there is an answer.
-    pub(crate) fn end(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_deref().unwrap_or(&self.socket).as_fd()
-    }
-
-    /// Sends the process a signal; one that has ended is no error.
-    pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
-        if !stands("signals-by-pidfd") {
-            return Pid::told(self.id).map_or(Ok(()), |pid| life::signal_child(pid, number));
-        }
-        if let Some(pidfd) = &self.pidfd {
-            return life::send_signal(pidfd.as_fd(), number);
-        }
-        let Some(server) = &self.server else { return Ok(()) };
-        let order = Order::signal(self.serial, number);
-        parcel::send(server.control(), &[&order], &[], Waiting::Allowed)
+    /// The process, as all of its handles know it.
+    pub(crate) fn target(&self) -> &Arc<Target> {
+        &self.target
     }
 
     /// Waits until `until` or the deadline; whether it came. Drains `outputs` meanwhile.
@@ -182,11 +166,15 @@ impl Corridor {
         // A server tells of the end once it has reaped. To be woken by the end itself, a moment
         // before, is of use only where the server may be silent, or there is a time to look at.
         let told = deadline.is_none() && !self.hung_up && !self.serverless;
-        let end = self.pidfd.as_ref().filter(|_| !self.ended && !told);
+        let end = self.target.pidfd.as_ref().filter(|_| !self.ended && !told);
         let watched = [
-            (!self.hung_up).then(|| readable(self.socket.as_fd())),
+            (!self.hung_up).then(|| readable(self.target.socket.as_fd())),
             end.map(|pidfd| readable(pidfd.as_fd())),
-            self.server.as_ref().filter(|_| !self.serverless).map(|server| readable(server.end())),
+            self.target
+                .server
+                .as_ref()
+                .filter(|_| !self.serverless)
+                .map(|server| readable(server.end())),
         ];
         let drained = outputs.iter().map(|output| output.interest());
         let slots: Vec<Option<(BorrowedFd<'_>, Interest)>> =
@@ -217,10 +205,10 @@ impl Corridor {
             if answered || self.hung_up || self.exit.is_some() {
                 return false;
             }
-            match parcel::receive(self.socket.as_fd(), Waiting::Never) {
+            match parcel::receive(self.target.socket.as_fd(), Waiting::Never) {
                 Ok(Some(report)) => match Report::read(report) {
                     Ok(Report::Answer(answer)) => self.answered(answer),
-                    Ok(Report::Exit(status)) => self.exited(status),
+                    Ok(Report::Exit(departure)) => self.exited(&departure),
                     Ok(Report::Started { .. } | Report::NotStarted { .. }) => {
                         self.answered(Answer::Garbled("it was started twice".to_owned()));
                     }
@@ -239,15 +227,20 @@ impl Corridor {
 
     /// Only the server says so, of a process that has ended; the process itself has the same end of
     /// the socket.
-    fn exited(&mut self, status: i32) {
-        let end = self.pidfd.as_ref().map(|pidfd| [(pidfd.as_fd(), Interest::Readable)]);
+    fn exited(&mut self, departure: &Departure) {
+        let end = self.target.pidfd.as_ref().map(|pidfd| [(pidfd.as_fd(), Interest::Readable)]);
         let now = Some(Instant::now());
         let end = end.filter(|_| stands("exit-check"));
         if end.is_some_and(|end| wait::ready(&end, now).is_ok_and(|ready| ready == [false])) {
             return self.answered(Answer::Garbled("it told of an end that is not its".to_owned()));
         }
         self.ended = true;
-        self.exit.get_or_insert(Exit::Reaped(ExitStatus::from_raw(status)));
+        let survivors = departure.survivors.iter().filter_map(|&pid| u32::try_from(pid).ok());
+        let usage = ResourceUsage::new(departure.usage());
+        let _ = self.target.outcome.set(Outcome { usage, survivors: survivors.collect() });
+        let status = ExitStatus::from_raw(departure.status);
+        let exit = if departure.timed_out { Exit::TimedOut } else { Exit::Reaped(status) };
+        self.exit.get_or_insert(exit);
     }
 
     /// The first answer counts: what a process says afterwards changes nothing.
@@ -258,7 +251,7 @@ impl Corridor {
     /// Nobody is left who could tell how the process ended, and it has.
     fn is_lost(&self) -> bool {
         let untold = self.exit.is_none() && (self.hung_up || self.serverless);
-        untold && (self.ended || (self.pidfd.is_none() && self.hung_up))
+        untold && (self.ended || (self.target.pidfd.is_none() && self.hung_up))
     }
 
     /// Learns without a server how the process ended; whether it is settled by the deadline.
@@ -271,7 +264,7 @@ impl Corridor {
             return true;
         }
         let patience = *self.lost_since.get_or_insert_with(Instant::now) + NEW_PARENT;
-        if let Some(pidfd) = &self.pidfd {
+        if let Some(pidfd) = &self.target.pidfd {
             let until = deadline.map_or(patience, |deadline| deadline.min(patience));
             // A failing wait, like a new parent that does not reap, leaves the status lost.
             let _ = wait::ready(&[(pidfd.as_fd(), Interest::HangUp)], Some(until));
@@ -285,17 +278,26 @@ impl Corridor {
 
     /// What the kernel tells now; none while it may tell later.
     fn told(&self) -> Option<Exit> {
-        let (Some(pidfd), Some(pid)) = (&self.pidfd, Pid::told(self.id)) else {
+        let (Some(pidfd), Some(pid)) = (&self.target.pidfd, Pid::told(self.target.id)) else {
             return Some(Exit::Lost);
         };
-        if let Some(status) = life::reap(pidfd.as_fd(), pid) {
-            return Some(Exit::Reaped(status));
+        if let Some(reaped) = life::reap(pidfd.as_fd(), pid) {
+            let usage = ResourceUsage::new(reaped.usage);
+            let _ = self.target.outcome.set(Outcome { usage, survivors: Vec::new() });
+            return Some(self.exit_by(reaped.status));
         }
         match life::exit_status(pidfd.as_fd()) {
-            Told::Exit(status) => Some(Exit::Reaped(status)),
+            Told::Exit(status) => Some(self.exit_by(status)),
             Told::Never => Some(Exit::Lost),
             Told::NotYet => None,
         }
+    }
+
+    /// Without a server that saw the end, a kill that is seen after the deadline counts as its.
+    fn exit_by(&self, status: ExitStatus) -> Exit {
+        let over = self.kill_at.is_some_and(|time| time <= timer::monotonic());
+        let killed = status.signal() == Some(SIGKILL);
+        if over && killed { Exit::TimedOut } else { Exit::Reaped(status) }
     }
 
     /// Whether the process has ended, as far as was seen by the last wait.
@@ -305,7 +307,20 @@ impl Corridor {
 
     /// The verdict on what has come so far; it takes the answer along.
     pub(crate) fn verdict(&mut self) -> Option<Result<Returned, Ending>> {
-        verdict(self.answer.take(), self.exit)
+        let verdict = verdict(self.answer.take(), self.exit);
+        // A process that has given its value may take its time to leave.
+        self.kill_on_drop = self.kill_on_drop.filter(|_| verdict.is_none());
+        verdict
+    }
+}
+
+impl Drop for Corridor {
+    fn drop(&mut self) {
+        let killer = self.kill_on_drop.filter(|_| self.exit.is_none());
+        if killer.is_some_and(|killer| killer == Pid::own()) {
+            // Refused only for a process of another user by now.
+            let _ = self.target.signal(SIGKILL);
+        }
     }
 }
 

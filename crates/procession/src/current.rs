@@ -6,6 +6,7 @@
 
 use procession_sys::published::Published;
 use procession_sys::wait::{self, Interest};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -38,7 +39,7 @@ pub(crate) fn family() -> &'static [u64] {
 }
 
 /// A process of this program, in a few words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProcessInfo {
     pub(crate) name: String,
     pub(crate) id: u32,
@@ -102,6 +103,21 @@ pub fn parent() -> Option<Parent> {
 /// The process that started this one.
 #[derive(Clone, Copy, Debug)]
 pub struct Parent(&'static Own);
+
+/// Two are equal if they name the same process.
+impl PartialEq for Parent {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.parent == other.0.parent
+    }
+}
+
+impl Eq for Parent {}
+
+impl Hash for Parent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.parent.hash(state);
+    }
+}
 
 impl Parent {
     /// Its name.

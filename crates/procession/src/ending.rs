@@ -6,6 +6,8 @@
 
 use crate::failure::Failure;
 use crate::frame::{Answer, Panic, Returned};
+use crate::handle::Outcome;
+use crate::usage::ResourceUsage;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -15,12 +17,14 @@ use std::process::ExitStatus;
 pub(crate) enum Exit {
     /// It was reaped, with this status.
     Reaped(ExitStatus),
+    /// It was killed because its time was over.
+    TimedOut,
     /// It is gone, and whoever could have told how is gone too.
     Lost,
 }
 
 /// How a process ended that gave no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ending {
     /// Its function panicked.
@@ -35,6 +39,9 @@ pub enum Ending {
         /// Whether the kernel wrote a core dump.
         core_dumped: bool,
     },
+    /// It was killed because it ran longer than its plan allows
+    /// ([`Process::timeout`](crate::Process::timeout)).
+    TimedOut,
     /// The stack of its main thread overflowed.
     StackOverflow,
     /// It aborted because memory could not be allocated: the last error of the thread that
@@ -67,6 +74,7 @@ pub(crate) fn verdict(
         (Some(Answer::Unencodable(why) | Answer::Garbled(why)), _) => Ending::Undecodable(why),
         (Some(Answer::StackOverflow), _) => Ending::StackOverflow,
         (Some(Answer::OutOfMemory), _) => Ending::OutOfMemory,
+        (None, Some(Exit::TimedOut)) => Ending::TimedOut,
         (None, Some(Exit::Lost)) => Ending::Lost,
         (None, Some(Exit::Reaped(status))) => match (status.code(), status.signal()) {
             (_, Some(signal)) => Ending::Killed { signal, core_dumped: status.core_dumped() },
@@ -87,6 +95,7 @@ impl fmt::Display for Ending {
                 let (name, why) = (signal_name(*signal), reason(*signal));
                 write!(f, "was killed by signal {signal} ({name}{why}){core}")
             }
+            Self::TimedOut => f.write_str("was killed because it ran longer than its timeout"),
             Self::StackOverflow => f.write_str("overflowed the stack of its main thread"),
             Self::OutOfMemory => f.write_str("aborted because memory could not be allocated"),
             Self::Refused(why) => write!(f, "did not call its function: {why}"),
@@ -170,12 +179,18 @@ struct Details {
     id: u32,
     ending: Ending,
     stderr: String,
+    outcome: Option<Outcome>,
 }
 
 impl JoinError {
     pub(crate) fn new(name: &str, id: u32, ending: Ending, stderr: &[u8]) -> Self {
         let stderr = String::from_utf8_lossy(stderr).into_owned();
-        Self(Box::new(Details { name: name.to_owned(), id, ending, stderr }))
+        Self(Box::new(Details { name: name.to_owned(), id, ending, stderr, outcome: None }))
+    }
+
+    pub(crate) fn with_outcome(mut self, outcome: Option<Outcome>) -> Self {
+        self.0.outcome = outcome;
+        self
     }
 
     /// How it ended.
@@ -236,6 +251,11 @@ impl JoinError {
         self.panic().is_some()
     }
 
+    /// Whether it was killed because it ran longer than its timeout.
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self.ending(), Ending::TimedOut)
+    }
+
     /// Whether the stack of its main thread overflowed.
     pub fn is_stack_overflow(&self) -> bool {
         matches!(self.ending(), Ending::StackOverflow)
@@ -261,6 +281,18 @@ impl JoinError {
         matches!(self.ending(), Ending::Lost)
     }
 
+    /// What the process used until it ended. `None` if it had not been reaped yet, as after
+    /// [`Child::value`](crate::Child::value), or if its fork server was killed.
+    pub fn usage(&self) -> Option<ResourceUsage> {
+        self.0.outcome.as_ref().map(|outcome| outcome.usage)
+    }
+
+    /// The process ids of descendants that were to end with the process and could not be killed
+    /// ([`Process::kill_descendants`](crate::Process::kill_descendants)).
+    pub fn survivors(&self) -> &[u32] {
+        self.0.outcome.as_ref().map_or(&[], |outcome| &outcome.survivors)
+    }
+
     /// The last of what it wrote to standard error, where that was piped and not taken: at most
     /// 8 KiB, else empty.
     pub fn stderr(&self) -> &str {
@@ -271,7 +303,7 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LAST_LINES: usize = 5;
-        let Details { name, id, ending, stderr } = &*self.0;
+        let Details { name, id, ending, stderr, .. } = &*self.0;
         write!(f, "process `{name}` (pid {id}) ")?;
         match ending {
             // The source says why.

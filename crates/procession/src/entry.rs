@@ -119,7 +119,7 @@ fn run(
     present: &Present,
 ) -> Outcome {
     let Parcel { bytes, mut descriptors } = start;
-    let given = descriptors.split_off(OWN_DESCRIPTORS.min(descriptors.len()));
+    let mut given = descriptors.split_off(OWN_DESCRIPTORS.min(descriptors.len()));
     let Ok([directory, stdin, stdout, stderr]) =
         <[OwnedFd; OWN_DESCRIPTORS]>::try_from(descriptors)
     else {
@@ -130,17 +130,23 @@ fn run(
         Err(error) => return Outcome::refused(&error.to_string()),
     };
     let head = &start.head;
-    // A daemon goes on dying with its server.
-    let guarded = if head.daemon { Ok(()) } else { outlive_server() };
+    // A daemon goes on dying with its server, and a child with a reaper dies with that.
+    let dies = head.daemon || head.kill_descendants;
+    let guarded = if dies { Ok(()) } else { outlive_server() };
     if let Err(error) = guarded {
         return Outcome::refused(&format!("its guard: {error}"));
     }
-    let (setup, function) = match (head.setup(), head.function()) {
-        (Ok(setup), Ok(function)) => (setup, function),
+    let (setup_key, function) = match (head.setup(), head.function()) {
+        (Ok(setup_key), Ok(function)) => (setup_key, function),
         (Err(error), _) | (_, Err(error)) => {
             return Outcome::refused(&error.to_string());
         }
     };
+    let setup = setup_key.zip(head.setup.as_ref()).map(|(key, setup)| {
+        let count = usize::try_from(setup.descriptors).unwrap_or(usize::MAX);
+        let descriptors = given.drain(..count.min(given.len())).collect();
+        (key, Parcel { bytes: setup.arguments.to_vec().into(), descriptors })
+    });
     let assignment = Assignment {
         own: Own {
             name: head.name.to_owned(),
@@ -154,6 +160,9 @@ fn run(
         world: head.world.clone(),
         environment: start.environment.to_vec(),
         setup,
+        kill_at: head.kill_at,
+        dies_with_starter: dies,
+        privileges: head.privileges.clone(),
     };
     let arguments = bytes.len() - start.arguments.len();
     let find = || {

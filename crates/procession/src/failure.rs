@@ -57,7 +57,7 @@ use std::marker::PhantomData;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "Messages", into = "Messages")]
 pub struct Failure {
     message: String,
@@ -68,7 +68,7 @@ pub struct Failure {
 const MOST_CAUSES: usize = 256;
 
 /// One error of a chain, and the rest of the chain.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Cause {
     message: String,
     cause: Option<Box<Cause>>,

@@ -54,6 +54,14 @@ fn ask(server: &Server) -> Option<Vec<ProcessInfo>> {
     }
 }
 
+/// Whether the child with this number is alive; `None` if the server is gone.
+pub(crate) fn lists(server: &Server, serial: u64) -> Option<bool> {
+    let _turn = server.lists().turns.wait();
+    let answer = page(server, serial.saturating_sub(1))?;
+    let page = Page::read(&answer.bytes).ok()?;
+    Some(page.alive.first().is_some_and(|(_, record)| record.serial == serial))
+}
+
 /// Those whose number is above `after`, or the first of them.
 fn page(server: &Server, after: u64) -> Option<Parcel> {
     let lists = server.lists();

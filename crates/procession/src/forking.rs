@@ -6,12 +6,13 @@
 
 use crate::assignment::{self, Assignment, REFUSED};
 use crate::closing;
-use crate::corridor::Corridor;
+use crate::corridor::{Corridor, Known};
 use crate::current::{Own, ProcessInfo};
 use crate::entry;
 use crate::forked;
 use crate::frame::is_hang_up;
 use crate::settle::Settled;
+use crate::setup;
 use crate::world::Present;
 use procession_sys::exit;
 use procession_sys::fault;
@@ -56,8 +57,9 @@ pub(crate) fn fork(
             let info = ProcessInfo { name: settled.name.clone(), id, daemon: settled.daemon };
             let serial = settled.serial;
             forked::remember(serial, info, Arc::clone(&pidfd));
-            let corridor =
-                Corridor::new(&settled.name, pid.as_raw(), serial, here, Some(pidfd), None);
+            let process = Known { pid: pid.as_raw(), serial, kill_at: settled.kill_at };
+            let mut corridor = Corridor::new(&settled.name, process, here, Some(pidfd), None);
+            corridor.set_kill_on_drop(settled.kill_on_drop);
             Ok((corridor, settled.streams.map(|stream| stream.parent)))
         }
     }
@@ -98,6 +100,9 @@ fn live(
     }
     let Ok(()) = wait_for_parent(&corridor) else { exit::now(REFUSED) };
     let Ok(()) = entry::watch_main_thread() else { exit::now(REFUSED) };
+    setup::forget_inherited_guard();
+    let setup = settled.setup.map(|(key, arguments)| duplicate(&arguments).map(|own| (key, own)));
+    let Ok(setup) = setup.transpose() else { exit::now(REFUSED) };
     let assignment = Assignment {
         own: Own {
             name: settled.name,
@@ -110,7 +115,10 @@ fn live(
         streams: settled.streams.map(|stream| stream.child),
         world: settled.worlds.1,
         environment: settled.environment,
-        setup: settled.setup,
+        setup,
+        kill_at: settled.kill_at,
+        dies_with_starter: settled.daemon,
+        privileges: settled.privileges,
     };
     let corridor = assignment::open_corridor(corridor);
     let code = assignment::carry_out(assignment, corridor, present, || Ok(work)).tell(corridor);
@@ -118,4 +126,11 @@ fn live(
     // The exit handlers in this memory are the parent's; of ours there is this one.
     closing::wait_for_others();
     exit::now(code)
+}
+
+/// Arguments that other plans may hold too.
+fn duplicate(arguments: &Parcel) -> io::Result<Parcel> {
+    let descriptors = arguments.descriptors.iter().map(OwnedFd::try_clone);
+    let descriptors = descriptors.collect::<io::Result<_>>()?;
+    Ok(Parcel { bytes: arguments.bytes.to_vec().into(), descriptors })
 }

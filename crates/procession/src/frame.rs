@@ -29,8 +29,8 @@ pub(crate) use list::Page;
 pub(crate) use offer::{Adoption, Offer};
 pub use order::StartMethod;
 pub(crate) use order::{Birth, Order, Record};
-pub(crate) use report::{Hello, Report};
-pub(crate) use start::{Head, OWN_DESCRIPTORS, Start, World};
+pub(crate) use report::{Departure, Hello, Report};
+pub(crate) use start::{Head, OWN_DESCRIPTORS, Privileges, SetupCall, Start, World};
 
 /// Whether a frame could not be sent because nobody is there any more.
 pub(crate) fn is_hang_up(error: &std::io::Error) -> bool {

@@ -9,7 +9,7 @@
 //! put into a new corridor whose other end goes to the server with the order to make a child for it.
 
 use crate::closing;
-use crate::corridor::Corridor;
+use crate::corridor::{Corridor, Known};
 use crate::frame::{Adoption, Birth, Offer, Order, Record, Report, StartMethod, World, is_hang_up};
 use crate::link::{self, LinkError, Server};
 use procession_sys::exit;
@@ -72,7 +72,9 @@ impl Handover<'_> {
         for _try in 0..TRIES {
             let server = link::server(self.standing, self.world)?;
             let known_dead = || stands("death-before-spares") && server.has_died();
-            if self.birth.method == StartMethod::ForkServer && !known_dead() {
+            let Birth { method, kill_descendants, .. } = self.birth;
+            // A spare has no reaper above it.
+            if method == StartMethod::ForkServer && !kill_descendants && !known_dead() {
                 if let Some(corridor) = self.to_a_spare(&server)? {
                     return Ok(corridor);
                 }
@@ -90,7 +92,8 @@ impl Handover<'_> {
         for _stale in 0..STALE {
             let Some(offer) = take(server)? else { return Ok(None) };
             fault!("launch.taken");
-            let adoption = Adoption { number: offer.number, record: self.birth.record };
+            let Birth { record, kill_at, .. } = self.birth;
+            let adoption = Adoption { number: offer.number, record, kill_at };
             let adoption = adoption.to_frame().map_err(io::Error::other);
             let adoption = adoption.map_err(system("planning"))?;
             // Nobody to hear it, or no room: the server is dead, or stopped for long.
@@ -108,11 +111,14 @@ impl Handover<'_> {
             if let Ok(Peeked::Nothing) = parcel::peek::<0>(server.offers()) {
                 // Where it cannot be heard, a later start orders its child.
                 let _ = parcel::send(server.control(), &[&Order::refill()], &[], Waiting::Never);
+            } else if kill_at.is_some() {
+                // Where it cannot be heard, the child's own timer is enough.
+                let _ = parcel::send(server.control(), &[&Order::wake()], &[], Waiting::Never);
             }
-            let Record { name, serial, .. } = self.birth.record;
+            let process = Known { pid: offer.pid, serial: record.serial, kill_at };
             let pidfd = offer.pidfd.map(Arc::new);
             let server = Some(Arc::clone(server));
-            return Ok(Some(Corridor::new(name, offer.pid, serial, offer.corridor, pidfd, server)));
+            return Ok(Some(Corridor::new(record.name, process, offer.corridor, pidfd, server)));
         }
         Ok(None)
     }
@@ -146,16 +152,17 @@ impl Handover<'_> {
         };
         match Report::read(report) {
             Ok(Report::Started { pid, pidfd }) => {
-                let Record { name, serial, .. } = self.birth.record;
+                let Birth { record: Record { name, serial, .. }, kill_at, .. } = self.birth;
+                let process = Known { pid, serial, kill_at };
                 let (pidfd, server) = (pidfd.map(Arc::new), Some(Arc::clone(server)));
-                Ok(Some(Corridor::new(name, pid, serial, here, pidfd, server)))
+                Ok(Some(Corridor::new(name, process, here, pidfd, server)))
             }
             Ok(Report::NotStarted { why, error }) => {
                 let source = error.map(io::Error::from_raw_os_error);
                 Err(NotHandedOver::NotStarted { why, source })
             }
-            Ok(Report::Exit(status)) => {
-                let status = ExitStatus::from_raw(status);
+            Ok(Report::Exit(departure)) => {
+                let status = ExitStatus::from_raw(departure.status);
                 let why = format!("it ended before it was ready: {status}");
                 Err(NotHandedOver::NotStarted { why, source: None })
             }

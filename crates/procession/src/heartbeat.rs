@@ -190,7 +190,8 @@ impl Heartbeat {
             linger: self.linger,
             aborts: cfg!(panic = "abort"),
         };
-        let process = Process::new(watch, (orders,)).name("heartbeat").daemon(false);
+        // It runs nothing of the user's, a default set-up included.
+        let process = Process::new(watch, (orders,)).setup(|| ()).name("heartbeat").daemon(false);
         let process = process.stdin(Stdio::Null).stdout(Stdio::Null).stderr(Stdio::Null);
         process.current_dir("/").start()?.detach();
         Ok(Life(watched))

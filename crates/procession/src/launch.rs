@@ -7,10 +7,11 @@
 use crate::closing;
 use crate::corridor::Corridor;
 use crate::forking;
-use crate::frame::{Birth, Head, Record, StartMethod};
+use crate::frame::{Birth, Head, Record, SetupCall, StartMethod};
 use crate::handover::Handover;
 use crate::parcel::EncodeError;
 use crate::settle::{Options, Settled, settle};
+use crate::setup::shared;
 use crate::start_error::{Cause, StartError};
 use procession_sys::fault::stands;
 use procession_sys::image::Key;
@@ -18,6 +19,7 @@ use procession_sys::parcel::Parcel;
 use procession_sys::{boot, exit};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 /// A running process, from the parent's side.
 pub(crate) struct Launched {
@@ -29,8 +31,8 @@ pub(crate) struct Launched {
 /// Starts a function of the program as a process.
 pub(crate) fn by_server(
     options: Options,
-    function: io::Result<Key>,
-    arguments: Result<Parcel, EncodeError>,
+    function: Result<Key, Arc<io::Error>>,
+    arguments: Result<Arc<Parcel>, EncodeError>,
     method: StartMethod,
 ) -> Result<Launched, StartError> {
     let settled = settle(options)?;
@@ -76,13 +78,19 @@ fn refuse_in_constructors() -> Result<(), Cause> {
 /// The start's frame, to its process.
 fn send(
     settled: Settled,
-    function: io::Result<Key>,
-    arguments: Result<Parcel, EncodeError>,
+    function: Result<Key, Arc<io::Error>>,
+    arguments: Result<Arc<Parcel>, EncodeError>,
     method: StartMethod,
 ) -> Result<Launched, Cause> {
     let system = |doing| move |source| Cause::System { doing, source };
-    let function = function.map_err(system("identifying its function"))?.to_bytes();
-    let setup = settled.setup.map(Key::to_bytes);
+    let function = function.map_err(shared).map_err(system("identifying its function"))?.to_bytes();
+    let setup_key = settled.setup.as_ref().map(|(key, _)| key.to_bytes());
+    let setup_arguments = settled.setup.as_ref().map(|(_, arguments)| &**arguments);
+    let setup =
+        setup_key.as_ref().zip(setup_arguments).map(|(key, Parcel { bytes, descriptors })| {
+            let descriptors = u32::try_from(descriptors.len()).unwrap_or(u32::MAX);
+            SetupCall { key, arguments: bytes, descriptors }
+        });
     let arguments = arguments.map_err(Cause::Encode)?;
     let parent = &settled.parent;
     let (own, world) = settled.worlds;
@@ -92,26 +100,36 @@ fn send(
         daemon: settled.daemon,
         parent: (i32::try_from(parent.id()).unwrap_or_default(), parent.name()),
         function_key: &function,
-        setup_key: setup.as_ref().map(|key| &key[..]),
+        setup,
+        kill_at: settled.kill_at,
+        kill_descendants: settled.kill_descendants,
+        privileges: settled.privileges,
         world,
     };
     let head = head.to_frame(&settled.environment).map_err(io::Error::other);
     let head = head.map_err(system("planning"))?;
     let mut descriptors: Vec<BorrowedFd<'_>> = vec![settled.directory.as_fd()];
     descriptors.extend(settled.streams.iter().map(|stream| stream.child.as_fd()));
+    let setups = setup_arguments.iter().flat_map(|arguments| &arguments.descriptors);
+    descriptors.extend(setups.map(AsFd::as_fd));
     descriptors.extend(arguments.descriptors.iter().map(AsFd::as_fd));
     let pieces = [&head[..], &settled.environment, &arguments.bytes];
     let record = Record { serial: settled.serial, name: &settled.name, daemon: settled.daemon };
-    let birth = Birth { method, record, environment: &settled.environment };
+    let (kill_at, environment) = (settled.kill_at, &settled.environment);
+    let kill_descendants = settled.kill_descendants;
+    let birth = Birth { method, record, kill_at, kill_descendants, environment };
     let standing = &settled.standing;
     let (pieces, descriptors) = (&pieces, &descriptors);
-    let corridor = Handover { birth, standing, world: &own, pieces, descriptors }.carry_out()?;
+    let mut corridor =
+        Handover { birth, standing, world: &own, pieces, descriptors }.carry_out()?;
+    corridor.set_kill_on_drop(settled.kill_on_drop);
     Ok(Launched { corridor, pipes: settled.streams.map(|stream| stream.parent) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Privileges;
     use crate::{Fd, function, link, parcel::encode, world};
     use procession_sys::parcel::{self, Waiting};
     use procession_sys::{descriptor, inherit};
@@ -133,7 +151,10 @@ mod tests {
             daemon: true,
             parent: (1, "nobody"),
             function_key: &key,
-            setup_key: None,
+            setup: None,
+            kill_at: None,
+            kill_descendants: false,
+            privileges: Privileges::default(),
             world: world.clone(),
         };
         let head = head.to_frame(b"").expect("a frame");
@@ -145,7 +166,9 @@ mod tests {
         drop(here);
         let server = link::server(&standing, &world).expect("a server");
         let record = Record { serial: u64::MAX, name: "unheard", daemon: true };
-        let order = Birth { method: StartMethod::ForkServer, record, environment: &[] };
+        let method = StartMethod::ForkServer;
+        let (kill_at, kill_descendants) = (None, false);
+        let order = Birth { method, record, kill_at, kill_descendants, environment: &[] };
         let order = order.to_frame().expect("a frame");
         parcel::send(server.control(), &[&order], &[there.as_fd()], Waiting::Allowed)
             .expect("an order");

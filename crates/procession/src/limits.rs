@@ -10,7 +10,9 @@ use std::time::Duration;
 ///
 /// Each shows in the error when the process breaks it: memory as
 /// [`OutOfMemory`](crate::Ending::OutOfMemory), processor time as a kill by SIGXCPU, the size of a
-/// file as one by SIGXFSZ. Open files are refused to the function itself.
+/// file as one by SIGXFSZ, the stack as [`StackOverflow`](crate::Ending::StackOverflow). Open files
+/// and processes are refused to the function itself. A limit that the kernel refuses is
+/// [`Refused`](crate::Ending::Refused), by its name.
 ///
 /// ```
 /// use procession::{Ending, Limits, Process};
@@ -23,7 +25,7 @@ use std::time::Duration;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[must_use = "limits hold for the process that they are given to"]
 pub struct Limits {
     memory: Option<u64>,
@@ -31,6 +33,8 @@ pub struct Limits {
     open_files: Option<u64>,
     file_size: Option<u64>,
     core_size: Option<u64>,
+    processes: Option<u64>,
+    stack: Option<u64>,
 }
 
 impl Limits {
@@ -72,6 +76,42 @@ impl Limits {
         self
     }
 
+    /// Processes and threads (`RLIMIT_NPROC`): as many as all processes of the child's user may have
+    /// together, wherever they were started. A `fork` or a thread beyond is refused to the function
+    /// (`EAGAIN`). It does not hold for root and for others with `CAP_SYS_RESOURCE`: combine it with
+    /// [`Process::uid`](crate::Process::uid).
+    pub fn processes(mut self, count: u64) -> Self {
+        self.processes = Some(count);
+        self
+    }
+
+    /// The stack of the main thread, in bytes (`RLIMIT_STACK`), on which the function runs. The
+    /// kernel extends it on demand, so the limit holds for a forked child too. An overflow is
+    /// [`StackOverflow`](crate::Ending::StackOverflow).
+    ///
+    /// The place of the stack was chosen when the fork server began. There is room for about 100
+    /// MiB below it, whatever the limit. Other threads have the stack that
+    /// [`std::thread::Builder::stack_size`] or `RUST_MIN_STACK` gives them.
+    ///
+    /// ```
+    /// use procession::{Limits, Process};
+    ///
+    /// fn deep(levels: u64) -> u64 {
+    ///     let page = std::hint::black_box([levels; 512]);
+    ///     if levels == 0 { 0 } else { 1 + deep(levels - 1) + page[0] - levels }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limits = Limits::new().stack(64 << 20);
+    /// assert_eq!(Process::new(deep, (3_000,)).limits(limits).start()?.join()?, 3_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stack(mut self, bytes: u64) -> Self {
+        self.stack = Some(bytes);
+        self
+    }
+
     /// Whether the process may run out of memory by these limits.
     pub(crate) fn has_memory(&self) -> bool {
         self.memory.is_some()
@@ -96,6 +136,8 @@ impl Limits {
         set(inherit::OPEN_FILES, self.open_files, None);
         set(inherit::FILE_SIZE, self.file_size, None);
         set(inherit::CORE_SIZE, self.core_size, None);
+        set(inherit::PROCESSES, self.processes, None);
+        set(inherit::STACK, self.stack, None);
     }
 }
 

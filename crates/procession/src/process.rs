@@ -3,24 +3,26 @@
 //! In: a function with its arguments, or a value with a `run` method, and options. Out: a running
 //! [`Child`]. What always holds: nothing happens before `start`, and a plan is started once.
 
+mod options;
+
 use crate::arguments::Arguments;
 use crate::child::Child;
+use crate::defaults::defaults;
 use crate::frame::{Answer, StartMethod};
 use crate::function::{self, Function};
 use crate::launch;
-use crate::limits::Limits;
 use crate::parcel::EncodeError;
 use crate::settle::Options;
 use crate::start_error::StartError;
-use crate::stdio::Stdio;
 use crate::value::Value;
+#[cfg(doc)]
+use crate::{Defaults, ProcessHandle};
 use procession_sys::image::Key;
 use procession_sys::parcel::Parcel;
-use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::sync::Arc;
 
 /// A function and its arguments, to be run in a process of their own.
 ///
@@ -78,6 +80,26 @@ use std::path::Path;
 /// procession::Process::new(|| loop { std::thread::park() }, ()).start();
 /// ```
 /// The last is written so that it has a type: `fn serve() { loop { … } }`.
+///
+/// A clone of a plan starts another process of the same kind. Its arguments are encoded once, when
+/// the plan is made, and sent to each process; so are the descriptors in them, such as the ends of
+/// channels and [`Fd`](crate::Fd)s, which all of these processes then share. The plan holds its
+/// descriptors until its last clone has been started or dropped.
+///
+/// ```
+/// use procession::{Process, channel};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (sender, receiver) = channel::<u32>()?;
+/// let plan = Process::new(|sender: procession::Sender<u32>| sender.send(7).is_ok(), (sender,));
+/// let workers = [plan.clone().start()?, plan.clone().start()?, plan.start()?];
+/// for worker in workers {
+///     assert!(worker.join()?);
+/// }
+/// assert_eq!((receiver.recv()?, receiver.recv()?, receiver.recv()?), (7, 7, 7));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a plan does nothing until it is started"]
 pub struct Process<R, W = Named> {
@@ -86,16 +108,23 @@ pub struct Process<R, W = Named> {
     value: PhantomData<fn() -> R>,
 }
 
+impl<R, W: Clone> Clone for Process<R, W> {
+    fn clone(&self) -> Self {
+        Self { options: self.options.clone(), work: self.work.clone(), value: PhantomData }
+    }
+}
+
 /// The work of a plan that [`Process::new`] or [`Process::of`] made: a function of the program, and
 /// its arguments.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Named {
-    function: io::Result<Key>,
-    arguments: Result<Parcel, EncodeError>,
-    method: StartMethod,
+    function: Result<Key, Arc<io::Error>>,
+    arguments: Result<Arc<Parcel>, EncodeError>,
+    method: Option<StartMethod>,
 }
 
 /// The work of a plan that [`Process::fork`] made: a closure and what it captured.
+#[derive(Clone)]
 pub struct Closure<F>(F);
 
 impl<F> fmt::Debug for Closure<F> {
@@ -159,9 +188,9 @@ impl Process<()> {
         A: Arguments,
     {
         let work = Named {
-            function: function::key(function),
-            arguments: arguments.encode(),
-            method: StartMethod::default(),
+            function: function::key(function).map_err(Arc::new),
+            arguments: arguments.encode().map(Arc::new),
+            method: None,
         };
         Process { options: Options::default(), work, value: PhantomData }
     }
@@ -205,124 +234,46 @@ impl Process<()> {
     }
 }
 
-// Plans exist for values only. A bound here would add a second, longer error to the first.
-impl<R, W> Process<R, W> {
-    /// The process's name, shown by `ps` (its first 15 bytes) and in errors. Default: its place in
-    /// the family tree, `Process-1` for the first child, `Process-1:2` for that one's second.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.options.name = Some(name.into());
-        self
-    }
-
-    /// Whether it ends when this process ends, instead of being waited for. Default: as this
-    /// process itself.
-    ///
-    /// When this process ends in an orderly way, a daemon gets SIGTERM, and SIGKILL a second later;
-    /// when it is killed, the daemon is killed at once. Daemons may have children of their own.
-    pub fn daemon(mut self, daemon: bool) -> Self {
-        self.options.daemon = Some(daemon);
-        self
-    }
-
-    /// A function to run in the child before the process's own: for loggers, statics and whatever
-    /// else the program sets up at its start and the child does not have.
-    ///
-    /// ```
-    /// use procession::Process;
-    /// use std::sync::OnceLock;
-    ///
-    /// static UNIT: OnceLock<&str> = OnceLock::new();
-    /// fn set_up() { let _ = UNIT.set("words"); }
-    ///
-    /// let count = |n: u32| format!("{n} {}", UNIT.get().unwrap_or(&"?"));
-    /// let child = Process::new(count, (3,)).setup(set_up).start().unwrap();
-    /// assert_eq!(child.join().unwrap(), "3 words");
-    /// ```
-    ///
-    /// A panic hook that it sets, such as `color_eyre::install` does, prints the child's panics from
-    /// then on. The [`JoinError`](crate::JoinError) has their message and place all the same. A hook
-    /// that is set later, by the process's function, hides the place unless it calls the hook before
-    /// it ([`take_hook`](std::panic::take_hook)); in a program that aborts on panic, the message too.
-    #[doc(alias = "initializer")]
-    pub fn setup<S: Function<(), Output = ()>>(mut self, setup: S) -> Self {
-        self.options.setup = Some(function::key(setup));
-        self
-    }
-
-    /// Sets an environment variable in the child, beside those of this process.
-    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.options.environment.set(name.as_ref().to_owned(), value.as_ref().to_owned());
-        self
-    }
-
-    /// Leaves an environment variable out in the child.
-    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
-        self.options.environment.remove(name.as_ref().to_owned());
-        self
-    }
-
-    /// Leaves this process's whole environment out in the child.
-    pub fn env_clear(mut self) -> Self {
-        self.options.environment.clear();
-        self
-    }
-
-    /// The child's working directory; a relative path starts from this process's. Default: this
-    /// process's at the start.
-    pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
-        self.options.directory = Some(directory.as_ref().to_owned());
-        self
-    }
-
-    /// What the child may use. Default: as this process.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.options.limits = limits;
-        self
-    }
-
-    /// The child's niceness, -20 (much processor time) to 19 (little). Default: this thread's.
-    /// Less than this process's own needs a privilege; without it the function is not called, and
-    /// joining says so ([`Ending::Refused`](crate::Ending::Refused)).
-    pub fn nice(mut self, nice: i32) -> Self {
-        self.options.nice = Some(nice);
-        self
-    }
-
-    /// The processors that the child may run on, by number. Default: those of this thread.
-    ///
-    /// Those that the machine lacks, or that this process may not use, are left out. Where none is
-    /// left the function is not called ([`Ending::Refused`](crate::Ending::Refused)).
-    pub fn affinity(mut self, cpus: impl IntoIterator<Item = u16>) -> Self {
-        self.options.affinity = Some(cpus.into_iter().collect());
-        self
-    }
-
-    /// The child's standard input.
-    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
-        self.options.stdio[0] = stdin.into();
-        self
-    }
-
-    /// The child's standard output.
-    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
-        self.options.stdio[1] = stdout.into();
-        self
-    }
-
-    /// The child's standard error. Piped and left alone, its last lines become part of the error
-    /// of a child that fails.
-    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
-        self.options.stdio[2] = stderr.into();
-        self
-    }
-}
-
 impl<R> Process<R> {
-    /// How it is made. Default: [`StartMethod::ForkServer`].
+    /// How it is made. Default: as [`Defaults`] say, else [`StartMethod::ForkServer`].
     #[doc(alias = "set_start_method")]
     #[doc(alias = "get_context")]
     pub fn start_method(mut self, method: StartMethod) -> Self {
-        self.work.method = method;
+        self.work.method = Some(method);
+        self
+    }
+
+    /// Whether all descendants of the process end with it: whatever it has started, programs, copies
+    /// and processes in other sessions included, is killed once it has ended, for any reason.
+    /// Default: no, they go on.
+    ///
+    /// [`Child::join`] returns when they are gone, [`Child::value`] before. A process that may not
+    /// be signalled, as one that a set-user-id program has become, is named by
+    /// [`ProcessHandle::survivors`] and [`JoinError::survivors`](crate::JoinError::survivors); so is
+    /// one that has not ended five seconds after its kill.
+    ///
+    /// A process of the library stands between the fork server and such a child. It adopts orphaned
+    /// descendants (`PR_SET_CHILD_SUBREAPER`), and puts the child into a cgroup of its own where the
+    /// program may make one, which the kernel kills as a whole. The start takes about one `fork`
+    /// longer. The child ends if that process is killed.
+    ///
+    /// ```
+    /// use procession::Process;
+    /// use std::process::Command;
+    ///
+    /// /// Starts a program and does not wait for it.
+    /// fn leave_a_sleeper() -> u32 {
+    ///     Command::new("sleep").arg("1000").spawn().expect("a program").id()
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sleeper = Process::new(leave_a_sleeper, ()).kill_descendants(true).start()?.join()?;
+    /// assert!(!std::path::Path::new(&format!("/proc/{sleeper}")).exists());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn kill_descendants(mut self, kill: bool) -> Self {
+        self.options.kill_descendants = kill;
         self
     }
 
@@ -333,8 +284,11 @@ impl<R> Process<R> {
     /// has no room for a process or its descriptors, or this program cannot be started again.
     /// Nothing of the function has run then.
     pub fn start(self) -> Result<Child<R>, StartError> {
-        let Named { function, arguments, method } = self.work;
-        launch::by_server(self.options, function, arguments, method).map(Child::new)
+        let (Named { function, arguments, method }, mut options) = (self.work, self.options);
+        let defaults = defaults();
+        options.setup = options.setup.or_else(|| defaults.and_then(|all| all.setup.clone()));
+        let method = method.or(defaults.and_then(|all| all.method)).unwrap_or_default();
+        launch::by_server(options, function, arguments, method).map(Child::new)
     }
 }
 

@@ -14,6 +14,7 @@
 //! child has.
 
 mod nursery;
+mod reaper;
 mod wards;
 
 use crate::entry::{self, Greeting};
@@ -32,7 +33,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::exit;
 use std::time::{Duration, Instant};
-use wards::Wards;
+use wards::{Care, Wards};
 
 procession_sys::boot!(wake);
 
@@ -144,6 +145,7 @@ impl Server {
             if signalled {
                 self.on_signals();
             }
+            self.wards.kill_overdue(Instant::now());
             // Before orders: what the ended have held is free for whoever is ordered next.
             self.wards.tell_ends();
             let hung_up = control && self.obey_waiting_orders().is_err();
@@ -183,6 +185,10 @@ impl Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        self.phase_deadline().into_iter().chain(self.wards.next_deadline()).min()
+    }
+
+    fn phase_deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Serving => self.nursery.refill_at(),
             Phase::Closing(deadline) if self.wards.have_daemons() => deadline,
@@ -191,6 +197,9 @@ impl Server {
     }
 
     fn on_time(&mut self) {
+        if self.phase_deadline().is_none_or(|deadline| deadline > Instant::now()) {
+            return;
+        }
         match self.phase {
             Phase::Serving => self.nursery.refill(self.offers.as_fd(), self.main.as_ref()),
             Phase::Closing(_) => {
@@ -241,8 +250,9 @@ impl Server {
             Ok(Order::Signal(serial, number)) => self.wards.signal(serial, number),
             Ok(Order::List(question, after)) => self.list(question, after),
             Ok(Order::Exiting) => self.begin_closing(),
-            // Only the program itself has the other end; what it cannot have meant is left out.
-            Err(_) => {}
+            // Which spares were taken has been read before the order. As for errors: only the
+            // program itself has the other end; what it cannot have meant is left out.
+            Ok(Order::Wake) | Err(_) => {}
         }
     }
 
@@ -255,12 +265,19 @@ impl Server {
         // Starts that follow each other too fast for spares to be made between them.
         let pressed = self.nursery.refill_at().is_some();
         // A copy goes to the child; on this one it is said where there is none.
-        let made =
-            corridor.try_clone().and_then(|its| self.nursery.child(birth, its, self.main.as_ref()));
+        let made = corridor.try_clone().and_then(|its| {
+            if birth.kill_descendants {
+                let made = reaper::start(self.nursery.present(), birth, its, self.main.as_ref());
+                return made.map(|(pid, reaper)| (pid, Some(reaper)));
+            }
+            let (pid, _its) = self.nursery.child(birth, its, self.main.as_ref())?;
+            Ok((pid, None))
+        });
         match made {
-            Ok((pid, _its)) => {
+            Ok((pid, reaper)) => {
                 fault!("server.forked");
-                self.wards.admit(pid, &birth.record, birth.method, corridor);
+                let care = Care { method: birth.method, kill_at: birth.kill_at, reaper };
+                self.wards.admit(pid, &birth.record, care, corridor);
                 if pressed && birth.method == StartMethod::ForkServer {
                     self.nursery.refill(self.offers.as_fd(), self.main.as_ref());
                 }
@@ -274,10 +291,13 @@ impl Server {
     /// Makes wards of those whom the program has taken.
     fn hear_adoptions(&mut self) {
         while let Ok(Some(parcel)) = parcel::receive(self.offers.as_fd(), Waiting::Never) {
-            let Ok(Adoption { number, record }) = Adoption::read(&parcel.bytes) else { continue };
+            let Ok(Adoption { number, record, kill_at }) = Adoption::read(&parcel.bytes) else {
+                continue;
+            };
             // One who is a spare no more was withdrawn, and gets no start from this adoption.
             if let Some(spare) = self.nursery.adopt(number) {
-                self.wards.admit(spare.pid, &record, StartMethod::ForkServer, spare.corridor);
+                let care = Care { method: StartMethod::ForkServer, kill_at, reaper: None };
+                self.wards.admit(spare.pid, &record, care, spare.corridor);
             }
         }
     }
@@ -303,12 +323,12 @@ impl Server {
 
     /// Reaps whoever has ended and says so on their corridors.
     fn reap(&mut self) {
-        while let Some((child, status)) = life::reap_any() {
+        while let Some((child, reaped)) = life::reap_any() {
             if self.nursery.withhold(child) {
                 // It may have been taken at the last moment.
                 self.hear_adoptions();
             }
-            match self.wards.release(child, status) {
+            match self.wards.release(child, &reaped) {
                 // A spare could have saved its making.
                 Some(StartMethod::ForkServer) if self.phase == Phase::Serving => {
                     self.nursery.refill_soon();

@@ -4,25 +4,30 @@
 //! what the plan does not say is as in this process at this moment.
 
 use crate::current::{self, ProcessInfo, current};
-use crate::frame::World;
+use crate::frame::{Privileges, World};
 use crate::limits::Limits;
+use crate::setup::Setup;
 use crate::start_error::{Cause, StartError};
-use crate::stdio::{Stdio, Stream};
+use crate::stdio::{self, Stdio, Stream};
 use crate::world::{self, Environment};
 use procession_sys::descriptor::Standard;
 use procession_sys::image::Key;
 use procession_sys::inherit::{self, Standing};
+use procession_sys::parcel::Parcel;
+use procession_sys::timer;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 static STARTS: AtomicU64 = AtomicU64::new(0);
 
 /// What a plan says about its process, beside the work.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    pub(crate) setup: Option<io::Result<Key>>,
+    pub(crate) setup: Option<Setup>,
     pub(crate) name: Option<String>,
     pub(crate) daemon: Option<bool>,
     pub(crate) environment: Environment,
@@ -30,8 +35,13 @@ pub(crate) struct Options {
     pub(crate) limits: Limits,
     pub(crate) nice: Option<i32>,
     pub(crate) affinity: Option<Vec<u16>>,
+    /// How long the process may run.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) kill_on_drop: bool,
+    pub(crate) kill_descendants: bool,
+    pub(crate) privileges: Privileges,
     /// Standard input, output, error.
-    pub(crate) stdio: [Stdio; 3],
+    pub(crate) stdio: [Option<Arc<Stdio>>; 3],
 }
 
 /// Options made definite: everything about a process but its work.
@@ -41,7 +51,12 @@ pub(crate) struct Settled {
     pub(crate) family: Vec<u64>,
     pub(crate) daemon: bool,
     pub(crate) parent: ProcessInfo,
-    pub(crate) setup: Option<Key>,
+    pub(crate) setup: Option<(Key, Arc<Parcel>)>,
+    /// The monotonic time at which the process is killed.
+    pub(crate) kill_at: Option<Duration>,
+    pub(crate) kill_on_drop: bool,
+    pub(crate) kill_descendants: bool,
+    pub(crate) privileges: Privileges,
     /// What this process has, and what the child is to have.
     pub(crate) worlds: (World, World),
     /// Who this process is and what it may do; a child has it of its server.
@@ -53,6 +68,8 @@ pub(crate) struct Settled {
 
 /// Makes options definite, by this process as it is now.
 pub(crate) fn settle(options: Options) -> Result<Settled, StartError> {
+    // A time that no clock reaches is none.
+    let kill_at = options.timeout.and_then(|timeout| timer::monotonic().checked_add(timeout));
     let serial = STARTS.fetch_add(1, Ordering::Relaxed) + 1;
     let family = [current::family(), &[serial]].concat();
     let name = options.name.unwrap_or_else(|| name_in(&family));
@@ -77,12 +94,17 @@ pub(crate) fn settle(options: Options) -> Result<Settled, StartError> {
         let which = format!("its working directory `{}`", path.display());
         directory = inherit::open_directory(&directory, &path).map_err(unusable(&which))?;
     }
+    let setup = options.setup.map(Setup::resolve).transpose().map_err(unusable("its setup"))?;
     Ok(Settled {
         serial,
         family,
         daemon: options.daemon.unwrap_or(parent.is_daemon()),
         parent,
-        setup: options.setup.transpose().map_err(unusable("its setup"))?,
+        setup,
+        kill_at,
+        kill_on_drop: options.kill_on_drop,
+        kill_descendants: options.kill_descendants,
+        privileges: options.privileges,
         worlds: (own, world),
         standing,
         environment,
@@ -98,10 +120,10 @@ fn name_in(family: &[u64]) -> String {
     format!("Process-{}", numbers.join(":"))
 }
 
-fn open_all([stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<[Stream; 3]> {
+fn open_all([stdin, stdout, stderr]: [Option<Arc<Stdio>>; 3]) -> io::Result<[Stream; 3]> {
     Ok([
-        stdin.open(Standard::Input)?,
-        stdout.open(Standard::Output)?,
-        stderr.open(Standard::Error)?,
+        stdio::open(stdin, Standard::Input)?,
+        stdio::open(stdout, Standard::Output)?,
+        stdio::open(stderr, Standard::Error)?,
     ])
 }

@@ -9,6 +9,8 @@ use procession_sys::wait::Interest;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::sync::Arc;
 
 /// What one of a child's standard streams is.
 ///
@@ -45,6 +47,43 @@ impl From<File> for Stdio {
     }
 }
 
+/// What another process writes, as this one's standard input: a pipe between the two.
+///
+/// ```
+/// use procession::{Process, Stdio};
+/// use std::io::Read;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut first = Process::new(|| println!("hello"), ()).stdout(Stdio::Piped).start()?;
+/// let pipe = first.stdout.take().expect("it is piped");
+/// let shout = || {
+///     let mut text = String::new();
+///     std::io::stdin().read_to_string(&mut text).map(|_| text.to_uppercase()).unwrap_or_default()
+/// };
+/// let second = Process::new(shout, ()).stdin(pipe).start()?;
+/// assert_eq!(second.join()?, "HELLO\n");
+/// first.join()?;
+/// # Ok(())
+/// # }
+/// ```
+impl From<ChildStdout> for Stdio {
+    fn from(pipe: ChildStdout) -> Self {
+        Self::Descriptor(pipe.into())
+    }
+}
+
+impl From<ChildStderr> for Stdio {
+    fn from(pipe: ChildStderr) -> Self {
+        Self::Descriptor(pipe.into())
+    }
+}
+
+impl From<ChildStdin> for Stdio {
+    fn from(pipe: ChildStdin) -> Self {
+        Self::Descriptor(pipe.into())
+    }
+}
+
 impl From<OwnedFd> for Stdio {
     fn from(descriptor: OwnedFd) -> Self {
         Self::Descriptor(descriptor)
@@ -59,9 +98,28 @@ pub(crate) struct Stream {
     pub(crate) parent: Option<OwnedFd>,
 }
 
+/// Opens the stream of a plan; `None` is the parent's.
+pub(crate) fn open(stdio: Option<Arc<Stdio>>, stream: Standard) -> io::Result<Stream> {
+    match stdio.map(Arc::try_unwrap) {
+        None => Stdio::Inherit.open(stream),
+        Some(Ok(last)) => last.open(stream),
+        Some(Err(shared)) => shared.duplicate()?.open(stream),
+    }
+}
+
 impl Stdio {
+    /// The same, for one more start.
+    fn duplicate(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Inherit => Self::Inherit,
+            Self::Null => Self::Null,
+            Self::Piped => Self::Piped,
+            Self::Descriptor(descriptor) => Self::Descriptor(descriptor.try_clone()?),
+        })
+    }
+
     /// Opens the stream; one that is closed in the parent is `/dev/null` in the child.
-    pub(crate) fn open(self, stream: Standard) -> io::Result<Stream> {
+    fn open(self, stream: Standard) -> io::Result<Stream> {
         let child = match self {
             Self::Inherit => match descriptor::duplicate_standard(stream) {
                 Some(own) => own,
@@ -89,7 +147,9 @@ fn piped(stream: Standard) -> io::Result<Stream> {
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     pipe: Option<File>,
-    tail: Vec<u8>,
+    kept: Vec<u8>,
+    /// Whether all of it is kept, and not its end alone.
+    whole: bool,
 }
 
 impl Drain {
@@ -103,7 +163,12 @@ impl Drain {
     pub(crate) fn of(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
         let pipe = pipe.into();
         descriptor::set_nonblocking(pipe.as_fd())?;
-        Ok(Self { pipe: Some(File::from(pipe)), tail: Vec::new() })
+        Ok(Self { pipe: Some(File::from(pipe)), ..Self::default() })
+    }
+
+    /// As [`Drain::of`], and keeps all that it reads.
+    pub(crate) fn whole(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
+        Ok(Self { whole: true, ..Self::of(pipe)? })
     }
 
     /// What to wait for, until the output has ended.
@@ -113,7 +178,10 @@ impl Drain {
 
     /// Reads what is there, at most what a pipe holds; never waits.
     pub(crate) fn read(&mut self) {
-        let mut buffer = [0; 4 << 10];
+        if self.pipe.is_none() {
+            return;
+        }
+        let mut buffer = [0; 16 << 10];
         let mut left = Self::AT_ONCE;
         while let Some(pipe) = self.pipe.as_mut().filter(|_| left > 0) {
             match pipe.read(&mut buffer) {
@@ -130,15 +198,20 @@ impl Drain {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes);
-        if self.tail.len() > 2 * Self::TAIL {
-            self.tail.drain(..self.tail.len() - Self::TAIL);
+        self.kept.extend_from_slice(bytes);
+        if !self.whole && self.kept.len() > 2 * Self::TAIL {
+            self.kept.drain(..self.kept.len() - Self::TAIL);
         }
+    }
+
+    /// Takes what was kept.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.kept)
     }
 
     /// The end of what was read so far.
     pub(crate) fn tail(&self) -> &[u8] {
-        &self.tail[self.tail.len().saturating_sub(Self::TAIL)..]
+        &self.kept[self.kept.len().saturating_sub(Self::TAIL)..]
     }
 }
 

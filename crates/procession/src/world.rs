@@ -102,7 +102,7 @@ impl Present {
         let old = &self.world;
         inherit::set_umask(new.umask);
         inherit::set_limits(&new.limits, &old.limits)
-            .map_err(|error| format!("its limits: {error}"))?;
+            .map_err(|(name, error)| format!("its limit {name}: {error}"))?;
         if new.nice != old.nice {
             inherit::set_nice(new.nice)
                 .map_err(|error| format!("its niceness of {}: {error}", new.nice))?;

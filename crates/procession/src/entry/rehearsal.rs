@@ -9,7 +9,7 @@
 //! which the start that counts sets in any case.
 
 use crate::assignment::Outcome;
-use crate::frame::Head;
+use crate::frame::{Head, Privileges};
 use crate::function;
 use crate::world::Present;
 use procession_sys::parcel::{self, Parcel, Waiting};
@@ -31,7 +31,10 @@ pub(super) fn rehearse(present: &Present, run: impl FnOnce(Parcel) -> Outcome) -
         daemon: true,
         parent: (0, ""),
         function_key: &key,
-        setup_key: None,
+        setup: None,
+        kill_at: None,
+        kill_descendants: false,
+        privileges: Privileges::default(),
         world: present.world().clone(),
     };
     let head = head.to_frame(environment).map_err(io::Error::other)?;

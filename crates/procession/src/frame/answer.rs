@@ -104,7 +104,7 @@ fn text(kind: u8, words: &str) -> Parcel {
 ///
 /// The backtrace is there where the child's environment asks for one (`RUST_BACKTRACE` or
 /// `RUST_LIB_BACKTRACE`), as everywhere in Rust.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Panic {
     pub(crate) message: String,
     pub(crate) place: Option<(String, u32, u32)>,

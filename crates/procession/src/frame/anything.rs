@@ -27,8 +27,14 @@ pub fn read_anything(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Answer, Birth, Head, Panic, Record, StartMethod, World};
+    use crate::frame::{
+        Answer, Birth, Departure, Head, Panic, Privileges, Record, SetupCall, StartMethod, World,
+    };
     use procession_sys::image::Key;
+    use procession_sys::usage::Usage;
+    use std::time::Duration;
+
+    const KILL_AT: Option<Duration> = Some(Duration::from_secs(7));
 
     fn start() -> Vec<u8> {
         let keys = ([1; Key::SIZE], [2; Key::SIZE]);
@@ -38,7 +44,10 @@ mod tests {
             daemon: true,
             parent: (7, "main"),
             function_key: &keys.0,
-            setup_key: Some(&keys.1),
+            setup: Some(SetupCall { key: &keys.1, arguments: b"a", descriptors: 1 }),
+            kill_at: KILL_AT,
+            kill_descendants: true,
+            privileges: Privileges { uid: Some(7), groups: Some(vec![1]), ..Privileges::default() },
             world: World { umask: 0o22, affinity: vec![0, 1], ..World::default() },
         };
         let mut frame = head.to_frame(b"A=b\0").expect("a frame");
@@ -51,6 +60,7 @@ mod tests {
         let frame = start().into();
         let start = Start::read(&frame).expect("a start");
         assert_eq!((start.head.name, start.head.daemon), ("name", true));
+        assert_eq!(start.head.kill_at, KILL_AT);
         assert_eq!(start.head.family, [1, 2]);
         assert_eq!(start.environment, b"A=b\0");
         assert_eq!(start.arguments, b"arguments");
@@ -62,11 +72,18 @@ mod tests {
 
     fn birth() -> Vec<u8> {
         let (method, environment) = (StartMethod::Spawn, &b"A=b\0"[..]);
-        Birth { method, record: RECORD, environment }.to_frame().expect("a frame")
+        Birth { method, record: RECORD, kill_at: KILL_AT, kill_descendants: true, environment }
+            .to_frame()
+            .expect("a frame")
+    }
+
+    fn exit() -> Vec<u8> {
+        let usage = Usage { max_rss: 1 << 20, ..Usage::default() };
+        Report::exit(&Departure::new(9, true, &usage).with_survivors(&[7])).expect("a frame")
     }
 
     fn adoption() -> Vec<u8> {
-        Adoption { number: 5, record: RECORD }.to_frame().expect("a frame")
+        Adoption { number: 5, record: RECORD, kill_at: KILL_AT }.to_frame().expect("a frame")
     }
 
     #[test]
@@ -78,6 +95,7 @@ mod tests {
         let frame = adoption();
         let adoption = Adoption::read(&frame).expect("an adoption");
         assert_eq!((adoption.number, adoption.record), (5, RECORD));
+        assert_eq!((birth.kill_at, adoption.kill_at), (KILL_AT, KILL_AT));
     }
 
     #[test]
@@ -87,7 +105,7 @@ mod tests {
         let parcels = [Answer::panicked(&panic), Answer::returned(&("s", vec![1_u64], Some(1.0)))];
         let mut frames: Vec<Vec<u8>> = parcels.iter().map(|parcel| parcel.bytes.to_vec()).collect();
         frames.extend([start(), birth(), adoption(), Offer::frame(1, 2).to_vec()]);
-        frames.extend([Order::signal(1, 9), Order::detach(1), Report::exit(9).to_vec()]);
+        frames.extend([Order::signal(1, 9), Order::detach(1), exit()]);
         let page = Page::of(1, vec![(7, RECORD)]).to_frame();
         frames.extend([Order::list(1, 2), page.expect("a frame")]);
         for frame in frames {

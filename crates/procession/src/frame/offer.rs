@@ -8,6 +8,7 @@ use super::{FrameError, Record};
 use procession_sys::parcel::Parcel;
 use serde::{Deserialize, Serialize};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// A spare child, free for the first who takes this off the socket.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Adoption<'a> {
     pub(crate) number: u64,
     #[serde(borrow)]
     pub(crate) record: Record<'a>,
+    /// The monotonic time at which it is killed.
+    pub(crate) kill_at: Option<Duration>,
 }
 
 impl<'a> Adoption<'a> {

@@ -5,6 +5,7 @@
 
 use super::FrameError;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const CHILD: u8 = b'C';
 const REFILL: u8 = b'F';
@@ -12,6 +13,7 @@ const DETACH: u8 = b'D';
 const SIGNAL: u8 = b'K';
 const LIST: u8 = b'L';
 const EXITING: u8 = b'E';
+const WAKE: u8 = b'W';
 
 /// One order, read.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) enum Order<'a> {
     List(u64, u64),
     /// The program ends: end the daemons, say when the others have ended.
     Exiting,
+    /// Read which spares were taken: one of them has a time limit.
+    Wake,
 }
 
 /// A child to be made.
@@ -36,6 +40,10 @@ pub(crate) struct Birth<'a> {
     pub(crate) method: StartMethod,
     #[serde(borrow)]
     pub(crate) record: Record<'a>,
+    /// The monotonic time at which it is killed.
+    pub(crate) kill_at: Option<Duration>,
+    /// Whether its descendants end with it.
+    pub(crate) kill_descendants: bool,
     /// What it is executed with, if it is not forked: entries `NAME=value`, each ended by a NUL.
     pub(crate) environment: &'a [u8],
 }
@@ -86,6 +94,10 @@ impl<'a> Order<'a> {
         [&[LIST], &question.to_le_bytes()[..], &after.to_le_bytes()[..]].concat()
     }
 
+    pub(crate) const fn wake() -> [u8; 1] {
+        [WAKE]
+    }
+
     pub(crate) const fn exiting() -> [u8; 1] {
         [EXITING]
     }
@@ -108,6 +120,7 @@ impl<'a> Order<'a> {
                 Ok(Self::List(question, u64::from_le_bytes(*array(after).ok_or_else(cut)?)))
             }
             EXITING => Ok(Self::Exiting),
+            WAKE => Ok(Self::Wake),
             _ => Err(FrameError(format!("no order begins with {kind:#04x}"))),
         }
     }

@@ -7,7 +7,10 @@
 use super::{Answer, FrameError};
 use procession_sys::image::ModuleId;
 use procession_sys::parcel::Parcel;
+use procession_sys::usage::Usage;
+use serde::{Deserialize, Serialize};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 const STARTED: u8 = b's';
 const NOT_STARTED: u8 = b'n';
@@ -25,8 +28,8 @@ pub(crate) enum Report {
     NotStarted { why: String, error: Option<i32> },
     /// How the function ended.
     Answer(Answer),
-    /// The process is gone and reaped, with this wait status.
-    Exit(i32),
+    /// The process is gone and reaped.
+    Exit(Departure),
 }
 
 impl Report {
@@ -38,8 +41,8 @@ impl Report {
         [&with_number(NOT_STARTED, error.unwrap_or_default()), why.as_bytes()].concat()
     }
 
-    pub(crate) fn exit(status: i32) -> [u8; 5] {
-        with_number(EXIT, status)
+    pub(crate) fn exit(departure: &Departure) -> Result<Vec<u8>, FrameError> {
+        Ok(postcard::to_extend(departure, vec![EXIT])?)
     }
 
     pub(crate) fn read(mut parcel: Parcel) -> Result<Self, FrameError> {
@@ -53,8 +56,69 @@ impl Report {
                 let error = Some(i32::from_le_bytes(*error)).filter(|&error| error != 0);
                 Ok(Self::NotStarted { why: String::from_utf8_lossy(why).into_owned(), error })
             }
-            EXIT => number(rest).map(Self::Exit),
+            EXIT => Ok(Self::Exit(postcard::from_bytes(rest)?)),
             _ => Answer::read(kind, parcel).map(Self::Answer),
+        }
+    }
+}
+
+/// How a process left, as its server saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Departure {
+    /// The wait status.
+    pub(crate) status: i32,
+    /// Whether it was killed because its time was over.
+    pub(crate) timed_out: bool,
+    user_micros: u64,
+    system_micros: u64,
+    max_rss: u64,
+    faults: [u64; 2],
+    blocks: [u64; 2],
+    switches: [u64; 2],
+    /// The process ids of descendants that could not be killed.
+    pub(crate) survivors: Vec<i32>,
+}
+
+impl Departure {
+    pub(crate) fn new(status: i32, timed_out: bool, usage: &Usage) -> Self {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            status,
+            timed_out,
+            user_micros: micros(usage.user_time),
+            system_micros: micros(usage.system_time),
+            max_rss: usage.max_rss,
+            faults: [usage.minor_faults, usage.major_faults],
+            blocks: [usage.blocks_in, usage.blocks_out],
+            switches: [usage.voluntary_switches, usage.involuntary_switches],
+            survivors: Vec::new(),
+        }
+    }
+
+    /// As a reaper says it to its server.
+    pub(crate) fn to_frame(&self) -> Result<Vec<u8>, FrameError> {
+        Ok(postcard::to_stdvec(self)?)
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, FrameError> {
+        Ok(postcard::from_bytes(bytes)?)
+    }
+
+    pub(crate) fn with_survivors(self, survivors: &[i32]) -> Self {
+        Self { survivors: survivors.to_vec(), ..self }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            user_time: Duration::from_micros(self.user_micros),
+            system_time: Duration::from_micros(self.system_micros),
+            max_rss: self.max_rss,
+            minor_faults: self.faults[0],
+            major_faults: self.faults[1],
+            blocks_in: self.blocks[0],
+            blocks_out: self.blocks[1],
+            voluntary_switches: self.switches[0],
+            involuntary_switches: self.switches[1],
         }
     }
 }

@@ -5,13 +5,14 @@
 //!
 //! A start is its kind, the lengths of head and environment (4 bytes each), the head (postcard),
 //! the environment, the arguments. Its descriptors are the working directory, the three standard
-//! streams, then those of the arguments.
+//! streams, then those of the set-up's arguments, then those of the function's.
 
 use super::FrameError;
 use procession_sys::image::Key;
 use procession_sys::inherit::Limit;
 use procession_sys::parcel::Bytes;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const START: u8 = b'S';
 
@@ -35,8 +36,34 @@ pub(crate) struct Head<'a> {
     pub(crate) daemon: bool,
     pub(crate) parent: (i32, &'a str),
     pub(crate) function_key: &'a [u8],
-    pub(crate) setup_key: Option<&'a [u8]>,
+    #[serde(borrow)]
+    pub(crate) setup: Option<SetupCall<'a>>,
+    /// The monotonic time at which the process is killed.
+    pub(crate) kill_at: Option<Duration>,
+    /// Whether its descendants end with it: it ends with its reaper then.
+    pub(crate) kill_descendants: bool,
+    pub(crate) privileges: Privileges,
     pub(crate) world: World,
+}
+
+/// A function to call before the process's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SetupCall<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) arguments: &'a [u8],
+    /// How many descriptors its arguments have: the first behind the start's own.
+    pub(crate) descriptors: u32,
+}
+
+/// What the child becomes besides, if its plan says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Privileges {
+    pub(crate) session: bool,
+    pub(crate) process_group: Option<i32>,
+    pub(crate) groups: Option<Vec<u32>>,
+    pub(crate) gid: Option<u32>,
+    pub(crate) uid: Option<u32>,
+    pub(crate) no_new_privs: bool,
 }
 
 /// What the child takes over from its parent as it is now, beside environment and descriptors.
@@ -67,7 +94,7 @@ impl Head<'_> {
     }
 
     pub(crate) fn setup(&self) -> Result<Option<Key>, FrameError> {
-        self.setup_key.map(key).transpose()
+        self.setup.as_ref().map(|setup| key(setup.key)).transpose()
     }
 
     /// The bytes before environment and arguments.

@@ -47,6 +47,11 @@ impl Nursery {
         Self { present, spares: Vec::new(), leaving: Vec::new(), latest: 0, refill_at: None }
     }
 
+    /// What a child has as it is born.
+    pub(super) fn present(&self) -> &Present {
+        &self.present
+    }
+
     /// Makes a child for `corridor`, which the child announces itself on.
     pub(super) fn child(
         &mut self,

@@ -5,14 +5,21 @@
 //! not been reaped, so a signal reaches nobody else; an end that found its corridor full is kept
 //! until it fits.
 
-use crate::frame::{Record, Report, StartMethod};
-use procession_sys::life::{self, Pid};
+use super::reaper::{KILL_ALL, Reaper};
+use crate::frame::{Departure, Record, Report, StartMethod};
+use procession_sys::life::{self, Pid, Reaped};
 use procession_sys::parcel::{self, Waiting};
+use procession_sys::{signal, timer};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+/// How long after its deadline a child is killed here. Its own timer kills it at the deadline, unless
+/// it has become another program; one that has not woken yet under load must not be killed before it
+/// says that it is there.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// A child not yet reaped.
 struct Ward {
@@ -21,13 +28,40 @@ struct Ward {
     daemon: bool,
     detached: bool,
     method: StartMethod,
+    /// When it is killed.
+    deadline: Option<Instant>,
+    /// If this is a reaper: it knows how its child has ended.
+    reaper: Option<Reaper>,
     /// The child's end, which the child has too.
     corridor: OwnedFd,
 }
 
+/// How a child was made, and what is to be done about it.
+pub(super) struct Care {
+    pub(super) method: StartMethod,
+    /// The monotonic time at which it is killed.
+    pub(super) kill_at: Option<Duration>,
+    pub(super) reaper: Option<Reaper>,
+}
+
 impl Ward {
+    /// Sends the child a signal; `pid` is its own or its reaper's.
+    fn signal(&self, pid: Pid, number: i32) {
+        let killed = self.reaper.is_some() && number == signal::SIGKILL;
+        let _ = life::signal_child(pid, if killed { KILL_ALL } else { number });
+    }
+
     fn record(&self) -> Record<'_> {
         Record { serial: self.serial, name: &self.name, daemon: self.daemon }
+    }
+
+    /// The child's number; `own` is that of the process that the server has made.
+    fn child(&self, own: Pid) -> Pid {
+        self.reaper.as_ref().and_then(Reaper::child).unwrap_or(own)
+    }
+
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 
@@ -35,7 +69,9 @@ impl Ward {
 pub(super) struct Wards {
     alive: BTreeMap<Pid, Ward>,
     /// Exits that found the corridor full.
-    unsent: Vec<(OwnedFd, i32)>,
+    unsent: Vec<(OwnedFd, Departure)>,
+    /// The earliest time at which a child is killed; it may have ended since.
+    next_deadline: Option<Instant>,
 }
 
 impl Wards {
@@ -44,19 +80,52 @@ impl Wards {
         &mut self,
         child: Pid,
         record: &Record<'_>,
-        method: StartMethod,
+        Care { method, kill_at, reaper }: Care,
         corridor: OwnedFd,
     ) {
         let &Record { serial, name, daemon } = record;
         let name = name.to_owned();
-        let ward = Ward { serial, name, daemon, detached: false, method, corridor };
+        let deadline = kill_at
+            .and_then(|at| Instant::now().checked_add(at.saturating_sub(timer::monotonic())));
+        let killed_here = deadline.and_then(|at| at.checked_add(SLACK));
+        self.next_deadline = self.next_deadline.into_iter().chain(killed_here).min();
+        let detached = false;
+        let ward = Ward { serial, name, daemon, detached, method, deadline, reaper, corridor };
         self.alive.insert(child, ward);
     }
 
+    /// When [`kill_overdue`](Self::kill_overdue) is to be called, at the latest.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.next_deadline
+    }
+
+    /// Kills the children whose time is over. Their own timers have done so already, but for a
+    /// child that has replaced itself by another program.
+    pub(super) fn kill_overdue(&mut self, now: Instant) {
+        if self.next_deadline.is_none_or(|at| at > now) {
+            return;
+        }
+        let killed_at = |ward: &Ward| ward.deadline.and_then(|at| at.checked_add(SLACK));
+        for (&child, ward) in &self.alive {
+            if killed_at(ward).is_some_and(|at| at <= now) {
+                ward.signal(child, signal::SIGKILL);
+            }
+        }
+        self.next_deadline = self.alive.values().filter_map(killed_at).filter(|&at| at > now).min();
+    }
+
     /// A child that was reaped; how it was started, if it was one of these.
-    pub(super) fn release(&mut self, child: Pid, status: ExitStatus) -> Option<StartMethod> {
+    pub(super) fn release(&mut self, child: Pid, reaped: &Reaped) -> Option<StartMethod> {
         let ward = self.alive.remove(&child)?;
-        self.unsent.push((ward.corridor, status.into_raw()));
+        let Reaped { status, usage } = reaped;
+        let killed = status.signal() == Some(signal::SIGKILL);
+        let timed_out = killed && ward.is_overdue(Instant::now());
+        let departure = match ward.reaper {
+            // Without a word of it the kernel tells how the child ended.
+            Some(above) => above.departure(),
+            None => Some(Departure::new(status.into_raw(), timed_out, usage)),
+        };
+        self.unsent.extend(departure.map(|departure| (ward.corridor, departure)));
         Some(ward.method)
     }
 
@@ -78,8 +147,8 @@ impl Wards {
 
     pub(super) fn signal(&self, serial: u64, number: i32) {
         let mut alive = self.alive.iter();
-        if let Some((&child, _)) = alive.find(|(_, ward)| ward.serial == serial) {
-            let _ = life::signal_child(child, number);
+        if let Some((&child, ward)) = alive.find(|(_, ward)| ward.serial == serial) {
+            ward.signal(child, number);
         }
     }
 
@@ -88,8 +157,8 @@ impl Wards {
     }
 
     pub(super) fn signal_daemons(&self, number: i32) {
-        for (&daemon, _) in self.alive.iter().filter(|(_, ward)| ward.daemon) {
-            let _ = life::signal_child(daemon, number);
+        for (&daemon, ward) in self.alive.iter().filter(|(_, ward)| ward.daemon) {
+            ward.signal(daemon, number);
         }
     }
 
@@ -104,7 +173,7 @@ impl Wards {
     pub(super) fn list(&self, after: u64) -> Vec<(i32, Record<'_>)> {
         let later = self.alive.iter().filter(|(_, ward)| ward.serial > after);
         let mut listed: Vec<(i32, Record<'_>)> =
-            later.map(|(child, ward)| (child.as_raw(), ward.record())).collect();
+            later.map(|(&own, ward)| (ward.child(own).as_raw(), ward.record())).collect();
         listed.sort_unstable_by_key(|(_, record)| record.serial);
         listed
     }
@@ -116,8 +185,9 @@ impl Wards {
 
     /// Tells of ends what fits; a parent that is not there any more needs nothing.
     pub(super) fn tell_ends(&mut self) {
-        self.unsent.retain(|(corridor, status)| {
-            let frame = Report::exit(*status);
+        self.unsent.retain(|(corridor, departure)| {
+            // Numbers can always be written.
+            let Ok(frame) = Report::exit(departure) else { return false };
             let sent = parcel::send(corridor.as_fd(), &[&frame], &[], Waiting::Never);
             sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         });

@@ -36,7 +36,7 @@ pub(super) fn copy_under_starts() {
             println!("copy {number} does not end");
             return life::end_child(copy);
         }
-        let status = life::reap(pidfd.as_fd(), copy).expect("a status");
+        let status = life::reap(pidfd.as_fd(), copy).expect("a status").status;
         if !status.success() {
             println!("copy {number} ended with {status}");
         }

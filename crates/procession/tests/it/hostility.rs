@@ -131,7 +131,7 @@ fn become_a_daemon() -> Option<bool> {
     };
     let end = procession_sys::life::pidfd(copy).expect("it is not reaped");
     assert!(is_ready(&end, crate::support::DEADLINE), "waited for the end of the copy");
-    procession_sys::life::reap(end.as_fd(), copy).map(|status| status.success())
+    procession_sys::life::reap(end.as_fd(), copy).map(|reaped| reaped.status.success())
 }
 
 #[test]

@@ -109,6 +109,12 @@ pub(crate) fn line() -> (Line, Fd<UnixStream>) {
     (Line(here), Fd(there))
 }
 
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Line {
     /// Waits until the other end says something.
     pub(crate) fn wait(&mut self, what: &str) {
