@@ -127,6 +127,10 @@ pub use memory::anything::adopt_anything;
 #[doc = include_str!("../../../docs/from-python.md")]
 struct FromPython;
 
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../docs/cookbook.md")]
+struct Cookbook;
+
 #[cfg(all(doctest, feature = "heartbeat"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
