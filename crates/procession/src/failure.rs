@@ -230,7 +230,7 @@ pub enum ByAbsence {}
 ///
 /// fn port(text: &str) -> Result<u16, Failure> {
 ///     let port = text.split(':').nth(1).context("the address has no port")?;
-///     port.parse().with_context(|| format!("`{port}` is not a port"))
+///     port.parse::<u16>().with_context(|| format!("`{port}` is not a port"))
 /// }
 ///
 /// assert_eq!(port("localhost:80").unwrap(), 80);
