@@ -8,7 +8,7 @@
 //!   answer.
 
 use crate::current::current;
-use crate::frame::{Answer, Panic};
+use crate::frame::{Answer, Panic, excerpt, excerpt_of};
 use procession_sys::life::Pid;
 use procession_sys::parcel::{self, Waiting};
 use procession_sys::published::Published;
@@ -93,8 +93,8 @@ fn describe(info: &PanicHookInfo<'_>, function: ThreadId) -> Panic {
     Panic {
         message: message(info.payload()),
         place: info.location().map(|at| (at.file().to_owned(), at.line(), at.column())),
-        thread: name.map(str::to_owned),
-        backtrace: captured.then(|| backtrace.to_string()),
+        thread: name.map(excerpt),
+        backtrace: captured.then(|| excerpt_of(&backtrace)),
     }
 }
 
@@ -119,5 +119,5 @@ fn report(panic: &Panic) -> String {
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a value that is no text").to_owned()
+    excerpt(text.unwrap_or("a value that is no text"))
 }

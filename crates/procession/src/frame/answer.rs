@@ -4,6 +4,7 @@
 //! bytes are copied once, by its encoding.
 
 use super::FrameError;
+use super::text::{LONGEST_TEXT, excerpt};
 use crate::parcel::{self, DecodeError};
 use procession_sys::parcel::Parcel;
 use serde::de::DeserializeOwned;
@@ -80,11 +81,11 @@ impl Answer {
     }
 
     pub(super) fn read(kind: u8, parcel: Parcel) -> Result<Self, FrameError> {
-        let words = |parcel: &Parcel| String::from_utf8_lossy(&parcel.bytes[1..]).into_owned();
+        let words = |parcel: &Parcel| excerpt(&String::from_utf8_lossy(&parcel.bytes[1..]));
         match kind {
             RETURNED => Ok(Self::Returned(Returned(parcel))),
             PANICKED => parcel::decode(parcel, 1)
-                .map(Self::Panicked)
+                .map(|panic: Panic| Self::Panicked(panic.bounded()))
                 .map_err(|error| FrameError(error.to_string())),
             REFUSED => Ok(Self::Refused(words(&parcel))),
             UNENCODABLE => Ok(Self::Unencodable(words(&parcel))),
@@ -96,7 +97,7 @@ impl Answer {
 }
 
 fn text(kind: u8, words: &str) -> Parcel {
-    let bytes = [&[kind], words.as_bytes()].concat();
+    let bytes = [&[kind], excerpt(words).as_bytes()].concat();
     Parcel { bytes: bytes.into(), ..Parcel::default() }
 }
 
@@ -113,7 +114,20 @@ pub struct Panic {
 }
 
 impl Panic {
-    /// The message given to `panic!`, or of the failed assertion.
+    /// With no text longer than what is reported whole, whoever wrote it.
+    pub(crate) fn bounded(mut self) -> Self {
+        let texts = [Some(&mut self.message), self.thread.as_mut(), self.backtrace.as_mut()];
+        let place = self.place.as_mut().map(|(file, ..)| file);
+        // What has been cut says its length behind that, so it is a little longer.
+        let long = |text: &&mut String| text.len() > LONGEST_TEXT + 100;
+        for text in texts.into_iter().chain([place]).flatten().filter(long) {
+            *text = excerpt(text);
+        }
+        self
+    }
+
+    /// The message given to `panic!`, or of the failed assertion. Of one longer than 64 KiB, that
+    /// much, and how long it was.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -138,7 +152,7 @@ impl Panic {
         self.thread.as_deref()
     }
 
-    /// The backtrace, one frame below the other.
+    /// The backtrace, one frame below the other, cut as the [`message`](Self::message) is.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }

@@ -4,6 +4,7 @@
 //! What always holds: a child that was ordered says `Started` before it reads its start, so that one
 //! without it has not run; `Exit` comes after the death.
 
+use super::text::excerpt;
 use super::{Answer, FrameError};
 use procession_sys::image::ModuleId;
 use procession_sys::parcel::Parcel;
@@ -38,7 +39,8 @@ impl Report {
     }
 
     pub(crate) fn not_started(why: &str, error: Option<i32>) -> Vec<u8> {
-        [&with_number(NOT_STARTED, error.unwrap_or_default()), why.as_bytes()].concat()
+        let error = with_number(NOT_STARTED, error.unwrap_or_default());
+        [&error, excerpt(why).as_bytes()].concat()
     }
 
     pub(crate) fn exit(departure: &Departure) -> Result<Vec<u8>, FrameError> {
@@ -143,7 +145,7 @@ impl Hello {
     }
 
     pub(crate) fn failed(why: &str) -> Vec<u8> {
-        [&[FAILED], why.as_bytes()].concat()
+        [&[FAILED], excerpt(why).as_bytes()].concat()
     }
 
     pub(crate) fn done(leaving: bool) -> [u8; 2] {

@@ -5,6 +5,7 @@
 //! writes nothing; nothing here waits for a lock that somebody may hold for ever.
 
 use super::page::{Entry, Page};
+use crate::frame::excerpt;
 use crate::look::look;
 use procession_sys::exit;
 use procession_sys::per_process::{Once, PerProcess};
@@ -76,7 +77,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
     let entry = Entry::Panic {
         main: thread::is_main(),
         place: info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string),
-        message: text.unwrap_or("a value that is no text").to_owned(),
+        message: excerpt(text.unwrap_or("a value that is no text")),
     };
     look(WATCHED.get(), |all| {
         all.iter().filter(|one| one.is_here()).for_each(|one| one.page.write(&entry));

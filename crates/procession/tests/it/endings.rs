@@ -1,10 +1,10 @@
 //! How a process ends that gives no value: each row of the table, end to end.
 
 use crate::support::{
-    METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay, tell,
-    wait_to_be_told,
+    Directory, METHODS, alone, assert_killed_without_server, join, kill, line, server_of, stay,
+    tell, wait_to_be_told,
 };
-use procession::{Ending, Failure, Fd, JoinError, Process, StartMethod, Stdio, Value};
+use procession::{Ending, Failure, Fd, JoinError, Limits, Process, StartMethod, Stdio, Value};
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::hint::black_box;
@@ -333,5 +333,52 @@ fn a_process_that_tells_of_its_own_end_is_waited_for_all_the_same() {
         events.tell();
         let error = join(child).expect_err("a garbled answer");
         assert!(error.is_undecodable(), "{method}: {error}");
+    }
+}
+
+#[test]
+fn a_panic_message_of_a_hundred_megabytes_is_cut_and_its_length_said() {
+    const LENGTH: usize = 100_000_000;
+    const MOST: usize = (64 << 10) + 100;
+    for method in METHODS {
+        let directory = Directory::new(&format!("cut-{method}"));
+        let path = directory.0.join("errors");
+        let errors = std::fs::File::create(&path).expect("a file");
+        let fail = |length: usize| {
+            let mut message = String::with_capacity(length);
+            message.extend(std::iter::repeat_n('\u{e4}', length / 2));
+            std::panic::panic_any(message)
+        };
+        // Room for the message, and not for copies of it.
+        let plan: Process<()> = Process::new(fail, (LENGTH,));
+        let plan = plan.start_method(method).limits(Limits::new().memory(256 << 20)).stderr(errors);
+        let error = join(plan.start().expect("a child")).expect_err("it panicked");
+        let panic = error.panic().unwrap_or_else(|| panic!("{method}: {}", error.ending()));
+        let said = format!(" [cut here: {LENGTH} bytes in all]");
+        assert!(panic.message().starts_with("\u{e4}\u{e4}"), "{method}");
+        assert!(panic.message().ends_with(&said) && panic.message().len() < MOST, "{method}");
+        assert!(error.to_string().len() < MOST + 200, "{method}");
+        let printed = std::fs::read_to_string(&path).expect("what it printed");
+        assert!(printed.contains(&said) && printed.len() < 3 * MOST, "{method}");
+    }
+}
+
+#[test]
+fn an_error_of_a_hundred_megabytes_in_a_value_is_cut_and_its_length_said() {
+    struct Unwritable;
+    impl Serialize for Unwritable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("x".repeat(100_000_000)))
+        }
+    }
+    impl<'de> Deserialize<'de> for Unwritable {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Ok(Self)
+        }
+    }
+    for method in METHODS {
+        let error = ending(method, Process::new(|| Unwritable, ()));
+        assert!(error.is_undecodable(), "{method}");
+        assert!(error.to_string().len() < 70_000, "{method}: {}", error.to_string().len());
     }
 }
