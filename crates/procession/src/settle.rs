@@ -74,13 +74,14 @@ pub(crate) fn settle(options: Options) -> Result<Settled, StartError> {
     let family = [current::family(), &[serial]].concat();
     let name = options.name.unwrap_or_else(|| name_in(&family));
     let failed = |doing: &'static str| {
-        let name = name.clone();
+        let name = name.escape_debug().to_string();
         move |source: io::Error| StartError::new(&name, Cause::System { doing, source })
     };
     let unusable = |which: &str| {
-        let (name, which) = (name.clone(), which.to_owned());
+        let (name, which) = (name.escape_debug().to_string(), which.to_owned());
         move |source: io::Error| StartError::new(&name, Cause::Option { which, source })
     };
+    check_name(&name).map_err(unusable("its name"))?;
     let parent = current();
     let (own, standing) = world::capture().map_err(failed("reading what the child takes over"))?;
     let mut world = own.clone();
@@ -112,6 +113,16 @@ pub(crate) fn settle(options: Options) -> Result<Settled, StartError> {
         streams: open_all(options.stdio).map_err(failed("opening its standard streams"))?,
         name,
     })
+}
+
+/// A name is shown in lists of processes and in errors, one line each, and by the kernel, which ends
+/// it at a NUL.
+fn check_name(name: &str) -> io::Result<()> {
+    if name.is_empty() || name.contains(['\n', '\r', '\0']) {
+        let text = format!("{name:?} is empty, or has a line break or NUL");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(())
 }
 
 /// `Process-1` for the root's first child, `Process-1:2` for that one's second, as in Python.

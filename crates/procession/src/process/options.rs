@@ -19,6 +19,12 @@ use std::time::Duration;
 impl<R, W> Process<R, W> {
     /// The process's name, shown by `ps` (its first 15 bytes) and in errors. Default: its place in
     /// the family tree, `Process-1` for the first child, `Process-1:2` for that one's second.
+    ///
+    /// A name that is empty, or has a line break or a NUL, makes the start an error.
+    ///
+    /// [`current`](crate::current) gives the name in the child, and the kernel has it as the name of
+    /// the child's main thread. `std::thread::current().name()` is `None` there: std names only the
+    /// thread on which the program's own `main` runs, and threads that it starts itself.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.options.name = Some(name.into());
         self

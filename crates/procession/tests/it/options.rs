@@ -220,3 +220,36 @@ fn a_child_starts_in_a_directory_that_has_been_deleted() {
         }
     });
 }
+
+#[test]
+fn what_no_process_can_be_called_or_given_is_refused_at_the_start() {
+    let plan = || Process::new(|| (), ()).name("odd");
+    let unusable: [(Process<()>, &str); 9] = [
+        (plan().name("two\nlines"), "its name: \"two\\nlines\""),
+        (plan().name("a\rb"), "its name"),
+        (plan().name("a\0b"), "its name: \"a\\0b\""),
+        (plan().name(""), "its name"),
+        (plan().env("", "value"), "environment"),
+        (plan().env("a\0b", "value"), "environment"),
+        (plan().env("a", "b\0"), "environment"),
+        (plan().env_remove("a=b"), "environment"),
+        (plan().current_dir("/\0"), "working directory"),
+    ];
+    for (plan, why) in unusable {
+        let text = plan.start().expect_err("no child").to_string();
+        assert!(text.contains(why) && !text.contains(['\n', '\0']), "{text:?}");
+    }
+}
+
+#[test]
+fn the_main_thread_of_a_child_has_its_name_for_the_kernel_and_none_for_std() {
+    let names = || {
+        let kernels = std::fs::read_to_string("/proc/thread-self/comm").expect("a name");
+        (kernels, std::thread::current().name().map(str::to_owned))
+    };
+    for method in METHODS {
+        let child = Process::new(names, ()).name("named").start_method(method).start();
+        let names = join(child.expect("a child")).expect("names");
+        assert_eq!(names, ("named\n".to_owned(), None), "{method}");
+    }
+}
