@@ -279,6 +279,16 @@ impl<R> Process<R> {
 
     /// Starts the process. When this returns, it exists and its function will be called.
     ///
+    /// **The program waits for it.** A program whose `main` has returned, or that calls `exit`, goes
+    /// on until each of its processes has ended that is neither a [`daemon`](Self::daemon) nor
+    /// [detached](Child::detach). After a second it says on standard error for whom it waits.
+    ///
+    /// Its fork server may be killed at any time. A daemon ends with it. Any other process goes on,
+    /// once it has read that it is no daemon, some microseconds after this returns. Killed before,
+    /// the server takes the process along: its function has then not been called, and joining it
+    /// is an error ([`Killed`](crate::Ending::Killed) by SIGKILL, or [`Lost`](crate::Ending::Lost)).
+    /// It is not started a second time.
+    ///
     /// # Errors
     /// [`StartError`]: an argument cannot be encoded, the directory cannot be opened, the kernel
     /// has no room for a process or its descriptors, or this program cannot be started again.
