@@ -5,9 +5,11 @@
 
 use crate::per_process::Once;
 use crate::published::Published;
+use crate::wait::Interest;
 #[cfg(target_env = "gnu")]
 use std::ffi::{c_int, c_void};
 use std::io;
+use std::time::Instant;
 
 static AT_EXIT: Published<fn()> = Published::new();
 /// Done once the C library has taken the handler.
@@ -81,6 +83,16 @@ pub fn flush() {
     let _ = io::Write::flush(&mut io::stdout());
     // SAFETY: a null stream stands for all of them.
     unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
+/// Writes to standard error, in an exit handler: nothing where it has no room, and past std's lock,
+/// which another thread may hold.
+pub fn complain(text: &str) {
+    let errors = rustix::stdio::stderr();
+    let room = crate::wait::ready(&[(errors, Interest::Writable)], Some(Instant::now()));
+    if room.is_ok_and(|room| room == [true]) {
+        let _ = rustix::io::write(errors, text.as_bytes());
+    }
 }
 
 /// Ends the process at once: no exit handlers, no flushing (`_exit(2)`).

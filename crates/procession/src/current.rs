@@ -4,6 +4,7 @@
 //! set before any user code of a child, and never in a process that procession did not
 //! start.
 
+use crate::frame::beginning;
 use procession_sys::published::Published;
 use procession_sys::wait::{self, Interest};
 use std::hash::{Hash, Hasher};
@@ -62,6 +63,18 @@ impl ProcessInfo {
     #[doc(alias = "daemon")]
     pub fn is_daemon(&self) -> bool {
         self.daemon
+    }
+}
+
+/// Some of these names, for a sentence.
+pub(crate) fn name_some<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const NAMED: usize = 5;
+    const LONGEST: usize = 100;
+    let mut names = names.map(|name| format!("`{}`", beginning(name, LONGEST)));
+    let first = names.by_ref().take(NAMED).collect::<Vec<_>>().join(", ");
+    match names.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

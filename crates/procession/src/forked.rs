@@ -4,7 +4,7 @@
 //! What always holds: a child is reaped by its handle or, once that is dropped, here; nobody's
 //! child but ours is ever waited for.
 
-use crate::current::ProcessInfo;
+use crate::current::{ProcessInfo, name_some};
 use crate::look::look;
 use procession_sys::life::{self, Pid};
 use procession_sys::per_process::PerProcess;
@@ -76,8 +76,9 @@ pub(crate) fn alive() -> Vec<ProcessInfo> {
     children().iter().filter(alive).map(|child| child.info.clone()).collect()
 }
 
-/// Ends the daemons, waits for the others, and leaves no zombie.
-pub(crate) fn close() {
+/// Ends the daemons, waits for the others, and leaves no zombie. `say` is told for whom, once that
+/// takes longer than `silent`.
+pub(crate) fn close(silent: Duration, say: impl Fn(&str)) {
     let children = look(FORKED.get(), std::mem::take).unwrap_or_default();
     let (daemons, others): (Vec<Forked>, Vec<Forked>) =
         children.into_iter().partition(|child| child.info.is_daemon());
@@ -94,7 +95,13 @@ pub(crate) fn close() {
         }
         daemon.reap();
     }
-    for other in others.iter().filter(|other| !other.detached) {
+    let awaited: Vec<&Forked> = others.iter().filter(|other| !other.detached).collect();
+    let deadline = Instant::now() + silent;
+    if !awaited.iter().all(|other| other.ended_by(Some(deadline))) {
+        let alive = awaited.iter().filter(|other| !other.has_ended());
+        say(&name_some(alive.map(|other| other.info.name())));
+    }
+    for other in awaited {
         other.ended_by(None);
         other.reap();
     }

@@ -32,7 +32,7 @@ pub use order::StartMethod;
 pub(crate) use order::{Birth, Order, Record};
 pub(crate) use report::{Departure, Hello, Report};
 pub(crate) use start::{Head, OWN_DESCRIPTORS, Privileges, SetupCall, Start, World};
-pub(crate) use text::{excerpt, excerpt_of};
+pub(crate) use text::{beginning, excerpt, excerpt_of};
 
 /// Whether a frame could not be sent because nobody is there any more.
 pub(crate) fn is_hang_up(error: &std::io::Error) -> bool {

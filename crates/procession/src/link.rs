@@ -32,6 +32,9 @@ const WAKING: Duration = Duration::from_secs(30);
 /// How long a server that has hung up may take to be gone.
 const GOING: Duration = Duration::from_secs(1);
 
+/// How long the end of a program waits for others in silence.
+pub(crate) const SILENT: Duration = Duration::from_secs(1);
+
 /// A copy of this process has none of its servers. It may have closed their descriptors, and have
 /// files of its own under those numbers.
 static LINKS: PerProcess<Links> = PerProcess::new(Links::default);
@@ -324,8 +327,16 @@ pub(crate) fn begin_closing() -> Vec<Arc<Server>> {
 }
 
 impl Server {
-    /// Waits, after [`begin_closing`], until nobody is left to wait for.
-    pub(crate) fn wait_until_alone(&self) {
+    /// Waits, after [`begin_closing`], until nobody is left to wait for. `say` is told for whom, once
+    /// that takes a while.
+    pub(crate) fn wait_until_alone(&self, say: impl Fn(&str)) {
+        let mut waited = vec![(self.control(), Interest::Readable)];
+        waited.extend(self.pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), Interest::Readable)));
+        let happened = wait::ready(&waited, Some(Instant::now() + SILENT));
+        if happened.is_ok_and(|happened| !happened.contains(&true)) {
+            let order = Order::awaited();
+            let _ = parcel::send(self.control(), &[&order], &[], Waiting::Never);
+        }
         while let Ok(Some(parcel)) = self.hear(self.control()) {
             match Hello::read(&parcel) {
                 // With the server reaped nothing of us is left, not even for init.
@@ -333,6 +344,7 @@ impl Server {
                     self.pidfd.iter().for_each(|pidfd| wait_and_reap(pidfd, self.pid));
                 }
                 Ok(Hello::Done { leaving: false }) => break,
+                Ok(Hello::Awaited(names)) => say(&names),
                 _ => {}
             }
         }

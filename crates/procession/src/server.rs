@@ -17,6 +17,7 @@ mod nursery;
 mod reaper;
 mod wards;
 
+use crate::current::name_some;
 use crate::entry::{self, Greeting};
 use crate::frame::{Adoption, Birth, Hello, Order, Page, Report, StartMethod};
 use crate::world::Present;
@@ -250,6 +251,9 @@ impl Server {
             Ok(Order::Signal(serial, number)) => self.wards.signal(serial, number),
             Ok(Order::List(question, after)) => self.list(question, after),
             Ok(Order::Exiting) => self.begin_closing(),
+            Ok(Order::Awaited) => {
+                tell(&self.control, &Hello::awaited(&name_some(self.wards.awaited())));
+            }
             // Which spares were taken has been read before the order. As for errors: only the
             // program itself has the other end; what it cannot have meant is left out.
             Ok(Order::Wake) | Err(_) => {}

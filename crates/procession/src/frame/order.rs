@@ -14,6 +14,7 @@ const SIGNAL: u8 = b'K';
 const LIST: u8 = b'L';
 const EXITING: u8 = b'E';
 const WAKE: u8 = b'W';
+const AWAITED: u8 = b'A';
 
 /// One order, read.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) enum Order<'a> {
     Exiting,
     /// Read which spares were taken: one of them has a time limit.
     Wake,
+    /// Name those for whom the program waits at its end.
+    Awaited,
 }
 
 /// A child to be made.
@@ -102,6 +105,10 @@ impl<'a> Order<'a> {
         [EXITING]
     }
 
+    pub(crate) const fn awaited() -> [u8; 1] {
+        [AWAITED]
+    }
+
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let cut = || FrameError("an order that ends too early".into());
         let (&kind, rest) = bytes.split_first().ok_or_else(cut)?;
@@ -121,6 +128,7 @@ impl<'a> Order<'a> {
             }
             EXITING => Ok(Self::Exiting),
             WAKE => Ok(Self::Wake),
+            AWAITED => Ok(Self::Awaited),
             _ => Err(FrameError(format!("no order begins with {kind:#04x}"))),
         }
     }

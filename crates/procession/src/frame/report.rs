@@ -19,6 +19,7 @@ const EXIT: u8 = b'x';
 const HELLO: u8 = b'h';
 const FAILED: u8 = b'f';
 const DONE: u8 = b'd';
+const AWAITED: u8 = b'w';
 
 /// What is said on a child's corridor, by the server and by the child.
 #[derive(Debug)]
@@ -137,6 +138,8 @@ pub(crate) enum Hello {
         /// Whether the server ends too: it has no child left at all.
         leaving: bool,
     },
+    /// The names of those for whom the program waits.
+    Awaited(String),
 }
 
 impl Hello {
@@ -152,6 +155,10 @@ impl Hello {
         [DONE, u8::from(leaving)]
     }
 
+    pub(crate) fn awaited(names: &str) -> Vec<u8> {
+        [&[AWAITED], excerpt(names).as_bytes()].concat()
+    }
+
     pub(crate) fn read(parcel: &Parcel) -> Result<Self, FrameError> {
         match parcel.bytes.split_first() {
             Some((&HELLO, module)) => match module.try_into() {
@@ -159,6 +166,9 @@ impl Hello {
                 Err(_) => Err(FrameError("a greeting of another length".into())),
             },
             Some((&FAILED, why)) => Ok(Self::Failed(String::from_utf8_lossy(why).into_owned())),
+            Some((&AWAITED, names)) => {
+                Ok(Self::Awaited(String::from_utf8_lossy(names).into_owned()))
+            }
             Some((&DONE, [leaving])) => Ok(Self::Done { leaving: *leaving != 0 }),
             _ => Err(FrameError("no word of a server".into())),
         }

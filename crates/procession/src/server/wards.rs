@@ -145,6 +145,12 @@ impl Wards {
         self.alive.values().any(|ward| ward.daemon || !ward.detached)
     }
 
+    /// The names of those for whom the end of the program waits, but for daemons, which it ends.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = &str> {
+        let awaited = self.alive.values().filter(|ward| !ward.daemon && !ward.detached);
+        awaited.map(|ward| &*ward.name)
+    }
+
     pub(super) fn signal(&self, serial: u64, number: i32) {
         let mut alive = self.alive.iter();
         if let Some((&child, ward)) = alive.find(|(_, ward)| ward.serial == serial) {

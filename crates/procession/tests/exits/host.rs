@@ -39,6 +39,7 @@ fn play(case: &[&str]) {
     // A signal that is waited for must be blocked before anybody sends it.
     only(Signal::SIGUSR1).thread_block().expect("signals can be blocked");
     match case {
+        ["waiting"] => wait_for_two(),
         ["detached"] => start_detached(),
         ["in-flight"] => exit_while_starting(),
         ["branch", way] => branch(way),
@@ -177,6 +178,18 @@ fn only(signal: Signal) -> SigSet {
 fn start_detached() {
     start_worker().detach();
     leave("return");
+}
+
+/// Ends with two processes to wait for, one of each kind, and two that it does not wait for.
+fn wait_for_two() {
+    let stay = || {
+        let _ = stdin().read_to_end(&mut Vec::new());
+    };
+    Process::fork(stay).name("forked").start().expect("a fork");
+    Process::fork(stay).name("loose fork").start().expect("a fork").detach();
+    start_worker();
+    Process::new(stay, ()).name("loose").start().expect("a start").detach();
+    start_daemon("idle", be_idle, StartMethod::ForkServer);
 }
 
 /// One thread starts processes as fast as it can, the other ends the program under it.

@@ -1,7 +1,8 @@
 //! Main returns, exits or panics: daemons are asked and then killed, the others are waited for.
 
-use super::{assert_nobody_is_left, family, host};
+use super::{assert_nobody_is_left, family, host, host_program, run};
 use rustix::process::Signal;
+use std::process::Command;
 
 /// Ends a family in an orderly way and follows the order of events.
 fn the_family_ends_before_main(way: &str, code: i32) {
@@ -33,6 +34,32 @@ fn when_main_exits_its_daemons_end_and_the_others_are_waited_for() {
 #[test]
 fn when_main_panics_its_daemons_end_and_the_others_are_waited_for() {
     the_family_ends_before_main("panic", 101);
+}
+
+#[test]
+fn a_program_that_waits_at_its_end_says_for_whom() {
+    let script = "exec \"$0\" --case waiting 2>&1";
+    let mut program = run(Command::new("sh").args(["-c", script]).arg(host_program()));
+    let main = program.pid();
+    let waits = |whom: &str| {
+        format!(
+            "procession: process `main` (pid {main}) has ended and waits for `{whom}`; join such \
+             processes, detach them, or start them as daemons"
+        )
+    };
+    program.wait_for(&waits("forked"), 1);
+    let members = program.observed.alive();
+    let forked = members.iter().find(|member| member.name == "forked").expect("it is waited for");
+    forked.signal(Signal::KILL);
+    program.wait_for(&waits("worker"), 1);
+    program.end_input();
+    assert_eq!(program.wait().code(), Some(0));
+    let lines = program.all_lines();
+    assert!(
+        !lines.iter().any(|line| line.contains("loose") || line.contains("idle`")),
+        "{lines:?}"
+    );
+    super::wait_until_gone_but(&program, &[]);
 }
 
 #[test]
