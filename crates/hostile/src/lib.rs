@@ -49,6 +49,14 @@ pub fn copy() -> io::Result<Option<u32>> {
     }
 }
 
+/// Ends the calling thread as the C library's `pthread_exit` does in the end, without unwinding it.
+/// The process goes on while it has others.
+pub fn end_thread() -> ! {
+    // SAFETY: the kernel ends the thread; its stack and what is on it stay.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    unreachable!("the kernel ends the thread")
+}
+
 /// Reads from the null page.
 pub fn segfault() -> ! {
     // SAFETY: none; the access is meant to fault, and is volatile so that it is made.

@@ -16,6 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 
 const PATH: &str = "/proc/self/status";
+const OF_THREAD: &str = "/proc/thread-self/status";
 
 /// More than it is, but for a user of hundreds of groups, who has it read again.
 const LENGTH: usize = 4096;
@@ -68,17 +69,21 @@ pub(super) fn umask_and_rights() -> io::Result<(u32, String)> {
     // Its number may be somebody else's, and is not ours to close.
     std::mem::forget(kept.take());
     let (file, Said { id, umask, rights }) = open()?;
-    *kept = mark.map(|mark| Kept { file, owner: (mark, id) });
+    *kept = file.zip(mark).map(|(file, mark)| Kept { file, owner: (mark, id) });
     Ok((umask, rights))
 }
 
-fn open() -> io::Result<(File, Said)> {
+/// The file is that of the process; none once the main thread has ended, which has given up what the
+/// file is about. The calling thread has the same file mode creation mask, and its own rights.
+fn open() -> io::Result<(Option<File>, Said)> {
     let named = |error: io::Error| {
         io::Error::new(error.kind(), format!("{PATH}: {error}: is /proc mounted?"))
     };
     let file = File::from(above_standard(File::open(PATH).map_err(named)?.into())?);
-    let said = read(&file)?;
-    Ok((file, said))
+    match read(&file) {
+        Ok(said) => Ok((Some(file), said)),
+        Err(_main_has_ended) => Ok((None, read(&File::open(OF_THREAD).map_err(named)?)?)),
+    }
 }
 
 fn read(file: &File) -> io::Result<Said> {

@@ -35,6 +35,18 @@ fn a_copy_of_a_program_whose_threads_start_processes_starts_one_and_ends() {
 }
 
 #[test]
+fn a_program_whose_main_thread_has_ended_starts_processes_and_ends_in_an_orderly_way() {
+    let mut program = host(&["without main"]);
+    program.wait_for("fork server: Ok(42)", 1);
+    program.wait_for("spawn: Ok(42)", 1);
+    program.wait_for("leaving", 1);
+    program.end_input();
+    program.wait_for("finished, parent alive: true", 1);
+    assert_eq!(program.wait().code(), Some(3));
+    assert_nobody_is_left(&program);
+}
+
+#[test]
 fn a_program_that_reaps_every_child_steals_nothing() {
     let mut program = host(&["reaping"]);
     program.wait_for("first Ok(42), others right: true", 1);

@@ -70,6 +70,7 @@ fn play(case: &[&str]) {
         ["pipe"] => single::leave_a_pipe_to_the_server(),
         ["adopting"] => single::adopt_a_stranger(),
         ["copies under starts"] => copying::copy_under_starts(),
+        ["without main"] => start_without_main(),
         ["constructors"] => early::start_in_main(),
         ["recycled"] => single::kill_one_whose_id_is_another(),
         [way] => {
@@ -190,6 +191,29 @@ fn wait_for_two() {
     start_worker();
     Process::new(stay, ()).name("loose").start().expect("a start").detach();
     start_daemon("idle", be_idle, StartMethod::ForkServer);
+}
+
+/// A thread starts processes once the main thread has ended, and ends the program.
+fn start_without_main() {
+    let main_has_ended = || {
+        let status = std::fs::read_to_string("/proc/self/status").expect("/proc is mounted");
+        status.contains("State:\tZ")
+    };
+    thread::spawn(move || {
+        while !main_has_ended() {
+            thread::yield_now();
+        }
+        for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+            match Process::new(answer, ()).start_method(method).start() {
+                Ok(child) => println!("{method}: {:?}", child.join()),
+                Err(error) => println!("{method}: {error:?}"),
+            }
+        }
+        start_worker();
+        println!("leaving");
+        exit(3);
+    });
+    hostile::end_thread();
 }
 
 /// One thread starts processes as fast as it can, the other ends the program under it.
