@@ -118,7 +118,7 @@ pub(super) fn say_refusals() {
     for method in [StartMethod::ForkServer, StartMethod::Spawn] {
         match Process::new(answer, ()).start_method(method).start() {
             Ok(child) => println!("value: {:?}", child.join()),
-            Err(error) => println!("{error}"),
+            Err(error) => println!("{}", format!("{error:?}").replace('\n', " ")),
         }
     }
 }
