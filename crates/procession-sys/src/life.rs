@@ -116,9 +116,10 @@ fn look_after(child: WaitId<'_>) -> rustix::io::Result<()> {
 pub fn end_child(child: Pid) {
     match pidfd_of_child(child) {
         Ok(pidfd) => {
-            let _ = send_signal(pidfd.as_fd(), crate::signal::SIGKILL);
-            let _ = crate::wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
-            reap(pidfd.as_fd(), child);
+            if send_signal(pidfd.as_fd(), crate::signal::SIGKILL).is_ok() {
+                let _ = crate::wait::ready(&[(pidfd.as_fd(), Interest::Readable)], None);
+                reap(pidfd.as_fd(), child);
+            }
         }
         // Without pidfds the number must do, while it is certainly the child's.
         Err(error) if is_unknown(&error) => {
@@ -145,6 +146,12 @@ pub(crate) fn reap_child(child: Pid) {
 /// `EPERM` where the process has changed its user, `EINVAL` for a number that is no signal.
 pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     gone_is_fine(rustix::process::pidfd_send_signal(pidfd, named(signal)?))
+}
+
+/// Whether the kernel or a sandbox refuses every signal that goes through a pidfd.
+pub fn refuses_signals() -> bool {
+    // This process has certainly not been reaped, and may signal itself.
+    pidfd(Pid::own()).is_ok_and(|own| !is_kept(own.as_fd()))
 }
 
 /// Sends a signal to a child of this process that this process has not reaped.

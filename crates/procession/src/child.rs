@@ -13,13 +13,16 @@ use crate::launch::Launched;
 use crate::stdio::Drain;
 use crate::value::Value;
 use procession_sys::parcel::{self, Waiting};
-use procession_sys::signal;
+use procession_sys::{life, signal};
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::time::{Duration, Instant};
+
+/// How long a process is waited for that could not be killed for certain.
+const UNCERTAIN: Duration = Duration::from_secs(5);
 
 /// A process that has been started, and will give an `R`.
 ///
@@ -161,7 +164,9 @@ impl<R: Value> Child<R> {
     /// A stopped process is continued, so that it can obey.
     ///
     /// # Errors
-    /// As [`Child::join`]: usually that SIGTERM killed it.
+    /// As [`Child::join`]: usually that SIGTERM killed it. A process that nobody here may signal, as
+    /// one that has become another user's, is waited for five seconds more. If it has not ended by
+    /// then, the error says so ([`Ending::NotStopped`]), and the process goes on.
     pub fn stop(mut self, grace: Duration) -> Result<R, JoinError> {
         self.close_input();
         self.take_outputs();
@@ -169,8 +174,14 @@ impl<R: Value> Child<R> {
         let deadline = Instant::now().checked_add(grace);
         let obeyed = asked.is_ok() && self.wait(Until::Exit, deadline);
         if !obeyed {
-            // Refused only for a process of another user by now, which is waited for then.
-            let _ = self.kill();
+            let killed = self.kill();
+            let certain = killed.is_ok() && !life::refuses_signals();
+            // Else it would be waited for without an end.
+            if !certain && !self.wait(Until::Exit, Some(Instant::now() + UNCERTAIN)) {
+                let refused = || "a sandbox refuses signals, and its fork server has not ended it";
+                let why = killed.map_or_else(|error| error.to_string(), |()| refused().to_owned());
+                return Err(self.error(Ending::NotStopped(why)));
+            }
         }
         self.join()
     }

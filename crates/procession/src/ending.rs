@@ -58,6 +58,8 @@ pub enum Ending {
     Failed(Failure),
     /// The process is gone, and its status with the fork server, which was killed.
     Lost,
+    /// [`stop`](crate::Child::stop) could not end it, for this reason: it goes on.
+    NotStopped(String),
     /// The value was taken by an earlier call on the same handle.
     Taken,
 }
@@ -102,6 +104,7 @@ impl fmt::Display for Ending {
             Self::Undecodable(why) => write!(f, "gave a value that cannot be read: {why}"),
             Self::Failed(failure) => write!(f, "failed: {failure:#}"),
             Self::Lost => f.write_str("is gone, and how it ended is lost with its fork server"),
+            Self::NotStopped(why) => write!(f, "could not be stopped and goes on: {why}"),
             Self::Taken => f.write_str("was joined before, and its value was taken then"),
         }
     }

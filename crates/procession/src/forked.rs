@@ -90,8 +90,11 @@ pub(crate) fn close(silent: Duration, say: impl Fn(&str)) {
     let deadline = Instant::now() + DAEMON_GRACE;
     for daemon in &daemons {
         if !daemon.ended_by(Some(deadline)) {
-            let _ = life::send_signal(daemon.pidfd.as_fd(), signal::SIGKILL);
-            daemon.ended_by(None);
+            let killed = life::send_signal(daemon.pidfd.as_fd(), signal::SIGKILL);
+            // Where a sandbox refuses it, the kernel kills the daemon as this process ends.
+            if killed.is_ok() {
+                daemon.ended_by(None);
+            }
         }
         daemon.reap();
     }

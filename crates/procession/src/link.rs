@@ -298,8 +298,11 @@ impl New {
     fn end_and_reap(&self) {
         match &self.pidfd {
             Some(pidfd) => {
-                let _ = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
-                wait_and_reap(pidfd, self.pid);
+                let killed = life::send_signal(pidfd.as_fd(), procession_sys::signal::SIGKILL);
+                // Where a sandbox refuses it, it ends as its socket is closed.
+                if killed.is_ok() {
+                    wait_and_reap(pidfd, self.pid);
+                }
             }
             None => life::end_child(self.pid),
         }

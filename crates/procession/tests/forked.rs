@@ -3,7 +3,7 @@
 //! A program of its own instead of a test harness, since only a process with one thread may fork:
 //! it runs its cases one after the other on the main thread.
 
-use procession::{Process, StartErrorKind, Stdio, active_children, current, parent};
+use procession::{Ending, Process, StartErrorKind, Stdio, active_children, current, parent};
 use procession_sys::thread::SingleThreaded;
 use std::cell::Cell;
 use std::io::Read;
@@ -15,7 +15,7 @@ const SIGCHLD: i32 = 17;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The cases, by their names.
-const CASES: [(&str, fn()); 15] = [
+const CASES: [(&str, fn()); 16] = [
     ("a_closure_takes_along_what_it_captured", captures),
     ("the_child_is_a_process_of_its_own_with_its_options", options),
     ("endings_are_told_as_for_any_child", endings),
@@ -30,6 +30,7 @@ const CASES: [(&str, fn()); 15] = [
     ("somebody_elses_wait_does_not_hang_a_join", survives_thieves),
     ("where_sigchld_is_ignored_every_value_arrives", ignores_children),
     ("where_a_handler_reaps_every_child_every_value_arrives", reaps_children),
+    ("a_child_that_nobody_may_signal_is_told_as_not_stopped", is_not_stopped),
     ("the_end_of_the_program_ends_daemons_and_waits_for_others", ends),
 ];
 
@@ -232,6 +233,22 @@ fn every_value_arrives() {
         }
     }
     hostile::leave_alone(SIGCHLD).expect("as before");
+}
+
+fn is_not_stopped() {
+    let child = Process::fork(|| {
+        let (held, mut line) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let stay = move || line.read_to_end(&mut Vec::new()).expect("the end of the line");
+        let inner = Process::fork(stay).start().expect("a fork");
+        let lack = hostile::lack_of("pidfd_send_signal");
+        hostile::forbid(&[lack]).expect("a filter");
+        let ending = inner.stop(Duration::ZERO).expect_err("nobody may signal it");
+        let not_stopped = matches!(ending.ending(), Ending::NotStopped(_));
+        // It ends by itself, and is waited for.
+        held.shutdown(std::net::Shutdown::Both).expect("the end of the line");
+        not_stopped
+    });
+    assert!(child.start().expect("a child").join().expect("a value"));
 }
 
 /// The program whose end is watched: a daemon that would stay, another that finishes its work.

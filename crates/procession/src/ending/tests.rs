@@ -83,6 +83,7 @@ fn each_ending_reads_as_a_sentence_about_its_process() {
         (Ending::Refused("no".into()), "did not call its function: no"),
         (Ending::Undecodable("no".into()), "gave a value that cannot be read: no"),
         (Ending::Lost, "is gone, and how it ended is lost with its fork server"),
+        (Ending::NotStopped("no".into()), "could not be stopped and goes on: no"),
         (Ending::Taken, "was joined before, and its value was taken then"),
     ];
     for (ending, words) in expected {

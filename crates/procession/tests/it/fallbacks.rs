@@ -2,7 +2,7 @@
 //! other way.
 
 use crate::support::{
-    METHODS, alone, children, line, server_of, status, stay, stay_until_told, tell,
+    DEADLINE, METHODS, alone, children, line, server_of, status, stay, stay_until_told, tell,
 };
 use hostile::Lack;
 use procession::{Fd, Process, StartMethod, Stdio, active_children};
@@ -191,4 +191,33 @@ fn without_everything_newer_than_linux_4_processes_live_and_end_as_ever() {
 #[test]
 fn with_more_processors_than_a_mask_has_bits_processes_start() {
     alone(|| tour(&[hostile::lack_of("sched_getaffinity")]));
+}
+
+#[test]
+fn where_signals_through_pidfds_are_refused_a_process_is_stopped_all_the_same() {
+    alone(|| {
+        let be_deaf = |line: Fd<UnixStream>| {
+            hostile::ignore(15).expect("SIGTERM can be ignored");
+            stay(line);
+        };
+        let start = |method, deaf: bool| {
+            let (mut events, line) = line();
+            let plan =
+                if deaf { Process::new(be_deaf, (line,)) } else { Process::new(stay, (line,)) };
+            let child = plan.start_method(method).start().expect("a child");
+            events.wait("the child");
+            (child, events)
+        };
+        let earlier = METHODS.map(|method| (start(method, false), start(method, true)));
+        let lack = hostile::lack_of("pidfd_send_signal").says(EPERM);
+        hostile::forbid_everywhere(&[lack]).expect("a filter");
+        // Of a server outside of the sandbox, and of one inside.
+        let later = METHODS.map(|method| (start(method, false), start(method, true)));
+        for ((polite, _line), (deaf, _other_line)) in earlier.into_iter().chain(later) {
+            let obeyed = polite.stop(DEADLINE).expect_err("it obeys");
+            assert_eq!(obeyed.signal(), Some(15), "{obeyed}");
+            let killed = deaf.stop(Duration::from_millis(10)).expect_err("it is killed");
+            assert_eq!(killed.signal(), Some(9), "{killed}");
+        }
+    });
 }
