@@ -92,7 +92,8 @@ pub(crate) fn settle(options: Options) -> Result<Settled, StartError> {
     let environment = options.environment.to_block().map_err(unusable("its environment"))?;
     let mut directory = inherit::directory().map_err(failed("opening the working directory"))?;
     if let Some(path) = options.directory {
-        let which = format!("its working directory `{}`", path.display());
+        let shown = path.display().to_string().escape_debug().to_string();
+        let which = format!("its working directory `{shown}`");
         directory = inherit::open_directory(&directory, &path).map_err(unusable(&which))?;
     }
     let setup = options.setup.map(Setup::resolve).transpose().map_err(unusable("its setup"))?;
