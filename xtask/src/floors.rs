@@ -35,6 +35,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "function",
             "memory",
             "parcel",
+            "refusal",
             "sync",
             "value",
             "watch",

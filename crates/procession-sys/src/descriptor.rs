@@ -25,6 +25,14 @@ pub fn identity(descriptor: BorrowedFd<'_>) -> io::Result<Identity> {
     Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
 }
 
+/// The error of a process that has as many open files as it may have (`EMFILE`).
+pub const TOO_MANY: i32 = libc::EMFILE;
+
+/// How many open files this process may have; `None` if that is not limited.
+pub fn limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Closes every descriptor above 2 but `keep` (`close_range(2)`, Linux 5.9; else one by one).
 ///
 /// For a process that has just been forked or started: nothing else in it may own a descriptor

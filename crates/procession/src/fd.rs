@@ -4,6 +4,7 @@
 //! holds: the sender keeps its own; a descriptor that does not come through a parcel is an error.
 
 use crate::parcel;
+use crate::refusal;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -39,7 +40,10 @@ pub struct Fd<T>(pub T);
 
 impl<T: AsFd> Serialize for Fd<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let copy = self.0.as_fd().try_clone_to_owned().map_err(S::Error::custom)?;
+        let copy = self.0.as_fd().try_clone_to_owned().map_err(|error| {
+            refusal::note(&error);
+            S::Error::custom(error)
+        })?;
         parcel::lend(copy).map_err(S::Error::custom)?.serialize(serializer)
     }
 }

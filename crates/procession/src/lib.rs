@@ -67,6 +67,7 @@ mod panic_hook;
 mod parcel;
 mod privileges;
 mod process;
+mod refusal;
 mod scope;
 mod select;
 mod server;

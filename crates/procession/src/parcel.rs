@@ -8,6 +8,7 @@
 //! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
 
 use crate::bulk::{self, Source};
+use crate::refusal::{self, NotDuplicated};
 use postcard::ser_flavors::Flavor;
 use procession_sys::memory::Sealed;
 use procession_sys::parcel::{Bytes, LARGEST_INLINE, Parcel};
@@ -184,6 +185,7 @@ pub(crate) fn write_as<T>(
     written.map_err(|error| EncodeError {
         type_name: std::any::type_name::<T>(),
         reason: error.to_string(),
+        refusal: refusal::take(),
     })?;
     Ok(if table.is_empty() { Vec::new() } else { table.into_iter().flatten().collect() })
 }
@@ -251,15 +253,29 @@ pub(crate) fn read_shared<T: DeserializeOwned + 'static>(
 pub struct EncodeError {
     type_name: &'static str,
     reason: String,
+    /// The system refused a duplicate of a descriptor in the value.
+    refusal: Option<NotDuplicated>,
+}
+
+impl EncodeError {
+    /// Why the system refused a duplicate of a descriptor in the value, if that is the reason.
+    pub(crate) fn refusal(&self) -> Option<&NotDuplicated> {
+        self.refusal.as_ref()
+    }
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of type `{}` cannot be encoded: {}", self.type_name, self.reason)
+        write!(f, "a value of type `{}` cannot be encoded", self.type_name)?;
+        if self.refusal.is_some() { Ok(()) } else { write!(f, ": {}", self.reason) }
     }
 }
 
-impl std::error::Error for EncodeError {}
+impl std::error::Error for EncodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.refusal.as_ref().map(|refusal| refusal as _)
+    }
+}
 
 /// Bytes are no value of the type expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
