@@ -80,6 +80,53 @@ impl<T: Pod> SharedSlice<T> {
         Array::from_shape_vec(shape, values)
     }
 
+    /// Copies an array over some rows of the memory, seen as an array of `shape` (feature
+    /// `ndarray`): the block of rows that begins at row `first`.
+    ///
+    /// A row is what the first index selects. Other processes may see a part of the new values while
+    /// they are written.
+    ///
+    /// ```
+    /// use ndarray::{Array2, array};
+    /// use procession::SharedSlice;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let matrix = SharedSlice::of_array(&Array2::<i64>::zeros((3, 2)).view())?;
+    /// matrix.write_rows((3, 2), 1, &array![[1, 2], [3, 4]].view())?;
+    /// assert_eq!(matrix.to_array((3, 2))?, array![[0, 0], [1, 2], [3, 4]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A shape of more values than there are; a block whose rows have another shape, or that goes
+    /// beyond the last row. Nothing is written then.
+    pub fn write_rows<D: Dimension>(
+        &self,
+        shape: impl IntoDimension<Dim = D>,
+        first: usize,
+        block: &ArrayView<'_, T, D>,
+    ) -> Result<(), ShapeError> {
+        let shape = shape.into_dimension();
+        let (whole, part) = (shape.slice(), block.shape());
+        let fits = match (whole, part) {
+            ([rows, row @ ..], [more, other @ ..]) => {
+                row == other && first.checked_add(*more).is_some_and(|end| end <= *rows)
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(ShapeError::from_kind(ErrorKind::IncompatibleShape));
+        }
+        if shape.size_checked().is_none_or(|count| count > self.len()) {
+            return Err(ShapeError::from_kind(ErrorKind::OutOfBounds));
+        }
+        let row: usize = whole[1..].iter().product();
+        let block = block.as_standard_layout();
+        self.write(first * row, block.as_slice().unwrap_or_default());
+        Ok(())
+    }
+
     /// Calls `work` with a copy of each of some rows, and its index, and copies it back (feature
     /// `ndarray`): how processes share the work on one array, each with rows of its own.
     ///

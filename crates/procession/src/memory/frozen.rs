@@ -5,6 +5,7 @@ use bytemuck::AnyBitPattern;
 use procession_sys::memory::Sealed;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -62,6 +63,21 @@ impl<T: AnyBitPattern> Deref for Frozen<T> {
 impl<T> Clone for Frozen<T> {
     fn clone(&self) -> Self {
         Self { memory: Arc::clone(&self.memory), value: PhantomData }
+    }
+}
+
+/// Equal where the values are, as of any slice.
+impl<T: AnyBitPattern + PartialEq> PartialEq for Frozen<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: AnyBitPattern + Eq> Eq for Frozen<T> {}
+
+impl<T: AnyBitPattern + Hash> Hash for Frozen<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 

@@ -177,3 +177,33 @@ fn a_number_beyond_the_end_of_a_slice_cannot_be_set() {
 fn numbers_beyond_the_end_of_a_slice_cannot_be_written() {
     SharedSlice::<i64>::of(&[15, -2]).expect("memory").write(1, &[1, 2]);
 }
+
+#[test]
+fn frozen_values_are_equal_and_hashed_as_their_slices() {
+    let frozen = |values: &[u32]| Frozen::of(values).expect("memory");
+    assert_eq!(frozen(&[1, 2, 3]), frozen(&[1, 2, 3]));
+    assert_ne!(frozen(&[1, 2, 3]), frozen(&[1, 2]));
+    let set: std::collections::HashSet<_> = [frozen(&[1]), frozen(&[1]), frozen(&[2])].into();
+    assert_eq!(set.len(), 2);
+}
+
+#[cfg(feature = "ndarray")]
+#[test]
+fn a_block_of_rows_is_written_whole_or_refused() {
+    use ndarray::{Array2, Array3, array};
+    let matrix = SharedSlice::of_array(&Array2::<i32>::zeros((4, 3)).view()).expect("memory");
+    let turned = array![[1, 4], [2, 5], [3, 6]];
+    matrix.write_rows((4, 3), 2, &turned.t()).expect("two rows");
+    let now = || matrix.to_array((4, 3)).expect("twelve values");
+    let written = array![[0, 0, 0], [0, 0, 0], [1, 2, 3], [4, 5, 6]];
+    assert_eq!(now(), written);
+    let block = array![[7, 7, 7], [7, 7, 7]];
+    matrix.write_rows((4, 3), 3, &block.view()).expect_err("beyond the last row");
+    matrix.write_rows((4, 3), usize::MAX, &block.view()).expect_err("beyond the last row");
+    matrix.write_rows((6, 2), 0, &block.view()).expect_err("rows of another shape");
+    matrix.write_rows((5, 3), 0, &block.view()).expect_err("beyond the memory");
+    assert_eq!(now(), written);
+    let stack = SharedSlice::of_array(&Array3::<u8>::zeros((3, 2, 2)).view()).expect("memory");
+    stack.write_rows((3, 2, 2), 1, &Array3::ones((1, 2, 2)).view()).expect("one image");
+    assert_eq!(stack.to_vec(), [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
+}
