@@ -5,7 +5,7 @@
 use super::link::Sample;
 use super::place;
 use benches::{Contestant, compare};
-use procession::{Process, Receiver, Sender, channel};
+use procession::{Process, Receiver, Sender, bounded, channel};
 use std::time::{Duration, Instant};
 
 const EACH: u32 = 50_000;
@@ -60,7 +60,7 @@ fn slow_consumer() {
         }
     }
     place::free();
-    let (sender, receiver) = channel().expect("a channel");
+    let (sender, receiver) = bounded(1000).expect("a channel");
     let child = Process::new(take, (receiver,)).start().expect("a child");
     let before = resident();
     let (mut sent, mut most) = (0_u64, 0);

@@ -299,8 +299,6 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // Without a message it prints the code, which is its source as well.
-            RunError::Database(_, rusqlite::Error::SqliteFailure(code, None)) => Some(code),
             RunError::Database(_, why) => Some(why),
             RunError::Lock(_, why) | RunError::Tls(_, _, why) | RunError::Socket(why) => Some(why),
             RunError::InUse(_) | RunError::PlainHttp(_) => None,
@@ -336,9 +334,7 @@ mod tests {
                 check(cause);
             }
         }
-        for error in errors() {
-            check(&error);
-        }
+        errors().iter().for_each(|error| check(error));
         let with_source = errors().iter().filter(|error| error.source().is_some()).count();
         assert_eq!(with_source, 4);
     }

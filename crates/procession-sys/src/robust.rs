@@ -43,7 +43,7 @@ use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// `FUTEX_WAITERS`: at the holder's death the kernel wakes a sleeper.
 const WAITERS: u32 = 0x8000_0000;
@@ -61,6 +61,36 @@ const LOOKS: u32 = 40;
 pub struct Lock<'a> {
     word: &'a AtomicU32,
     waiting: &'a AtomicU32,
+}
+
+/// How long a thread waits for a lock that another holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A few looks at it, about a microsecond.
+    Looks,
+    /// A millisecond: many times what the work under such a lock takes, so a holder that keeps it
+    /// longer is stopped, or does not get a processor.
+    Briefly,
+    /// Until that moment.
+    Until(Instant),
+    /// As long as it takes.
+    Unlimited,
+}
+
+/// How long [`Wait::Briefly`] is.
+const BRIEF: Duration = Duration::from_millis(1);
+
+impl Wait {
+    /// When the wait ends that begins now. It is asked only where the lock is held.
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Looks => Some(Instant::now()),
+            Self::Briefly if !stands("short-wait-for-locks") => None,
+            Self::Briefly => Some(Instant::now() + BRIEF),
+            Self::Until(deadline) => Some(deadline),
+            Self::Unlimited => None,
+        }
+    }
 }
 
 /// The lock is held until this is dropped, by the thread that took it.
@@ -87,6 +117,15 @@ impl<'a> Lock<'a> {
     /// C library has not registered with the kernel.
     #[inline]
     pub fn lock(self, deadline: Option<Instant>) -> io::Result<Guard<'a>> {
+        self.lock_within(deadline.map_or(Wait::Unlimited, Wait::Until))
+    }
+
+    /// Takes the lock, waiting for it as long as `limit` says.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub fn lock_within(self, limit: Wait) -> io::Result<Guard<'a>> {
         let Registered { id, pending, offset } = registered()?;
         if pending.load(Ordering::Relaxed) != 0 {
             let text = "this thread holds a lock that outlives its holder already";
@@ -103,7 +142,7 @@ impl<'a> Lock<'a> {
         let first = self.word.compare_exchange(0, held, Ordering::Acquire, Ordering::Relaxed);
         let inherited = match first {
             Ok(_free) => Ok(false),
-            Err(_held) => self.wait(held, deadline),
+            Err(_held) => self.wait(held, limit),
         };
         if inherited.is_err() {
             compiler_fence(Ordering::SeqCst);
@@ -114,7 +153,8 @@ impl<'a> Lock<'a> {
 
     /// Takes a lock that was held a moment ago; whether its holder died.
     #[cold]
-    fn wait(self, held: u32, deadline: Option<Instant>) -> io::Result<bool> {
+    fn wait(self, held: u32, limit: Wait) -> io::Result<bool> {
+        let deadline = limit.deadline();
         let mut looks = 0;
         loop {
             let seen = self.word.load(Ordering::Relaxed);
@@ -254,7 +294,6 @@ mod tests {
     use super::*;
     use crate::shared::Shared;
     use std::sync::Arc;
-    use std::time::Duration;
 
     fn memory() -> Arc<Shared> {
         Arc::new(Shared::new(4096).expect("memory"))

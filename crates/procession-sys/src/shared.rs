@@ -8,10 +8,11 @@
 use crate::copy;
 use crate::memory::{self, Sealed};
 use bytemuck::AnyBitPattern;
-use rustix::fs::SealFlags;
+use rustix::fs::{FallocateFlags, SealFlags};
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags};
 use std::collections::TryReserveError;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -57,13 +58,22 @@ impl Shared {
     /// `InvalidData` unless it is an anonymous memory file that cannot shrink and has a byte; as
     /// `mmap(2)`.
     pub fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
+        Self::adopt_first(descriptor, usize::MAX)
+    }
+
+    /// As [`adopt`](Self::adopt), mapping at most the first `most` bytes. The rest of the file is
+    /// reached by [`read_at`](Self::read_at) and [`write_at`](Self::write_at).
+    ///
+    /// # Errors
+    /// As [`adopt`](Self::adopt).
+    pub fn adopt_first(descriptor: OwnedFd, most: usize) -> io::Result<Self> {
         let invalid = |text| io::Error::new(io::ErrorKind::InvalidData, text);
         let seals = rustix::fs::fcntl_get_seals(&descriptor)
             .map_err(|_| invalid("not an anonymous memory"))?;
         if !seals.contains(SealFlags::SHRINK) {
             return Err(invalid("an anonymous memory that its sender can shrink"));
         }
-        let length = file_length(&descriptor)?;
+        let length = file_length(&descriptor)?.min(most);
         if length == 0 {
             return Err(invalid("an anonymous memory without bytes"));
         }
@@ -187,20 +197,77 @@ impl Shared {
     /// # Errors
     /// `ENOSPC` or `ENOMEM` where memory ends; `EFBIG` above this process's limit on the size of
     /// files, which holds for memory files too.
-    pub fn fill(&self, offset: usize, mut from: &[u8]) -> io::Result<()> {
-        let mut offset = offset as u64;
-        memory::within_limit(offset + from.len() as u64)?;
-        while !from.is_empty() {
-            match rustix::io::pwrite(&self.descriptor, from, offset) {
+    pub fn fill(&self, offset: usize, from: &[u8]) -> io::Result<()> {
+        self.write_at(offset as u64, &[from])
+    }
+
+    /// Writes `pieces`, one after the other, to the file behind the memory, from `offset` on. The
+    /// file grows where it is shorter.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill). A part of the bytes may have been written then.
+    pub fn write_at(&self, mut offset: u64, pieces: &[&[u8]]) -> io::Result<()> {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        memory::within_limit(offset.saturating_add(length as u64))?;
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut left = &mut slices[..];
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match rustix::io::pwritev(&self.descriptor, left, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    from = &from[written..];
+                    IoSlice::advance_slices(&mut left, written);
                     offset += written as u64;
                 }
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// Reads from the file behind the memory, from `offset` on, into one piece after the other;
+    /// gives how many bytes came, fewer than asked for only where the file ends.
+    ///
+    /// # Errors
+    /// As `preadv(2)`: none that is expected.
+    pub fn read_at(&self, mut offset: u64, pieces: &mut [&mut [u8]]) -> io::Result<usize> {
+        let mut slices: Vec<_> = pieces.iter_mut().map(|piece| IoSliceMut::new(piece)).collect();
+        let mut left = &mut slices[..];
+        let mut read = 0;
+        IoSliceMut::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match rustix::io::preadv(&self.descriptor, left, offset) {
+                Ok(0) => break,
+                Ok(more) => {
+                    IoSliceMut::advance_slices(&mut left, more);
+                    offset += more as u64;
+                    read += more;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Gives the kernel back the memory of whole pages of the file. They read as zeros afterwards;
+    /// the file keeps its length.
+    ///
+    /// # Errors
+    /// As `fallocate(2)`: `EPERM` where the file was sealed against writing.
+    pub fn give_back(&self, range: Range<u64>) -> io::Result<()> {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let length = range.end.saturating_sub(range.start);
+        if length == 0 {
+            return Ok(());
+        }
+        loop {
+            match rustix::fs::fallocate(&self.descriptor, flags, range.start, length) {
+                Err(Errno::INTR) => {}
+                done => return Ok(done?),
+            }
+        }
     }
 
     /// A range of bytes as the bytes before the first whole word, the words, the bytes behind.
@@ -339,7 +406,7 @@ mod tests {
     fn nobody_can_shrink_it() {
         let memory = Shared::new(8192).expect("memory");
         let error = rustix::fs::ftruncate(&memory.descriptor, 1).expect_err("sealed");
-        assert_eq!(error, rustix::io::Errno::PERM);
+        assert_eq!(error, Errno::PERM);
     }
 
     #[test]
@@ -355,6 +422,23 @@ mod tests {
         let mut last = [0];
         there.load((1 << 20) - 1, &mut last);
         assert_eq!((there.len(), &last), (1 << 20, b"x"));
+    }
+
+    #[test]
+    fn bytes_behind_the_mapping_are_written_read_and_given_back() {
+        let memory = Shared::new(4096).expect("memory");
+        let far = 1 << 20;
+        let long = vec![7; 100_000];
+        memory.write_at(far, &[b"head", b"", &long]).expect("memory");
+        let (mut head, mut body) = ([0; 4], vec![0; 200_000]);
+        let read = memory.read_at(far, &mut [&mut head, &mut body]).expect("bytes");
+        assert_eq!((read, &head), (100_004, b"head"));
+        assert!(body[..100_000] == long && memory.len() == 4096);
+        assert!(memory.allocated().expect("a size") >= 100_000);
+        memory.give_back(far..far + 100_352).expect("a hole");
+        assert!(memory.allocated().expect("a size") <= 8192);
+        let copy = memory.as_fd().try_clone_to_owned().expect("a duplicate");
+        assert_eq!(Shared::adopt_first(copy, 4096).expect("the same memory").len(), 4096);
     }
 
     #[test]

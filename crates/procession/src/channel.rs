@@ -1,46 +1,54 @@
 //! Typed channels between processes.
 //!
-//! In: values at a sender. Out: the same at a receiver, in another process. What always holds: a
-//! value is received whole, by one receiver, once, or not at all; whoever is killed, at whatever
-//! instruction, neither corrupts the channel nor stops the others.
-//!
-//! How that is done, and why it suffices, is in README.md beside this room's files.
+//! # Invariants
+//! A value is received whole, by one receiver, once, or not at all. A process that is killed, at
+//! whatever instruction, neither corrupts the channel nor stops the others. README.md beside this
+//! module's files says how.
 
 mod annex;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod builder;
 mod cursor;
 mod duplex;
 mod error;
 mod joinable;
+mod limits;
 mod loan;
+mod overflow;
 mod receiver;
 mod receiving;
+mod record;
 mod ring;
 mod scratch;
 mod sender;
 mod sending;
 mod spin;
 
+pub use builder::{Builder, WhenFull};
 pub use duplex::{Duplex, duplex};
 pub use error::{RecvError, SendError, SendFailure};
 pub use joinable::{Job, Joinable};
-pub use receiver::{Iter, Receiver};
+pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::Sender;
 
+pub(crate) use joinable::Outstanding;
 pub(crate) use receiving::Receiving;
 
-use procession_sys::{bell, parcel};
-use ring::Ring;
-use sending::Sending;
 use std::io;
-use std::num::NonZeroU32;
 
 /// A channel for any number of sending and receiving processes.
 ///
 /// Its ends are values: they go to other processes as arguments, inside of values, and through
-/// channels. A sender waits while the channel is full, which it is at 256 KiB of messages; a larger
-/// one, or one with descriptors, travels beside it.
+/// channels.
+///
+/// A send does not wait for receivers: the channel grows. Up to 256 KiB of messages wait in memory
+/// that the channel keeps; more of them take memory only while they wait. A sender that is faster
+/// than its receivers is held back for at most two milliseconds at a time, so that messages stay in
+/// the memory that is there. [`bounded`] limits the number of messages, [`Builder`] their bytes.
+///
+/// A message with descriptors (a file, another channel's end, a [`Job`]) is the exception: 32 of
+/// them wait, and the next send waits for a receiver, since the kernel limits descriptors in flight.
 ///
 /// ```
 /// use procession::{Process, Receiver, Sender};
@@ -79,10 +87,11 @@ use std::num::NonZeroU32;
 #[doc(alias = "SimpleQueue")]
 #[doc(alias = "Pipe")]
 pub fn channel<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
-    make(u32::MAX)
+    Builder::new().build()
 }
 
-/// As [`channel`](channel()), for at most `capacity` messages under way.
+/// As [`channel`](channel()), for at most `capacity` messages under way. Senders wait while there
+/// are as many.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,24 +110,16 @@ pub fn channel<T>() -> io::Result<(Sender<T>, Receiver<T>)> {
 /// As [`channel`](channel()); `InvalidInput` for none, which nothing could pass.
 #[doc(alias = "Queue")]
 pub fn bounded<T>(capacity: u32) -> io::Result<(Sender<T>, Receiver<T>)> {
-    let none = || io::Error::new(io::ErrorKind::InvalidInput, "a channel for no messages");
-    make(NonZeroU32::new(capacity).ok_or_else(none)?.get())
-}
-
-fn make<T>(limit: u32) -> io::Result<(Sender<T>, Receiver<T>)> {
-    let ring = Ring::new(limit)?;
-    let same = Ring::adopt(ring.memory().try_clone_to_owned()?)?;
-    let (ring_messages, messages) = bell::bell()?;
-    let (ring_room, room) = bell::bell()?;
-    let (annex_in, annex_out) = parcel::pair()?;
-    let sending = Sending::new(ring, ring_messages, room, annex_in);
-    let receiving = Receiving::new(same, messages, ring_room, annex_out);
-    Ok((Sender::new(sending), Receiver::new(receiving)))
+    Builder::new().messages(capacity).build()
 }
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod anything;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod overflow_model;
+#[cfg(test)]
+mod overflow_tests;
 #[cfg(test)]
 mod tests;

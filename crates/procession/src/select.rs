@@ -1,11 +1,13 @@
-//! Waiting for whichever of several channels, children and descriptors is first.
+//! Waiting for whichever of several channels, children, jobs and descriptors is first.
 //!
-//! In: receivers, children, anything with a descriptor. Out: which one is ready. What always holds:
-//! it is one wait of the kernel; it takes nothing from what it waits for; a receiver whose message
-//! has gone to another process meanwhile is not taken for ready.
+//! # Invariants
+//! - It is one wait of the kernel, and takes nothing from the sources.
+//! - A receiver whose message has gone to another process meanwhile is not taken for ready.
+//! - A source whose lock is held by a stopped process does not keep the others waiting.
 
-use crate::channel::{Receiver, Receiving};
+use crate::channel::{Joinable, Outstanding, Receiver, Receiving};
 use procession_sys::fault::stands;
+use procession_sys::robust::Wait;
 use procession_sys::wait::{self, Interest};
 use std::cell::Cell;
 use std::fmt;
@@ -13,11 +15,17 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Waits for whichever is first: a message, a child's end, bytes on a socket.
+/// How long one look waits for a lock of a channel.
+const BRIEF: Duration = Duration::from_millis(1);
+/// After how long a source whose lock is held is looked at again.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// Waits for whichever is first: a message, a child's end, finished jobs, bytes on a socket.
 ///
-/// Each source gets a number as it is added, in order from 0. When several are ready each gets its
-/// turn. What is ready is taken from the source itself: `try_recv` for a receiver, since another
-/// process may be quicker, `join` for a child, a read for a descriptor.
+/// Each source is added with a key of the caller's choice, which `wait` gives back: a variant of an
+/// enum, a number, a name. When several sources are ready each gets its turn. What is ready is taken
+/// from the source itself: `try_recv` for a receiver, since another process may be quicker, `join`
+/// for a child or jobs, a read for a descriptor.
 ///
 /// ```
 /// use procession::{Process, Select, Sender};
@@ -31,20 +39,23 @@ use std::time::{Duration, Instant};
 /// };
 /// let child = Process::new(work, (words.clone(), numbers.clone())).start()?;
 ///
+/// #[derive(Clone, Copy)]
+/// enum Source {
+///     Word,
+///     Number,
+///     End,
+/// }
+///
 /// let mut select = Select::new();
-/// let word = select.recv(&said);
-/// let number = select.recv(&counted);
-/// let end = select.add(&child);
+/// select.recv(Source::Word, &said);
+/// select.recv(Source::Number, &counted);
+/// select.add(Source::End, &child);
 /// let mut got = Vec::new();
 /// loop {
-///     let first = select.wait()?;
-///     if first == word {
-///         got.extend(said.try_recv()?);
-///     } else if first == number {
-///         got.extend(counted.try_recv()?.map(|number| number.to_string()));
-///     } else {
-///         assert_eq!(first, end);
-///         break;
+///     match select.wait()? {
+///         Source::Word => got.extend(said.try_recv()?),
+///         Source::Number => got.extend(counted.try_recv()?.map(|number| number.to_string())),
+///         Source::End => break,
 ///     }
 /// }
 /// drop(select);
@@ -56,84 +67,201 @@ use std::time::{Duration, Instant};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Default)]
 #[doc(alias = "select")]
 #[doc(alias = "connection.wait")]
-pub struct Select<'a> {
-    sources: Vec<(BorrowedFd<'a>, Option<&'a Receiving>)>,
+pub struct Select<'a, K> {
+    sources: Vec<(K, Source<'a>)>,
     /// Whose turn it is to be looked at first.
     next: Cell<usize>,
 }
 
-impl<'a> Select<'a> {
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Descriptor(BorrowedFd<'a>),
+    Receiver(&'a Receiving),
+    Jobs(&'a Outstanding),
+}
+
+/// What a closer look at a source has shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    NotReady,
+    /// A lock is held that is needed to know.
+    Locked,
+}
+
+impl Source<'_> {
+    /// Looks closer at a source whose descriptor is ready.
+    fn look(self, wait: Wait) -> io::Result<State> {
+        let ready = match self {
+            // A receiver that has nothing is armed by the look, so its bell is silent then.
+            Self::Receiver(receiving) if stands("selecting-looks-again") => {
+                match receiving.is_ready(wait) {
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                        return Ok(State::Locked);
+                    }
+                    ready => ready?,
+                }
+            }
+            Self::Descriptor(_) | Self::Receiver(_) => true,
+            Self::Jobs(jobs) => jobs.is_finished()?,
+        };
+        Ok(if ready { State::Ready } else { State::NotReady })
+    }
+}
+
+impl<'a, K: Clone> Select<'a, K> {
     /// Waits for nothing yet.
     pub fn new() -> Self {
-        Self::default()
+        Self { sources: Vec::new(), next: Cell::new(0) }
     }
 
-    /// Waits for a message of this channel too, or its end; gives the source's number.
-    pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
-        self.push(receiver.as_fd(), Some(receiver.end()))
+    /// Waits for a message of this channel too, or its end.
+    pub fn recv<T>(&mut self, key: K, receiver: &'a Receiver<T>) {
+        self.sources.push((key, Source::Receiver(receiver.end())));
     }
 
-    /// Waits for this too: a child has ended, a pipe, socket, connection or listener can be read
-    /// from; gives the source's number.
-    pub fn add(&mut self, source: &'a impl AsFd) -> usize {
-        self.push(source.as_fd(), None)
+    /// Waits for this too: a child has ended; a pipe, socket, connection or listener can be read
+    /// from.
+    pub fn add(&mut self, key: K, source: &'a impl AsFd) {
+        self.sources.push((key, Source::Descriptor(source.as_fd())));
     }
 
-    fn push(&mut self, descriptor: BorrowedFd<'a>, receiving: Option<&'a Receiving>) -> usize {
-        self.sources.push((descriptor, receiving));
-        self.sources.len() - 1
+    /// Waits for these jobs too: each that was sent is done or lost, so that
+    /// [`join`](Joinable::join) does not wait.
+    ///
+    /// ```
+    /// use procession::{Job, Joinable, Process, Receiver, Select};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = procession::channel()?;
+    /// let work = |jobs: Receiver<Job<u32>>| jobs.iter().flatten().for_each(|job| drop(job.done()));
+    /// let worker = Process::new(work, (receiver,)).start()?;
+    /// let mut jobs = Joinable::new(sender);
+    /// for number in 0..10 {
+    ///     jobs.send(number)?;
+    /// }
+    /// let mut select = Select::new();
+    /// select.jobs("jobs", &jobs);
+    /// select.add("worker", &worker);
+    /// assert_eq!(select.wait()?, "jobs");
+    /// assert!(jobs.join()?.is_empty());
+    /// # drop(jobs);
+    /// # worker.join()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn jobs<T>(&mut self, key: K, jobs: &'a Joinable<T>) {
+        self.sources.push((key, Source::Jobs(jobs.outstanding())));
     }
 
-    /// Waits until one is ready; gives its number.
+    /// Waits until one is ready; gives its key.
     ///
     /// # Errors
     /// `InvalidInput` where there is none to wait for; as `poll(2)`; as
     /// [`RecvError::Broken`](crate::channel::RecvError::Broken).
-    pub fn wait(&self) -> io::Result<usize> {
+    pub fn wait(&self) -> io::Result<K> {
         if self.sources.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing to wait for"));
         }
         self.until(None)?.ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 
-    /// As [`wait`](Self::wait), at most `timeout`; none where none is ready then.
+    /// As [`wait`](Self::wait), at most `timeout`; `None` if none is ready then.
     ///
     /// # Errors
     /// As [`wait`](Self::wait); nothing to wait for is none.
-    pub fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<usize>> {
+    pub fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<K>> {
         // A time beyond the clock's end is no limit.
         self.until(Instant::now().checked_add(timeout))
     }
 
-    fn until(&self, deadline: Option<Instant>) -> io::Result<Option<usize>> {
-        let waited: Vec<_> =
-            self.sources.iter().map(|&(source, _)| (source, Interest::Readable)).collect();
+    /// As [`wait_timeout`](Self::wait_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As [`wait_timeout`](Self::wait_timeout).
+    pub fn wait_deadline(&self, deadline: Instant) -> io::Result<Option<K>> {
+        self.until(Some(deadline))
+    }
+
+    fn until(&self, deadline: Option<Instant>) -> io::Result<Option<K>> {
+        let mut locked = vec![false; self.sources.len()];
         loop {
-            let ready = wait::ready(&waited, deadline)?;
-            if !ready.contains(&true) {
-                return Ok(None);
-            }
+            let some_locked = locked.contains(&true);
+            let again = some_locked.then(|| Instant::now() + AGAIN);
+            let ready = self.poll(&locked, earlier(deadline, again))?;
             let count = ready.len();
             let turns = (0..count).map(|turn| (self.next.get() + turn) % count);
             for number in turns.filter(|&number| ready[number]) {
-                // A receiver that has nothing is armed by the look, so its bell is silent now.
-                let sure = match self.sources[number].1 {
-                    Some(receiving) if stands("selecting-looks-again") => receiving.is_ready()?,
-                    _ => true,
-                };
-                if sure {
-                    self.next.set(number + 1);
-                    return Ok(Some(number));
+                let (key, source) = &self.sources[number];
+                let brief = Some(Instant::now() + BRIEF);
+                let wait = earlier(deadline, brief).map_or(Wait::Briefly, Wait::Until);
+                match source.look(wait)? {
+                    State::Ready => {
+                        self.next.set(number + 1);
+                        return Ok(Some(key.clone()));
+                    }
+                    State::Locked => locked[number] = true,
+                    State::NotReady => {}
                 }
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+            if !ready.contains(&true) {
+                locked.fill(false);
             }
         }
     }
+
+    /// Waits until a source's descriptor is ready, of those that are not locked; which of them are.
+    fn poll(&self, locked: &[bool], deadline: Option<Instant>) -> io::Result<Vec<bool>> {
+        // The lists of jobs, which are shared with who made them.
+        let lists = self.sources.iter().map(|(_, source)| match source {
+            Source::Jobs(jobs) => jobs.unfinished_list(),
+            _ => Ok(None),
+        });
+        let lists: Vec<_> = lists.collect::<io::Result<_>>()?;
+        let mut waited = Vec::new();
+        let mut ready = vec![false; self.sources.len()];
+        for (number, (_, source)) in self.sources.iter().enumerate() {
+            let descriptor = match source {
+                _ if locked[number] => continue,
+                Source::Descriptor(descriptor) => *descriptor,
+                Source::Receiver(receiving) => receiving.descriptor(),
+                Source::Jobs(_) => {
+                    let Some(list) = &lists[number] else {
+                        // Nothing is left of them.
+                        ready[number] = true;
+                        continue;
+                    };
+                    list.as_fd()
+                }
+            };
+            waited.push((number, (descriptor, Interest::Readable)));
+        }
+        let deadline = if ready.contains(&true) { Some(Instant::now()) } else { deadline };
+        let (numbers, descriptors): (Vec<_>, Vec<_>) = waited.into_iter().unzip();
+        for (number, is_ready) in numbers.into_iter().zip(wait::ready(&descriptors, deadline)?) {
+            ready[number] |= is_ready;
+        }
+        Ok(ready)
+    }
 }
 
-impl fmt::Debug for Select<'_> {
+/// The earlier of two moments, either of which may be none.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+impl<K: Clone> Default for Select<'_, K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> fmt::Debug for Select<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Select").field("sources", &self.sources.len()).finish_non_exhaustive()
     }

@@ -4,6 +4,7 @@
 //! always holds: parcels are taken in the order of their numbers; one whose number nobody asks for,
 //! since its sender died before it wrote the record, is thrown away by the next who takes.
 
+use super::limits::Carriage;
 use super::loan::{Lender, Loan};
 use procession_sys::fault::stands;
 use procession_sys::parcel::{self, Bytes, Parcel, Peeked, Waiting};
@@ -38,6 +39,12 @@ impl<'a> Luggage<'a> {
             return Ok(Self { here: bytes, loan: None, descriptors });
         }
         Ok(Self { here: &[], loan: Some(lender.lend(bytes)?), descriptors })
+    }
+
+    /// How it can travel. A record counts bytes in 32 bits.
+    pub(super) fn carriage(&self) -> Carriage {
+        let counted = self.loan.as_ref().is_some_and(|loan| u32::try_from(loan.len()).is_ok());
+        if counted && self.descriptors.is_empty() { Carriage::Long } else { Carriage::Annex }
     }
 }
 

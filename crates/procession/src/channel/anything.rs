@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn every_word_beside_the_records_may_be_anything() {
-        for place in 0_u8..130 {
+        for place in 0_u8..200 {
             for content in [0, 1, 0x7f, 0x80, 0xff] {
                 receive_anything(&[&[place, 0, 0][..], &[content; 8], b"rest"].concat());
             }

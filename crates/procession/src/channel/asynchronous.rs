@@ -1,17 +1,35 @@
 //! Awaiting a channel in a tokio program.
 //!
-//! In: an end of a channel. Out: futures of what it receives, or of having sent. What always holds:
-//! the runtime waits on the bell that a sleeping process waits on, which is armed before; a future
-//! that is dropped has taken nothing from the channel and put nothing into it.
+//! # Invariants
+//! - The runtime waits on the bell that a sleeping process waits on, which is armed before.
+//! - A future that is dropped has taken nothing from the channel and put nothing into it.
+//! - No lock is waited for on the thread of the reactor: where one is held, a thread of the runtime's
+//!   pool for blocking work waits, for a short time at once, so that it does not keep the runtime
+//!   from ending.
 
 use super::error::{RecvError, SendError, SendFailure};
 use super::receiver::Receiver;
-use super::sender::Sender;
+use super::sender::{Sender, unencodable};
 use super::sending::{Patience, Refusal};
 use crate::parcel;
 use crate::value::Value;
 use crate::watch;
+use procession_sys::robust::Wait;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// How long a thread waits for a lock before the future has its turn again.
+const SLICE: Duration = Duration::from_millis(50);
+
+fn soon() -> Wait {
+    Wait::Until(Instant::now() + SLICE)
+}
+
+/// Has a thread of the runtime's pool for blocking work do this.
+async fn elsewhere(work: impl FnOnce() + Send + 'static) {
+    // It fails only as the runtime shuts down, when nothing is polled any more.
+    let _ = tokio::task::spawn_blocking(work).await;
+}
 
 impl<T: Value> Receiver<T> {
     /// As [`recv`](Self::recv), for a tokio program (feature `tokio`).
@@ -45,10 +63,15 @@ impl<T: Value> Receiver<T> {
     pub async fn recv_async(&self) -> Result<T, RecvError> {
         loop {
             // Finding nothing arms the bell.
-            if let Some(value) = self.try_recv()? {
-                return Ok(value);
+            match self.recv_with(Patience::Rung) {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => watch::readable(self.as_fd()).await.map_err(RecvError::Broken)?,
+                Err(RecvError::Locked) => {
+                    let end = self.shared_end();
+                    elsewhere(move || end.ring().wait_for_locks(soon())).await;
+                }
+                Err(error) => return Err(error),
             }
-            watch::readable(self.as_fd()).await.map_err(RecvError::Broken)?;
         }
     }
 }
@@ -80,7 +103,7 @@ impl<T: Value> Sender<T> {
     pub async fn send_async(&self, value: T) -> Result<(), SendError<T>> {
         let (bytes, descriptors) = match parcel::write(Vec::new(), &value) {
             Ok(written) => written,
-            Err(error) => return Err(SendError::new(value, SendFailure::Unencodable(error))),
+            Err(error) => return Err(SendError::new(value, unencodable(error))),
         };
         // Once, however often it has to be tried.
         let mut luggage = match self.end().pack(&bytes, &descriptors) {
@@ -91,7 +114,14 @@ impl<T: Value> Sender<T> {
             let sent = self.end().send_packed(&bytes, luggage.as_mut(), Patience::Rung);
             let refused = match sent {
                 Ok(()) => return Ok(()),
-                Err(Refusal::Full) => watch::readable(self.end().room.as_fd()).await,
+                Err(Refusal::Full) if !self.end().ring.limits().refuses => {
+                    watch::readable(self.end().room.as_fd()).await
+                }
+                Err(Refusal::Locked) => {
+                    let end = self.shared_end();
+                    elsewhere(move || end.ring.wait_for_locks(soon())).await;
+                    continue;
+                }
                 Err(refusal) => return Err(SendError::new(value, refusal.into())),
             };
             if let Err(error) = refused {

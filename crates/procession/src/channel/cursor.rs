@@ -15,7 +15,7 @@ pub(super) struct Cursor {
 }
 
 const BITS: u32 = 28;
-const COUNTED: u32 = (1 << BITS) - 1;
+pub(super) const COUNTED: u32 = (1 << BITS) - 1;
 
 impl Cursor {
     pub(super) fn from_word(word: u64) -> Self {

@@ -18,11 +18,12 @@ use procession_sys::tally::{List, Pen, tally};
 use procession_sys::wait::{self, Interest};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// After so many jobs the sender looks at what is done, long before the list is full (8192).
@@ -36,8 +37,11 @@ const LOOK: u64 = 512;
 /// does not hang when workers are killed. Jobs that nobody takes keep it waiting as long as a
 /// process has a receiver, so leave the receivers to the workers.
 ///
-/// A job travels beside the ring, so at most 32 are under way, and a worker has an open file for
-/// each that it holds.
+/// [`keeping`](Self::keeping) has lost jobs come back, to be sent again. [`Select`](crate::Select)
+/// waits for jobs and other things at once.
+///
+/// A job has a descriptor, so at most 32 are under way, and a worker has an open file for each that
+/// it holds.
 ///
 /// ```
 /// use procession::{Job, Joinable, Process, Receiver};
@@ -64,13 +68,20 @@ const LOOK: u64 = 512;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[doc(alias = "JoinableQueue")]
 pub struct Joinable<T> {
     sender: Sender<Job<T>>,
-    sent: u64,
-    /// Those waited for in vain, and the one that is written to now.
-    lists: Vec<Open>,
+    outstanding: Outstanding,
+    kept: Option<Kept<T>>,
+}
+
+/// Copies of jobs, from which the lost come back.
+struct Kept<T> {
+    copy: fn(&T) -> T,
+    /// Of those that are not known to be done, by number.
+    unfinished: BTreeMap<u64, T>,
+    /// Of those that a `join` has found to be lost.
+    lost: Vec<(u64, T)>,
 }
 
 /// The jobs since the last [`Joinable::join`].
@@ -78,7 +89,7 @@ pub struct Joinable<T> {
 struct Open {
     /// None once it is waited for.
     pen: Option<Arc<Pen>>,
-    list: List,
+    list: Arc<List>,
     /// Not crossed off yet.
     left: BTreeSet<u64>,
 }
@@ -86,7 +97,7 @@ struct Open {
 impl Open {
     fn new() -> io::Result<(Self, Arc<Pen>)> {
         let (pen, list) = tally()?;
-        let pen = Arc::new(pen);
+        let (pen, list) = (Arc::new(pen), Arc::new(list));
         Ok((Self { pen: Some(Arc::clone(&pen)), list, left: BTreeSet::new() }, pen))
     }
 
@@ -100,15 +111,143 @@ impl Open {
     }
 }
 
+/// The jobs of one sender that are not known to be done or lost.
+#[derive(Debug, Default)]
+pub(crate) struct Outstanding {
+    /// The number of the next job.
+    number: u64,
+    lists: Mutex<Lists>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    /// Those waited for in vain, and the one that is written to now.
+    open: Vec<Open>,
+    /// What was not crossed off on those that have ended.
+    lost: Vec<u64>,
+}
+
+impl Lists {
+    fn look(&mut self) -> io::Result<()> {
+        self.open.iter_mut().try_for_each(|open| open.look().map(drop))
+    }
+
+    /// Whether this job is not known to be done.
+    fn contain(&self, number: u64) -> bool {
+        self.open.iter().any(|open| open.left.contains(&number)) || self.lost.contains(&number)
+    }
+}
+
+impl Outstanding {
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pen for the next job.
+    fn pen(&self) -> io::Result<Arc<Pen>> {
+        let mut lists = self.lists();
+        if let Some(pen) = lists.open.last().and_then(|open| open.pen.clone()) {
+            return Ok(pen);
+        }
+        let (open, pen) = Open::new()?;
+        lists.open.push(open);
+        Ok(pen)
+    }
+
+    /// The next job is under way. Crossed off already or not, it is seen at the next look.
+    fn sent(&mut self, number: u64) {
+        self.lists().open.last_mut().map(|open| open.left.insert(number));
+        self.number += 1;
+    }
+
+    fn count(&self) -> usize {
+        let lists = self.lists();
+        lists.open.iter().map(|open| open.left.len()).sum::<usize>() + lists.lost.len()
+    }
+
+    /// A list that is ready once more jobs are done, or it has ended; `None` if each has ended.
+    ///
+    /// From now on no job is added to those lists.
+    pub(crate) fn unfinished_list(&self) -> io::Result<Option<Arc<List>>> {
+        let mut lists = self.lists();
+        while let Some(open) = lists.open.first_mut() {
+            open.pen = None;
+            if open.look()? {
+                return Ok(Some(Arc::clone(&open.list)));
+            }
+            let ended = lists.open.remove(0);
+            lists.lost.extend(ended.left);
+        }
+        Ok(None)
+    }
+
+    /// Whether each job is done or lost.
+    pub(crate) fn is_finished(&self) -> io::Result<bool> {
+        Ok(self.unfinished_list()?.is_none())
+    }
+
+    /// The numbers of the jobs that are lost, once each list has ended.
+    fn take_lost(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lists().lost)
+    }
+}
+
 impl<T> Joinable<T> {
     /// Sends jobs with this sender.
     pub fn new(sender: Sender<Job<T>>) -> Self {
-        Self { sender, sent: 0, lists: Vec::new() }
+        Self { sender, outstanding: Outstanding::default(), kept: None }
+    }
+
+    /// As [`new`](Self::new); keeps a copy of each job until it is done, so that
+    /// [`take_lost`](Self::take_lost) gives back those that are lost.
+    ///
+    /// ```
+    /// use procession::{Job, Joinable, Process, Receiver};
+    ///
+    /// // A worker that dies of one job.
+    /// fn work(jobs: Receiver<Job<u32>>) {
+    ///     for job in jobs.into_iter().flatten() {
+    ///         if *job == 3 {
+    ///             std::process::abort();
+    ///         }
+    ///         job.done();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = procession::channel()?;
+    /// let worker = Process::new(work, (receiver,)).start()?;
+    /// let mut jobs = Joinable::keeping(sender);
+    /// for number in 1..=3 {
+    ///     jobs.send(number)?;
+    /// }
+    /// assert_eq!(jobs.join()?, [2], "the number of the job, which counts from 0");
+    /// assert_eq!(jobs.take_lost(), [(2, 3)]);
+    /// # worker.join().unwrap_err();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keeping(sender: Sender<Job<T>>) -> Self
+    where
+        T: Clone,
+    {
+        let kept = Kept { copy: T::clone, unfinished: BTreeMap::new(), lost: Vec::new() };
+        Self { kept: Some(kept), ..Self::new(sender) }
+    }
+
+    /// The jobs that a `join` has found to be lost since the last call, each with its number. None
+    /// unless they are kept; see [`keeping`](Self::keeping).
+    pub fn take_lost(&mut self) -> Vec<(u64, T)> {
+        self.kept.as_mut().map(|kept| std::mem::take(&mut kept.lost)).unwrap_or_default()
     }
 
     /// The channel that they are sent through.
     pub fn sender(&self) -> &Sender<Job<T>> {
         &self.sender
+    }
+
+    pub(crate) fn outstanding(&self) -> &Outstanding {
+        &self.outstanding
     }
 }
 
@@ -144,29 +283,36 @@ impl<T: Value> Joinable<T> {
         value: T,
         send: impl FnOnce(&Sender<Job<T>>, Job<T>) -> Result<(), SendError<Job<T>>>,
     ) -> Result<u64, SendError<T>> {
-        let number = self.sent;
-        let pen = match self.pen() {
-            Ok(pen) => pen,
+        let prepared = self.prepare();
+        let (number, pen) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => return Err(SendError::new(value, SendFailure::Broken(error))),
         };
+        let copy = self.kept.as_ref().map(|kept| (kept.copy)(&value));
         send(&self.sender, Job { value, number, pen }).map_err(|error| error.map(Job::give_up))?;
-        // Crossed off already or not, it is seen at the next look.
-        self.lists.last_mut().map(|open| open.left.insert(number));
-        self.sent += 1;
+        self.outstanding.sent(number);
+        if let (Some(kept), Some(copy)) = (&mut self.kept, copy) {
+            kept.unfinished.insert(number, copy);
+        }
         Ok(number)
     }
 
-    /// The pen for the next job; now and then, a look at what is crossed off.
-    fn pen(&mut self) -> io::Result<Arc<Pen>> {
-        if self.sent % LOOK == 0 {
+    /// The number and the pen for the next job; now and then, a look at what is crossed off.
+    fn prepare(&mut self) -> io::Result<(u64, Arc<Pen>)> {
+        if self.outstanding.number % LOOK == 0 {
             self.look()?;
         }
-        if let Some(pen) = self.lists.last().and_then(|open| open.pen.clone()) {
-            return Ok(pen);
+        Ok((self.outstanding.number, self.outstanding.pen()?))
+    }
+
+    /// Looks at what is crossed off, and lets go of what was kept of that.
+    fn look(&mut self) -> io::Result<()> {
+        let mut lists = self.outstanding.lists();
+        lists.look()?;
+        if let Some(kept) = &mut self.kept {
+            kept.unfinished.retain(|&number, _| lists.contain(number));
         }
-        let (open, pen) = Open::new()?;
-        self.lists.push(open);
-        Ok(pen)
+        Ok(())
     }
 
     /// How many jobs are not done yet, as far as is known: those that are lost count until a
@@ -176,11 +322,7 @@ impl<T: Value> Joinable<T> {
     /// As `read(2)` on a pipe: none that is expected.
     pub fn unfinished(&mut self) -> io::Result<usize> {
         self.look()?;
-        Ok(self.lists.iter().map(|open| open.left.len()).sum())
-    }
-
-    fn look(&mut self) -> io::Result<()> {
-        self.lists.iter_mut().try_for_each(|open| open.look().map(drop))
+        Ok(self.outstanding.count())
     }
 
     /// Waits until every job that was sent is done or lost; gives the numbers of the lost.
@@ -191,7 +333,7 @@ impl<T: Value> Joinable<T> {
         self.join_until(None)?.ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 
-    /// As [`join`](Self::join), at most `timeout`; none where jobs are left then.
+    /// As [`join`](Self::join), at most `timeout`; `None` if jobs are left then.
     ///
     /// # Errors
     /// As [`join`](Self::join).
@@ -200,17 +342,37 @@ impl<T: Value> Joinable<T> {
         self.join_until(Instant::now().checked_add(timeout))
     }
 
+    /// As [`join_timeout`](Self::join_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn join_deadline(&mut self, deadline: Instant) -> io::Result<Option<Vec<u64>>> {
+        self.join_until(Some(deadline))
+    }
+
     fn join_until(&mut self, deadline: Option<Instant>) -> io::Result<Option<Vec<u64>>> {
-        for open in &mut self.lists {
-            open.pen = None;
-            while open.look()? {
-                let list = (open.list.as_fd(), Interest::Readable);
-                if wait::ready(&[list], deadline)? != [true] {
-                    return Ok(None);
+        while let Some(list) = self.outstanding.unfinished_list()? {
+            let list = (list.as_fd(), Interest::Readable);
+            // What is ready may be more that is done, and not yet the end.
+            if wait::ready(&[list], deadline)? != [true] {
+                return Ok(None);
+            }
+        }
+        let lost = self.outstanding.take_lost();
+        if let Some(kept) = &mut self.kept {
+            for (number, value) in std::mem::take(&mut kept.unfinished) {
+                if lost.contains(&number) {
+                    kept.lost.push((number, value));
                 }
             }
         }
-        Ok(Some(self.lists.drain(..).flat_map(|open| open.left).collect()))
+        Ok(Some(lost))
+    }
+}
+
+impl<T> fmt::Debug for Joinable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joinable").field("sent", &self.outstanding.number).finish_non_exhaustive()
     }
 }
 

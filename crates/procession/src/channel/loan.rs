@@ -167,6 +167,11 @@ pub(super) struct Loan<'a> {
 }
 
 impl Loan<'_> {
+    /// How many bytes the message has.
+    pub(super) fn len(&self) -> u64 {
+        length(&self.piece.memory).load(Ordering::Relaxed)
+    }
+
     /// Somebody may receive it now.
     pub(super) fn deliver(&mut self) {
         self.delivered = true;

@@ -43,6 +43,11 @@ impl<T> Receiver<T> {
         &self.end
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn shared_end(&self) -> Arc<Receiving> {
+        Arc::clone(&self.end)
+    }
+
     /// How many messages are under way.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
@@ -55,10 +60,10 @@ impl<T> Receiver<T> {
         self.end.ring().is_empty()
     }
 
-    /// How many messages fit; none where only the memory of the channel limits them.
+    /// How many messages fit; `None` if the channel has no limit on their number.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> Option<usize> {
-        self.end.ring().limit().and_then(|limit| usize::try_from(limit).ok())
+        self.end.ring().limits().capacity()
     }
 
     /// Whether both are ends of the same channel, within this process.
@@ -100,10 +105,11 @@ impl<T: Value> Receiver<T> {
         }
     }
 
-    /// Receives a value if one is there; none where none is, now.
+    /// Receives a value if one is there; `None` if the channel is empty.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// As [`recv`](Self::recv); that a process or thread keeps the channel's lock
+    /// ([`RecvError::Locked`]), which says nothing about messages.
     #[doc(alias = "get_nowait")]
     pub fn try_recv(&self) -> Result<Option<T>, RecvError> {
         self.recv_with(Patience::None)
@@ -131,11 +137,29 @@ impl<T: Value> Receiver<T> {
         Iter { receiver: self }
     }
 
-    fn recv_with(&self, patience: Patience) -> Result<Option<T>, RecvError> {
+    /// The values that are there, until the channel is empty or no process has a sender any more.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = procession::channel()?;
+    /// (1..=3).try_for_each(|n| sender.send(n))?;
+    /// assert_eq!(receiver.try_iter().collect::<Result<Vec<u32>, _>>()?, [1, 2, 3]);
+    /// assert!(receiver.try_iter().next().is_none());
+    /// drop(sender);
+    /// assert!(receiver.into_iter().next().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+
+    pub(super) fn recv_with(&self, patience: Patience) -> Result<Option<T>, RecvError> {
         scratch::with(|scratch| {
             match self.end.receive(scratch, patience).map_err(RecvError::Broken)? {
                 Received::Nothing => Ok(None),
                 Received::Disconnected => Err(RecvError::Disconnected),
+                Received::Locked => Err(RecvError::Locked),
                 Received::Here(length) => {
                     let value = parcel::read(&scratch[..length], Vec::new());
                     value.map(Some).map_err(RecvError::Undecodable)
@@ -175,6 +199,46 @@ impl<T: Value> Iterator for Iter<'_, T> {
             Err(RecvError::Disconnected) => None,
             received => Some(received),
         }
+    }
+}
+
+/// The values that are there; see [`Receiver::try_iter`].
+#[derive(Debug)]
+pub struct TryIter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+impl<T: Value> Iterator for TryIter<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.receiver.try_recv() {
+            Err(RecvError::Disconnected) => None,
+            received => received.transpose(),
+        }
+    }
+}
+
+/// The values of a [`Receiver`] that it owns, until no process has a sender any more.
+#[derive(Debug)]
+pub struct IntoIter<T> {
+    receiver: Receiver<T>,
+}
+
+impl<T: Value> Iterator for IntoIter<T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.receiver.iter().next()
+    }
+}
+
+impl<T: Value> IntoIterator for Receiver<T> {
+    type Item = Result<T, RecvError>;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { receiver: self }
     }
 }
 

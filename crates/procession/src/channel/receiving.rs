@@ -6,17 +6,19 @@
 
 use super::annex::{self, Arrival};
 use super::loan::Borrower;
-use super::ring::{Record, Ring};
+use super::overflow::Taken;
+use super::record::Record;
+use super::ring::Ring;
 use super::sending::Patience;
 use super::spin::Spin;
 use procession_sys::bell::{Bell, Ringer};
 use procession_sys::fault;
 use procession_sys::fault::stands;
+use procession_sys::robust::Wait;
 use procession_sys::wait::{self, Interest};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 /// One process's end for receiving.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub(super) enum Received {
     Nothing,
     /// Nothing ever again.
     Disconnected,
+    /// Another process or thread holds a lock of the channel, and keeps it.
+    Locked,
 }
 
 impl Receiving {
@@ -65,16 +69,23 @@ impl Receiving {
         &self.announced.0
     }
 
+    /// Ready while there may be something to receive.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.messages.as_fd()
+    }
+
     /// Receives a message.
     pub(super) fn receive(&self, buffer: &mut Vec<u8>, patience: Patience) -> io::Result<Received> {
-        let deadline = patience.deadline();
+        let wait = patience.for_locks();
+        let without_lock = || match patience {
+            Patience::Until(_) => Received::Nothing,
+            Patience::None | Patience::Rung => Received::Locked,
+        };
         loop {
-            match self.take(buffer, deadline) {
+            match self.take(buffer, wait) {
                 Ok(Some(received)) => return Ok(received),
                 Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    return Ok(Received::Nothing);
-                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(without_lock()),
                 Err(error) => return Err(error),
             }
             let sender = self.ring().sending().cpu.load(Ordering::Relaxed);
@@ -82,43 +93,39 @@ impl Receiving {
             if matches!(patience, Patience::Until(_)) && self.spin.until(sender, came) {
                 continue;
             }
-            match self.arm(deadline) {
+            match self.arm(wait) {
                 Ok(Armed::Filled) => continue,
                 Ok(Armed::Empty) => {}
                 Ok(Armed::Disconnected) => return Ok(Received::Disconnected),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    return Ok(Received::Nothing);
-                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(without_lock()),
                 Err(error) => return Err(error),
             }
+            let Patience::Until(deadline) = patience else { return Ok(Received::Nothing) };
             let bell = (self.messages.as_fd(), Interest::Readable);
-            if !matches!(patience, Patience::Until(_)) || wait::ready(&[bell], deadline)? != [true]
-            {
+            if wait::ready(&[bell], deadline)? != [true] {
                 return Ok(Received::Nothing);
             }
         }
     }
 
     /// Whether a call would not wait. If it would, the next message rings.
-    pub(crate) fn is_ready(&self) -> io::Result<bool> {
-        Ok(!matches!(self.arm(None)?, Armed::Empty))
+    ///
+    /// # Errors
+    /// `TimedOut` where another keeps a lock of the channel for longer than `wait`.
+    pub(crate) fn is_ready(&self, wait: Wait) -> io::Result<bool> {
+        Ok(!matches!(self.arm(wait)?, Armed::Empty))
     }
 
     /// The steps R1 to R7 of README.md.
-    fn take(
-        &self,
-        buffer: &mut Vec<u8>,
-        deadline: Option<Instant>,
-    ) -> io::Result<Option<Received>> {
+    fn take(&self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<Option<Received>> {
         let ring = self.ring();
         loop {
             let side = ring.receiving();
-            let _guard = side.lock(deadline)?;
+            let _guard = side.lock(wait)?;
             fault!("take.locked");
             side.note_cpu();
-            let Some((record, head)) = ring.read(&side, ring.head(), buffer)? else {
-                return Ok(None);
-            };
+            let Some(taken) = ring.read(&side, ring.head(), buffer)? else { return Ok(None) };
+            let Taken { record, head, consumed } = taken;
             fault!("take.copied");
             // A parcel that cannot be received is gone, and its record with it.
             let received = match record {
@@ -133,9 +140,15 @@ impl Receiving {
                 fault!("take.rung");
                 side.armed.store(0, Ordering::Relaxed);
             }
+            if let Some(consumed) = &consumed {
+                ring.note_read(head, consumed);
+            }
             fault!("take.unpublished");
             ring.set_head(head);
             fault!("take.published");
+            if let Some(consumed) = &consumed {
+                ring.give_back_read(consumed);
+            }
             if let Some(received) = received? {
                 return Ok(Some(received));
             }
@@ -143,10 +156,10 @@ impl Receiving {
     }
 
     /// Has the next message ring, if there is none; the steps A1 to A4 of README.md.
-    fn arm(&self, deadline: Option<Instant>) -> io::Result<Armed> {
+    fn arm(&self, wait: Wait) -> io::Result<Armed> {
         fault!("arm.begun");
         let side = self.ring().sending();
-        let _guard = side.lock(deadline)?;
+        let _guard = side.lock(wait)?;
         fault!("arm.locked");
         if !self.ring().is_empty() && stands("looking-again-for-messages") {
             return Ok(Armed::Filled);

@@ -5,22 +5,27 @@
 //! the memory before it is used, for any process that has the channel may have written it.
 
 use super::cursor::Cursor;
+use super::limits::{Carriage, Limits, Room};
+use super::overflow::{self, Consumed, Look, MARKER, Marker, Overflow, Taken};
+use super::record::{ANNEXED, EXTENT, Record, WHOLE, corrupt, halves};
 use procession_sys::cpu;
-use procession_sys::robust::{Guard, Lock};
+use procession_sys::robust::{Guard, Lock, Wait};
 use procession_sys::shared::Shared;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
 
-/// The first word: "procchan", version 1.
-const MAGIC: u64 = u64::from_le_bytes(*b"procchn1");
+/// The first word: "procchan", version 2.
+const MAGIC: u64 = u64::from_le_bytes(*b"procchn2");
 
 // Places in words of eight bytes. What different processes write at the same time lies in lines of
 // its own, 128 bytes, as processors fetch lines in pairs.
 const LINE: usize = 16;
 const SHAPE: usize = 1;
 const DEPARTURES: usize = 2;
+const BYTES: usize = 3;
+const WINDOW: usize = 4;
+const WHEN_FULL: usize = 5;
 const TAIL: usize = LINE;
 const SENDING: usize = 2 * LINE;
 const HEAD: usize = 3 * LINE;
@@ -28,7 +33,13 @@ const RECEIVING: usize = 4 * LINE;
 // Who waits asks where the other side runs, so that stands apart from the lock that it works with.
 const SENDING_CPU: usize = 5 * LINE;
 const RECEIVING_CPU: usize = 6 * LINE;
-const RECORDS: usize = 7 * LINE;
+// The lengths of the messages in the annex.
+const LENGTHS: usize = 7 * LINE;
+const RECORDS: usize = LENGTHS + LENGTHS_KEPT;
+/// As many lengths as a power of two above the messages that may be in the annex.
+const LENGTHS_KEPT: usize = 4 * LINE;
+/// Behind a side's own words in its line: those of the overflow.
+const OVERFLOW: usize = 4;
 
 /// How far before the writing memory is fetched, in words: the lines that lie 256 and 320 bytes
 /// ahead, a few short messages.
@@ -38,33 +49,13 @@ const AHEAD: [u32; 2] = [32, 40];
 const DEFAULT_WORDS: u32 = 1 << 15;
 /// The smallest room that is believed: a quarter of it is a record of an annexed message.
 const LEAST_WORDS: u32 = 8;
-/// The largest room that is believed: 1 GiB, half of what a cursor counts.
-const MOST_WORDS: u32 = 1 << 27;
-/// How many messages may be in the annex at once: so few that they always fit its socket's buffer,
-/// 208 KiB by default (`net.core.wmem_default`), of which each takes 3 at most.
-const MOST_ANNEXED: u8 = 32;
 
-/// What stands in the ring for one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Record<'a> {
-    /// The message.
-    Whole(&'a [u8]),
-    /// The number of the parcel in the annex that is the message.
-    Annexed(u64),
-}
-
-/// A record's first word has the length of the message in its lower half, this in its upper.
-const WHOLE: u32 = 1;
-const ANNEXED: u32 = 2;
-
-impl Record<'_> {
-    fn words(&self) -> u32 {
-        let rest = match self {
-            Self::Whole(bytes) => bytes.len().div_ceil(8),
-            Self::Annexed(_) => 1,
-        };
-        u32::try_from(rest + 1).unwrap_or(u32::MAX)
-    }
+/// The first word of a record in the ring.
+struct Front {
+    kind: u32,
+    length: u32,
+    /// How many words follow.
+    words: usize,
 }
 
 /// One side's words beside its lock; written by whoever holds it.
@@ -78,11 +69,13 @@ pub(super) struct Side<'a> {
     seen: &'a AtomicU64,
     /// The number of the last parcel that was put into the annex.
     pub(super) annexed: &'a AtomicU64,
+    /// Of the senders' side: not 0 while the last message may be in the overflow.
+    pub(super) extent: &'a AtomicU64,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn lock(&self, deadline: Option<Instant>) -> io::Result<Guard<'a>> {
-        self.lock.lock(deadline)
+    pub(super) fn lock(&self, wait: Wait) -> io::Result<Guard<'a>> {
+        self.lock.lock_within(wait)
     }
 
     /// Leaves word of where this thread runs.
@@ -97,19 +90,33 @@ impl<'a> Side<'a> {
 /// The memory, its shape as it was when it was checked.
 #[derive(Debug)]
 pub(super) struct Ring {
-    memory: Shared,
+    pub(super) memory: Shared,
     capacity: u32,
-    limit: u32,
+    limits: Limits,
+    /// How many words of the overflow may be used at once.
+    pub(super) window: u64,
 }
 
 impl Ring {
-    /// A new ring that holds at most `limit` messages.
-    pub(super) fn new(limit: u32) -> io::Result<Self> {
+    /// A new ring of a channel with these limits.
+    pub(super) fn new(limits: Limits) -> io::Result<Self> {
+        Self::with_window(limits, overflow::window(file_begin(DEFAULT_WORDS)))
+    }
+
+    /// The same, of whose overflow so many words may be used at once.
+    pub(super) fn with_window(limits: Limits, window: u64) -> io::Result<Self> {
         let words = RECORDS + DEFAULT_WORDS as usize;
         let memory = Shared::new(words * size_of::<u64>())?;
-        let ring = Self { memory, capacity: DEFAULT_WORDS, limit };
-        let shape = u64::from(limit) << 32 | u64::from(DEFAULT_WORDS);
-        ring.word(SHAPE).store(shape, Ordering::Relaxed);
+        let ring = Self { memory, capacity: DEFAULT_WORDS, limits, window };
+        let shape = u64::from(limits.messages) << 32 | u64::from(DEFAULT_WORDS);
+        for (index, word) in [
+            (SHAPE, shape),
+            (BYTES, limits.bytes),
+            (WINDOW, window),
+            (WHEN_FULL, u64::from(limits.refuses)),
+        ] {
+            ring.word(index).store(word, Ordering::Relaxed);
+        }
         ring.sending().armed.store(1, Ordering::Relaxed);
         ring.word(0).store(MAGIC, Ordering::Release);
         Ok(ring)
@@ -118,27 +125,30 @@ impl Ring {
     /// The ring in memory that came from another process.
     pub(super) fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not the memory of a channel");
-        let memory = Shared::adopt(descriptor)?;
-        let [magic, shape] = match memory.words() {
-            [magic, shape, ..] => [magic, shape].map(|word| word.load(Ordering::Acquire)),
-            _ => return Err(invalid()),
-        };
-        let (capacity, limit) = halves(shape);
+        // The file may be longer, by the overflow.
+        let most = (RECORDS + DEFAULT_WORDS as usize) * size_of::<u64>();
+        let memory = Shared::adopt_first(descriptor, most)?;
+        let words = memory.words().get(..RECORDS).ok_or_else(invalid)?;
+        let word = |index: usize| words[index].load(Ordering::Acquire);
+        let (magic, (capacity, messages)) = (word(0), halves(word(SHAPE)));
+        let (bytes, refuses) = (word(BYTES), word(WHEN_FULL) != 0);
+        let window = word(WINDOW);
         let sound = magic == MAGIC
             && capacity.is_power_of_two()
-            && (LEAST_WORDS..=MOST_WORDS).contains(&capacity)
-            && limit > 0
+            && (LEAST_WORDS..=DEFAULT_WORDS).contains(&capacity)
+            && messages > 0
+            && overflow::is_window(window)
             && memory.words().len() >= RECORDS + capacity as usize;
-        if sound { Ok(Self { memory, capacity, limit }) } else { Err(invalid()) }
+        let limits = Limits { messages, bytes, refuses };
+        if sound { Ok(Self { memory, capacity, limits, window }) } else { Err(invalid()) }
     }
 
     pub(super) fn memory(&self) -> BorrowedFd<'_> {
         self.memory.as_fd()
     }
 
-    /// How many messages fit at most; none where only their size limits them.
-    pub(super) fn limit(&self) -> Option<u32> {
-        (self.limit < u32::MAX).then_some(self.limit)
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The longest message that is put into the ring itself.
@@ -146,17 +156,75 @@ impl Ring {
         (self.longest_record() as usize - 1) * size_of::<u64>()
     }
 
-    /// A quarter of the ring. The channel is full when no such record fits any more: the same for
+    /// A quarter of the ring. The ring is full when no such record fits any more: the same for
     /// every sender, whatever it has to send (README.md needs that).
     fn longest_record(&self) -> u32 {
         self.capacity / 4
     }
 
+    fn overflow(&self) -> Overflow<'_> {
+        let words = |line: usize| &self.memory.words()[line + OVERFLOW..line + LINE];
+        Overflow {
+            memory: &self.memory,
+            begin: file_begin(self.capacity),
+            window: self.window,
+            senders: words(SENDING),
+            receivers: words(RECEIVING),
+        }
+    }
+
+    /// The words of a marker in the ring.
+    fn marker(&self, place: u32) -> Marker<'_> {
+        std::array::from_fn(|index| {
+            let index = u32::try_from(index).unwrap_or_default();
+            &self.parts(place.wrapping_add(index), 1)[0][0]
+        })
+    }
+
+    /// Whether the last message is in the overflow; see [`Overflow::has_open_extent`].
+    #[cold]
+    pub(super) fn has_open_extent(&self, tail: Cursor) -> bool {
+        self.overflow().has_open_extent(tail)
+    }
+
+    /// Writes a record into the overflow; see [`Overflow::append`].
+    #[cold]
+    pub(super) fn append(
+        &self,
+        tail: Cursor,
+        open: bool,
+        record: &Record<'_>,
+    ) -> io::Result<Cursor> {
+        self.overflow().append(tail, open, record, self.marker(tail.place))
+    }
+
+    /// Ends the extent that is open; see [`Overflow::end_extent`].
+    #[cold]
+    pub(super) fn end_extent(&self, tail: Cursor) -> io::Result<()> {
+        self.overflow().end_extent(tail, self.marker(overflow::marker_before(tail)))
+    }
+
+    /// Notes that a message of the overflow was read; see [`Overflow::note_read`].
+    #[cold]
+    pub(super) fn note_read(&self, head: Cursor, consumed: &Consumed) {
+        self.overflow().note_read(head, consumed);
+    }
+
+    /// Gives memory of the overflow back; see [`Overflow::give_back_read`].
+    #[cold]
+    pub(super) fn give_back_read(&self, consumed: &Consumed) {
+        self.overflow().give_back_read(consumed);
+    }
+
+    /// Where the length of a message in the annex is noted, by its number among them.
+    pub(super) fn annexed_length(&self, number: u8) -> &AtomicU64 {
+        self.word(LENGTHS + usize::from(number) % LENGTHS_KEPT)
+    }
+
     /// How many messages are under way.
     pub(super) fn len(&self) -> usize {
         let head = self.head();
-        let messages = self.tail().since(head).messages;
-        messages.min(self.capacity) as usize
+        self.tail().since(head).messages as usize
     }
 
     fn word(&self, index: usize) -> &AtomicU64 {
@@ -181,13 +249,23 @@ impl Ring {
     #[inline]
     fn side(&self, line: usize, cpu: usize) -> Side<'_> {
         let halves = &self.memory.half_words()[2 * line..][..3];
-        let words = &self.memory.words()[line + 2..][..2];
+        let words = &self.memory.words()[line + 2..][..3];
         Side {
             lock: Lock::new(&halves[0], &halves[1]),
             armed: &halves[2],
             cpu: &self.memory.half_words()[2 * cpu],
             seen: &words[0],
             annexed: &words[1],
+            extent: &words[2],
+        }
+    }
+
+    /// Waits until both locks could be had, one after the other, or `wait` is over.
+    #[cfg(feature = "tokio")]
+    pub(super) fn wait_for_locks(&self, wait: Wait) {
+        for side in [self.receiving(), self.sending()] {
+            // Held for too long, or never to be had: the next call says so.
+            drop(side.lock(wait));
         }
     }
 
@@ -223,29 +301,51 @@ impl Ring {
         cpu::expect_write(tail);
     }
 
-    /// Whether nothing is under way.
+    /// Whether no message is under way. A marker in front of the head is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.head() == self.tail()
-    }
-
-    /// Whether any record fits behind `tail`; if not, how far the receivers had come then. By the
-    /// holder of the senders' lock.
-    pub(super) fn room(&self, side: &Side<'_>, tail: Cursor) -> io::Result<Result<(), Cursor>> {
-        let seen = side.seen;
-        if self.fits(tail.since(Cursor::from_word(seen.load(Ordering::Relaxed)))) == Some(true) {
-            return Ok(Ok(()));
-        }
         let head = self.head();
-        seen.store(head.to_word(), Ordering::Relaxed);
-        let fits = self.fits(tail.since(head)).ok_or_else(corrupt)?;
-        Ok(if fits { Ok(()) } else { Err(head) })
+        self.tail().since(head).messages == 0
     }
 
-    /// Whether there is room beside what is under way; none where that makes no sense.
-    fn fits(&self, under_way: Cursor) -> Option<bool> {
-        let free = self.capacity.checked_sub(under_way.place)?;
-        let few = under_way.messages < self.limit && under_way.annexed < MOST_ANNEXED;
-        Some(few && free >= self.longest_record())
+    /// Where a message may go that is carried so. By the holder of the senders' lock.
+    #[inline]
+    pub(super) fn room(&self, side: &Side<'_>, tail: Cursor, how: Carriage) -> io::Result<Room> {
+        let under_way = tail.since(Cursor::from_word(side.seen.load(Ordering::Relaxed)));
+        let free = self.capacity.checked_sub(under_way.place);
+        let fits = free.is_some_and(|free| free >= self.longest_record() + MARKER);
+        if fits && self.limits.surely_admit(under_way, how) {
+            return Ok(Room::Ring);
+        }
+        self.room_now(side, tail, how)
+    }
+
+    /// The same, having looked how far the receivers are.
+    #[cold]
+    fn room_now(&self, side: &Side<'_>, tail: Cursor, how: Carriage) -> io::Result<Room> {
+        let head = self.head();
+        side.seen.store(head.to_word(), Ordering::Relaxed);
+        let under_way = tail.since(head);
+        let free = self.capacity.checked_sub(under_way.place).ok_or_else(corrupt)?;
+        let bytes = || self.bytes_under_way(tail, head);
+        if self.limits.forbid(under_way, bytes, how)? {
+            return Ok(Room::None(head));
+        }
+        let fits = free >= self.longest_record() + MARKER && how.fits_beside(under_way.annexed);
+        Ok(if fits { Room::Ring } else { Room::Overflow(head) })
+    }
+
+    /// How many bytes all messages have that are under way.
+    fn bytes_under_way(&self, tail: Cursor, head: Cursor) -> io::Result<u64> {
+        let under_way = tail.since(head);
+        if under_way.messages == 0 {
+            return Ok(0);
+        }
+        let in_ring = u64::from(under_way.place) * 8;
+        let annexed = (0..under_way.annexed).map(|index| {
+            self.annexed_length(head.annexed.wrapping_add(index)).load(Ordering::Relaxed)
+        });
+        let annexed = annexed.fold(0_u64, u64::saturating_add);
+        Ok(in_ring.saturating_add(self.overflow().under_way(tail)?).saturating_add(annexed))
     }
 
     /// Writes a record that has room behind `tail`; gives the tail to publish.
@@ -271,14 +371,44 @@ impl Ring {
         tail.after(record.words(), matches!(record, Record::Annexed(_)))
     }
 
-    /// The record at `head`, its bytes in `buffer`, and the head behind it; none where there is
-    /// none. By the holder of the receivers' lock.
+    /// The message at `head`, its bytes in `buffer`; `None` if there is none. By the holder of the
+    /// receivers' lock.
+    #[inline]
     pub(super) fn read<'b>(
         &self,
         side: &Side<'_>,
         head: Cursor,
         buffer: &'b mut Vec<u8>,
-    ) -> io::Result<Option<(Record<'b>, Cursor)>> {
+    ) -> io::Result<Option<Taken<'b>>> {
+        match self.front(side, head)? {
+            None => Ok(None),
+            Some(front) if front.kind == EXTENT => self.read_extent(side, head, buffer),
+            Some(front) => self.read_record(head, &front, buffer).map(Some),
+        }
+    }
+
+    /// As [`read`](Self::read), where a marker is at `head`.
+    #[cold]
+    fn read_extent<'b>(
+        &self,
+        side: &Side<'_>,
+        head: Cursor,
+        buffer: &'b mut Vec<u8>,
+    ) -> io::Result<Option<Taken<'b>>> {
+        let overflow = self.overflow();
+        match overflow.look(self.tail(), head, self.marker(head.place))? {
+            Look::Nothing => Ok(None),
+            Look::Message(place) => overflow.read(head, &place, buffer).map(Some),
+            Look::Behind(head) => match self.front(side, head)? {
+                Some(front) => self.read_record(head, &front, buffer).map(Some),
+                None => Err(corrupt()),
+            },
+        }
+    }
+
+    /// What stands in the ring at `head`; `None` if nothing does.
+    #[inline]
+    fn front(&self, side: &Side<'_>, head: Cursor) -> io::Result<Option<Front>> {
         let seen = side.seen;
         let mut tail = Cursor::from_word(seen.load(Ordering::Relaxed));
         if !(1..=self.capacity).contains(&tail.since(head).place) {
@@ -297,6 +427,17 @@ impl Ring {
         if used > self.capacity || words + 1 > used as usize {
             return Err(corrupt());
         }
+        Ok(Some(Front { kind, length, words }))
+    }
+
+    #[inline]
+    fn read_record<'b>(
+        &self,
+        head: Cursor,
+        front: &Front,
+        buffer: &'b mut Vec<u8>,
+    ) -> io::Result<Taken<'b>> {
+        let &Front { kind, length, words } = front;
         if buffer.len() < words * 8 {
             buffer.resize(words * 8, 0);
         }
@@ -304,17 +445,9 @@ impl Ring {
         let (nearer, farther) = buffer[..words * 8].split_at_mut(near.len() * 8);
         load(near, nearer);
         load(far, farther);
-        let bytes = &buffer[..length as usize];
-        let record = match kind {
-            WHOLE => Record::Whole(bytes),
-            ANNEXED => {
-                let number = bytes.try_into().map_err(|_| corrupt())?;
-                Record::Annexed(u64::from_le_bytes(number))
-            }
-            _ => return Err(corrupt()),
-        };
-        let behind = head.after(record.words(), kind == ANNEXED);
-        Ok(Some((record, behind)))
+        let record = Record::of(kind, &buffer[..length as usize])?;
+        let head = head.after(record.words(), kind == ANNEXED);
+        Ok(Taken { record, head, consumed: None })
     }
 
     /// So many words from `place` on: those before the ring's end, those from its beginning on.
@@ -347,13 +480,8 @@ fn load(from: &[AtomicU64], bytes: &mut [u8]) {
     }
 }
 
-/// A word as two numbers, the lower half first.
-fn halves(word: u64) -> (u32, u32) {
-    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-    (half(word), half(word >> 32))
-}
-
-fn corrupt() -> io::Error {
-    let text = "the channel's memory makes no sense: a process that has it wrote over it";
-    io::Error::new(io::ErrorKind::InvalidData, text)
+/// Where the overflow begins in the file of a ring of so many words: at a page, whatever its size.
+fn file_begin(capacity: u32) -> u64 {
+    const LARGEST_PAGE: u64 = 64 << 10;
+    (RECORDS as u64 + u64::from(capacity)).saturating_mul(8).next_multiple_of(LARGEST_PAGE)
 }

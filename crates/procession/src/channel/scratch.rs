@@ -1,8 +1,7 @@
 //! A buffer for messages, kept from one to the next.
 //!
-//! In: work that needs a buffer. Out: its result. What always holds: each thread has its own; work
-//! within work, as when a value's own encoding sends another, gets a fresh one; a large one is not
-//! kept.
+//! Each thread has its own. Work within work, as when a value's own encoding sends another, gets a
+//! fresh one, and so does work in the destructor of a thread-local. A large one is not kept.
 
 use std::cell::RefCell;
 
@@ -15,13 +14,19 @@ thread_local! {
 }
 
 #[inline]
-pub(super) fn with<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    BUFFER.with(|buffer| {
-        let Ok(mut buffer) = buffer.try_borrow_mut() else { return work(&mut Vec::new()) };
+pub(super) fn with<T>(work: impl Fn(&mut Vec<u8>) -> T) -> T {
+    let done = BUFFER.try_with(|buffer| {
+        let Ok(mut buffer) = buffer.try_borrow_mut() else { return with_fresh(&work) };
         let result = work(&mut buffer);
         if buffer.capacity() > KEPT {
             *buffer = Vec::new();
         }
         result
-    })
+    });
+    done.unwrap_or_else(|_destroyed| with_fresh(&work))
+}
+
+#[cold]
+fn with_fresh<T>(work: impl Fn(&mut Vec<u8>) -> T) -> T {
+    work(&mut Vec::new())
 }

@@ -9,7 +9,7 @@ use super::scratch;
 use super::sending::{Patience, Refusal, Sending};
 use crate::bulk;
 use crate::fd::Fd;
-use crate::parcel;
+use crate::parcel::{self, EncodeError};
 use crate::value::Value;
 use procession_sys::bell::{Bell, Ringer};
 use serde::de::Error as _;
@@ -46,6 +46,11 @@ impl<T> Sender<T> {
         &self.end
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn shared_end(&self) -> Arc<Sending> {
+        Arc::clone(&self.end)
+    }
+
     /// How many messages are under way.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
@@ -58,10 +63,10 @@ impl<T> Sender<T> {
         self.end.ring.is_empty()
     }
 
-    /// How many messages fit; none where only the memory of the channel limits them.
+    /// How many messages fit; `None` if the channel has no limit on their number.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> Option<usize> {
-        self.end.ring.limit().and_then(|limit| usize::try_from(limit).ok())
+        self.end.ring.limits().capacity()
     }
 
     /// Whether both are ends of the same channel, within this process.
@@ -71,7 +76,7 @@ impl<T> Sender<T> {
 }
 
 impl<T: Value> Sender<T> {
-    /// Sends a value, waiting for room.
+    /// Sends a value. It waits only at a limit of the channel, or where the value has descriptors.
     ///
     /// A value that was sent is in the channel whole: it will be received though this process is
     /// killed at once.
@@ -90,7 +95,8 @@ impl<T: Value> Sender<T> {
     ///
     /// # Errors
     /// [`SendError`] with the value: no process has a receiver any more (where the last one was
-    /// killed, that may show some milliseconds later), or the value cannot be encoded.
+    /// killed, that may show some milliseconds later), the value cannot be encoded, or there is no
+    /// memory in which it could wait.
     #[doc(alias = "put")]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.send_with(value, Patience::Until(None))
@@ -99,7 +105,8 @@ impl<T: Value> Sender<T> {
     /// Sends a value if there is room at once.
     ///
     /// # Errors
-    /// As [`send`](Self::send); and that the channel is full.
+    /// As [`send`](Self::send); that the channel is full; that a process or thread keeps its lock
+    /// ([`SendFailure::Locked`]), which says nothing about the room.
     #[doc(alias = "put_nowait")]
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
         self.send_with(value, Patience::None)
@@ -113,6 +120,14 @@ impl<T: Value> Sender<T> {
         self.send_with(value, Patience::Until(Instant::now().checked_add(timeout)))
     }
 
+    /// As [`send_timeout`](Self::send_timeout), until a moment.
+    ///
+    /// # Errors
+    /// As [`send_timeout`](Self::send_timeout).
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendError<T>> {
+        self.send_with(value, Patience::Until(Some(deadline)))
+    }
+
     fn send_with(&self, value: T, patience: Patience) -> Result<(), SendError<T>> {
         let sent = scratch::with(|scratch| {
             if let Some(bytes) = bulk::bytes_of(&value).filter(|bytes| bytes.len() > LONG) {
@@ -121,10 +136,19 @@ impl<T: Value> Sender<T> {
             self.end.ring.expect_write();
             scratch.clear();
             let descriptors = parcel::write_behind(scratch, &value);
-            let descriptors = descriptors.map_err(SendFailure::Unencodable)?;
+            let descriptors = descriptors.map_err(unencodable)?;
             self.end.send(scratch, &descriptors, patience).map_err(SendFailure::from)
         });
         sent.map_err(|reason| SendError::new(value, reason))
+    }
+}
+
+/// Why a value could not be encoded. Where the system refused a duplicate of a descriptor, that is
+/// the reason, and not the value.
+pub(super) fn unencodable(error: EncodeError) -> SendFailure {
+    match error.refusal() {
+        Some(refusal) => SendFailure::Broken(refusal.clone().into()),
+        None => SendFailure::Unencodable(error),
     }
 }
 
@@ -134,6 +158,8 @@ impl From<Refusal> for SendFailure {
             Refusal::Disconnected => Self::Disconnected,
             Refusal::Full => Self::Full,
             Refusal::TimedOut => Self::TimedOut,
+            Refusal::Locked => Self::Locked,
+            Refusal::NoMemory(error) => Self::NoMemory(error),
             Refusal::Broken(error) => Self::Broken(error),
         }
     }

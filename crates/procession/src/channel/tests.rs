@@ -3,9 +3,11 @@
 #![expect(clippy::cast_possible_truncation, reason = "patterns of bytes")]
 
 use super::annex::{self, Luggage};
-use super::ring::{Record, Ring};
+use super::record::Record;
+use super::ring::Ring;
 use super::*;
 use crate::fd::Fd;
+use procession_sys::robust::Wait;
 use procession_sys::shared::Shared;
 use procession_sys::wait::{self, Interest};
 use std::fs::File;
@@ -76,24 +78,11 @@ fn an_empty_channel_says_so_at_once_or_in_time() {
 }
 
 #[test]
-fn without_a_bound_the_memory_bounds() {
-    let (sender, receiver) = channel::<Vec<u8>>().expect("a channel");
-    let mut sent = 0;
-    while sender.try_send(vec![sent as u8; 10_000]).is_ok() {
-        sent += 1;
-    }
-    assert!((15..26).contains(&sent), "{sent} messages of 10 kB in 256 KiB");
-    assert_eq!((sender.capacity(), sender.len()), (None, sent));
-    for n in 0..sent {
-        assert_eq!(receiver.recv().expect("one"), vec![n as u8; 10_000]);
-    }
-    assert!(receiver.is_empty());
-}
-
-#[test]
 fn a_channel_for_nothing_is_refused() {
-    let error = bounded::<u8>(0).expect_err("no capacity");
-    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    for builder in [Builder::new().messages(0), Builder::new().bytes(0)] {
+        let error = builder.build::<u8>().expect_err("nothing fits");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
 }
 
 #[test]
@@ -274,7 +263,7 @@ fn no_bytes_in_the_memory_cause_a_panic_or_a_long_read() {
         let memory = receiver.end().ring().memory().try_clone_to_owned().expect("a duplicate");
         let memory = Shared::adopt(memory).expect("the memory");
         // All but the locks, which whoever writes them can keep.
-        let places: Vec<usize> = (0..130)
+        let places: Vec<usize> = (0..200)
             .filter(|place| ![32, 64].contains(place))
             .filter(|_| next() % 4 == 0)
             .collect();
@@ -318,4 +307,81 @@ fn an_end_is_read_as_what_it_is_and_from_a_channel_only() {
     sent.descriptors.swap(1, 2);
     crate::parcel::decode::<Receiver<u8>>(sent, 0).expect_err("bells the wrong way round");
     postcard::to_stdvec(&sender).expect_err("no parcel is being written");
+}
+
+/// Runs `test` while another thread keeps a lock of the channel.
+fn while_locked<T>(side: fn(&Ring) -> ring::Side<'_>, ring: &Ring, test: impl FnOnce() -> T) -> T {
+    let (locked, is_locked) = std::sync::mpsc::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let _guard = side(ring).lock(Wait::Unlimited).expect("the lock");
+            locked.send(()).expect("the test listens");
+            // Ends with the test, whether that panics or not.
+            let _ = is_done.recv();
+        });
+        is_locked.recv().expect("it is locked");
+        let result = test();
+        drop(done);
+        result
+    })
+}
+
+#[test]
+fn a_lock_that_is_kept_is_neither_full_nor_empty_and_no_time_limit_is_exceeded() {
+    let (sender, receiver) = channel::<u8>().expect("a channel");
+    let (other, others) = channel::<u8>().expect("a channel");
+    let short = Duration::from_millis(5);
+    // The bell stays rung, so that a selection has to look closer.
+    sender.send(1).expect("room");
+    receiver.recv().expect("one");
+    while_locked(Ring::sending, &sender.end().ring, || {
+        let error = sender.try_send(1).expect_err("locked");
+        assert!(error.is_locked() && !error.is_full(), "{error}");
+        let error = sender.send_timeout(1, short).expect_err("locked");
+        assert!(matches!(error.reason(), SendFailure::TimedOut), "{error}");
+        assert!(receiver.try_recv().expect_err("locked").is_locked());
+        assert_eq!(receiver.recv_timeout(short).expect("no error"), None);
+        let mut select = crate::Select::new();
+        select.recv('a', &receiver);
+        assert_eq!(select.wait_timeout(short).expect("no error"), None);
+        select.recv('b', &others);
+        other.send(1).expect("room");
+        assert_eq!(select.wait().expect("the other"), 'b');
+    });
+    sender.send(2).expect("room");
+    while_locked(Ring::receiving, &sender.end().ring, || {
+        assert!(receiver.try_recv().expect_err("locked").is_locked());
+        assert_eq!(receiver.recv_timeout(short).expect("no error"), None);
+        sender.try_send(3).expect("its own lock is free");
+    });
+    assert_eq!(receiver.try_iter().collect::<Result<Vec<_>, _>>().expect("numbers"), [2, 3]);
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_lock_that_is_kept_does_not_keep_the_reactor() {
+    use tokio::time::{sleep, timeout};
+    let (sender, receiver) = channel::<u8>().expect("a channel");
+    let short = Duration::from_millis(20);
+    let (free, is_free) = std::sync::mpsc::channel::<()>();
+    let (locked, is_locked) = std::sync::mpsc::channel();
+    let holder = sender.clone();
+    let thread = std::thread::spawn(move || {
+        let _guard = holder.end().ring.sending().lock(Wait::Unlimited).expect("the lock");
+        locked.send(()).expect("the test listens");
+        let _ = is_free.recv();
+    });
+    is_locked.recv().expect("it is locked");
+    timeout(short, sender.send_async(1)).await.expect_err("locked");
+    timeout(short, receiver.recv_async()).await.expect_err("locked");
+    // Both wait, and others have their turn.
+    let later = async {
+        sleep(short).await;
+        drop(free);
+    };
+    let (sent, number, ()) = tokio::join!(sender.send_async(2), receiver.recv_async(), later);
+    sent.expect("room");
+    assert_eq!(number.expect("a number"), 2);
+    thread.join().expect("the holder");
 }

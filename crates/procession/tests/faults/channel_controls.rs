@@ -112,6 +112,57 @@ fn without_looking_again_a_sender_sleeps_beside_room() {
 }
 
 #[test]
+fn without_a_short_wait_for_locks_a_stopped_process_stops_calls_that_do_not_wait() {
+    fn try_both(to: Sender<u8>, from: Receiver<u8>) -> bool {
+        let sent = to.try_send(1).is_err_and(|error| error.is_locked());
+        sent && from.try_recv().is_err_and(|error| error.is_locked())
+    }
+    only_with("short-wait-for-locks", |without| {
+        let (sender, receiver) = channel::<u8>().expect("a channel");
+        let send = |to: Sender<u8>| to.send(1).map_err(|_| ()).expect("room");
+        let stopped = child("", "send.locked=stop@1", send, (sender.clone(),));
+        let mut outcome = false;
+        while_stopped(&stopped, || {
+            outcome = said(child(without, "", try_both, (sender, receiver.clone())), without);
+        });
+        join(stopped).expect("it goes on");
+        assert_eq!(receiver.recv().expect("what it sent"), 1);
+        outcome
+    });
+}
+
+#[test]
+fn without_positions_for_two_counts_a_message_that_was_not_received_is_lost() {
+    only_with("two-positions", |without| {
+        let (sender, receiver) = channel::<Vec<u8>>().expect("a channel");
+        let bytes = |n: u8| vec![n; 50_000];
+        (0..10).for_each(|n| sender.try_send(bytes(n)).expect("room"));
+        // Four fit the ring. One dies with the second of the overflow in its hands.
+        let receive = |from: Receiver<Vec<u8>>| from.iter().for_each(drop);
+        killed(child(without, "overflow.read=die@2", receive, (receiver.clone(),)));
+        let next = receiver.recv_timeout(DEADLINE).is_ok_and(|bytes| bytes.is_some());
+        next && receiver.try_iter().all(|bytes| bytes.is_ok())
+    });
+}
+
+#[test]
+fn without_comparing_its_place_the_marker_of_a_dead_sender_is_taken_for_an_open_extent() {
+    only_with("open-extents", |without| {
+        let (sender, receiver) = channel::<Vec<u8>>().expect("a channel");
+        let bytes = |n: u8| vec![n; 50_000];
+        // As many as fit the ring. The next dies before it publishes the first of the overflow.
+        (0..4).for_each(|n| sender.try_send(bytes(n)).expect("room"));
+        let send =
+            |to: Sender<Vec<u8>>| to.try_send(vec![4; 50_000]).map_err(|_| ()).expect("room");
+        killed(child("", "overflow.noted=die@1", send, (sender.clone(),)));
+        let sent = |to: Sender<Vec<u8>>| to.try_send(vec![5; 50_000]).is_ok();
+        let sent = said(child(without, "", sent, (sender,)), without);
+        let all: Result<Vec<_>, _> = receiver.try_iter().collect();
+        sent && all.is_ok_and(|all| all.len() == 5 && all[4] == bytes(5))
+    });
+}
+
+#[test]
 fn without_ringing_nobody_is_woken_by_a_message() {
     only_with("ringing", |without| {
         let (sender, receiver) = channel::<u8>().expect("a channel");
@@ -172,7 +223,7 @@ fn without_looking_again_a_message_that_another_has_taken_is_selected() {
             let (sender, receiver) = channel::<u8>().expect("a channel");
             let other = receiver.clone();
             let mut select = Select::new();
-            select.recv(&receiver);
+            select.recv((), &receiver);
             sender.send(1).expect("room");
             assert_eq!(other.recv().expect("a number"), 1);
             select.wait_timeout(Duration::ZERO).expect("a wait").is_none()

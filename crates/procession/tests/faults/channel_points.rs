@@ -38,14 +38,28 @@ const RECEIVING: [&str; 13] = [
     "arm.silenced",
 ];
 
+/// The points that a producer passes with a message for the overflow, and with one that follows it in
+/// the ring.
+const OVERFLOWING: [&str; 6] = [
+    "overflow.written",
+    "overflow.noted",
+    "overflow.ended",
+    "send.written",
+    "send.unpublished",
+    "send.published",
+];
+/// The points that a consumer passes with a message from the overflow.
+const FROM_OVERFLOW: [&str; 5] =
+    ["overflow.read", "overflow.given-back", "take.copied", "take.unpublished", "take.published"];
+
 /// Each victim dies when it has come to its point so many times.
 const TIMES: [u64; 3] = [1, 2, 9];
 
 /// Every point of a role, each so many times, one victim after the other on the same channel.
-fn one_dies_at_each_point(role: Role, points: &[&str]) {
+fn one_dies_at_each_point(role: Role, points: &[&str], new: impl Fn(usize, usize) -> Crossfire) {
     let rounds = rounds(1);
     let victims = points.len() * TIMES.len() * usize::try_from(rounds).expect("rounds");
-    let mut all = Crossfire::new(3, victims + 3);
+    let mut all = new(3, victims + 3);
     for round in 0..rounds {
         for point in points {
             for time in TIMES {
@@ -62,10 +76,20 @@ fn one_dies_at_each_point(role: Role, points: &[&str]) {
 
 #[test]
 fn a_producer_that_dies_at_any_point_neither_stops_nor_confuses_the_others() {
-    alone(|| one_dies_at_each_point(Role::Producer, &SENDING));
+    alone(|| one_dies_at_each_point(Role::Producer, &SENDING, Crossfire::new));
 }
 
 #[test]
 fn a_consumer_that_dies_at_any_point_neither_stops_nor_confuses_the_others() {
-    alone(|| one_dies_at_each_point(Role::Consumer, &RECEIVING));
+    alone(|| one_dies_at_each_point(Role::Consumer, &RECEIVING, Crossfire::new));
+}
+
+#[test]
+fn a_producer_that_dies_while_messages_overflow_neither_stops_nor_confuses_the_others() {
+    alone(|| one_dies_at_each_point(Role::Producer, &OVERFLOWING, Crossfire::overflowing));
+}
+
+#[test]
+fn a_consumer_that_dies_while_messages_overflow_neither_stops_nor_confuses_the_others() {
+    alone(|| one_dies_at_each_point(Role::Consumer, &FROM_OVERFLOW, Crossfire::overflowing));
 }

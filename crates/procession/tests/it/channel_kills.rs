@@ -64,10 +64,10 @@ fn without_a_leak(what: &str, rounds: u64, campaign: impl Fn(u64) -> (u64, usize
 }
 
 /// A producer or a consumer, in turn, is killed and replaced.
-fn one_by_one(rounds: u64) -> (u64, usize) {
+fn one_by_one(rounds: u64, new: impl Fn(usize, usize) -> Crossfire) -> (u64, usize) {
     let mut random = Random::new();
     let producers = usize::try_from(rounds).expect("rounds") / 2 + 4;
-    let mut all = Crossfire::new(3, producers);
+    let mut all = new(3, producers);
     for round in 0..rounds {
         random.pause(3_000);
         let role = if round % 2 == 0 { Role::Producer } else { Role::Consumer };
@@ -80,10 +80,10 @@ fn one_by_one(rounds: u64) -> (u64, usize) {
 }
 
 /// All of them are killed within microseconds, and others come.
-fn all_at_once(rounds: u64) -> (u64, usize) {
+fn all_at_once(rounds: u64, new: impl Fn(usize, usize) -> Crossfire) -> (u64, usize) {
     let mut random = Random::new();
     let rounds = usize::try_from(rounds).expect("rounds");
-    let mut all = Crossfire::new(0, 2 * rounds + 2);
+    let mut all = new(0, 2 * rounds + 2);
     for _ in 0..rounds {
         for role in [Role::Producer, Role::Consumer, Role::Producer, Role::Consumer] {
             all.add(role, "");
@@ -136,12 +136,24 @@ fn its_creator(rounds: u64) -> (u64, usize) {
 
 #[test]
 fn whoever_is_killed_the_others_go_on() {
-    alone(|| without_a_leak("one by one", 100, one_by_one));
+    alone(|| without_a_leak("one by one", 100, |rounds| one_by_one(rounds, Crossfire::new)));
 }
 
 #[test]
 fn when_all_at_a_channel_are_killed_at_once_it_serves_the_next() {
-    alone(|| without_a_leak("all at once", 30, all_at_once));
+    alone(|| without_a_leak("all at once", 30, |rounds| all_at_once(rounds, Crossfire::new)));
+}
+
+#[test]
+fn whoever_is_killed_while_messages_overflow_the_others_go_on() {
+    let campaign = |rounds| one_by_one(rounds, Crossfire::overflowing);
+    alone(|| without_a_leak("one by one, overflowing", 100, campaign));
+}
+
+#[test]
+fn when_all_are_killed_at_once_while_messages_overflow_the_channel_serves_the_next() {
+    let campaign = |rounds| all_at_once(rounds, Crossfire::overflowing);
+    alone(|| without_a_leak("all at once, overflowing", 30, campaign));
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn a_selected_listener_is_ready_for_each_step_of_a_handshake() {
     let address = listener.address().clone();
     let client = thread::spawn(move || ask(&address));
     let mut select = Select::new();
-    select.add(&listener);
+    select.add((), &listener);
     let mut connection = loop {
         assert!(select.wait_timeout(DEADLINE).expect("a wait").is_some(), "nothing is ready");
         if let Some(connection) =

@@ -9,7 +9,8 @@
 #![expect(clippy::needless_pass_by_value, reason = "a process's function owns its arguments")]
 
 use crate::support::{DEADLINE, join};
-use procession::{Child, Process, Receiver, Sender, SharedSlice, bounded};
+use procession::channel::{Builder, SendError};
+use procession::{Child, Process, Receiver, Sender, SharedSlice};
 use procession_sys::futex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -18,6 +19,10 @@ use std::time::{Duration, Instant};
 
 /// How many messages are under way at most: few, so that the channel is full as often as empty.
 const BOUND: u32 = 8;
+/// Where messages are to overflow: how much longer each is, so that few fit the ring of 256 KiB, and
+/// how many bytes are under way at most.
+const BULK: u64 = 20_000;
+const BULK_BOUND: u64 = 1 << 20;
 /// How many messages one producer sends at most: more than it comes to in the longest campaign.
 const MOST: usize = 1 << 20;
 /// After so many messages a producer rests, and the channel runs empty.
@@ -34,8 +39,8 @@ const IN_HAND: usize = 1;
 type Checked = (u64, u64, Vec<u8>);
 
 #[expect(clippy::cast_possible_truncation, reason = "a pattern of bytes")]
-fn checked(who: u64, number: u64) -> Checked {
-    let length = (who * 31 + number * 17) % 300;
+fn checked(who: u64, number: u64, bulk: u64) -> Checked {
+    let length = (who * 31 + number * 17) % 300 + bulk;
     let length = if number % LONG_EVERY == 0 { length + 70_000 } else { length };
     (who, number, (0..length).map(|index| (index ^ who ^ number) as u8).collect())
 }
@@ -51,12 +56,15 @@ pub(crate) struct Books {
     received: SharedSlice<u8>,
     /// How many were received in all, wrapping; and whether producers are to stop.
     progress: SharedSlice<u32>,
+    /// How much longer each message is; not 0 where the channel is to overflow.
+    bulk: u64,
 }
 
 impl Books {
     pub(crate) fn new(producers: usize) -> Self {
         let memory = "memory";
         Self {
+            bulk: 0,
             begun: SharedSlice::new(producers).expect(memory),
             sent: SharedSlice::new(producers).expect(memory),
             received: SharedSlice::new(producers * MOST).expect(memory),
@@ -113,7 +121,8 @@ pub(crate) fn produce(who: u64, end: u64, to: Sender<Checked>, books: Books) {
     let stop = &books.progress.atomics()[1];
     for number in 0..end {
         books.begun.set(place, number + 1);
-        if stop.load(Ordering::Relaxed) != 0 || to.send(checked(who, number)).is_err() {
+        let message = checked(who, number, books.bulk);
+        if stop.load(Ordering::Relaxed) != 0 || put(&to, message, &books).is_err() {
             books.begun.set(place, number);
             return;
         }
@@ -124,12 +133,21 @@ pub(crate) fn produce(who: u64, end: u64, to: Sender<Checked>, books: Books) {
     }
 }
 
+/// Sends a message; where it is to overflow, without giving receivers time to make room in the ring.
+fn put(to: &Sender<Checked>, message: Checked, books: &Books) -> Result<(), SendError<Checked>> {
+    if books.bulk == 0 {
+        return to.send(message);
+    }
+    to.try_send(message).or_else(|error| to.send(error.into_inner()))
+}
+
 pub(crate) fn consume(from: Receiver<Checked>, books: Books) {
     let mut next: HashMap<u64, u64> = HashMap::new();
     for (message, turn) in from.iter().zip(1..) {
         let message = message.expect("a message");
         let (who, number) = (message.0, message.1);
-        assert!(message == checked(who, number), "message {number} of {who} is torn");
+        let sent = checked(who, number, books.bulk);
+        assert!(message == sent, "message {number} of {who} is torn");
         let least = next.entry(who).or_default();
         assert!(number >= *least, "message {number} of {who} came after {least} - 1");
         *least = number + 1;
@@ -160,8 +178,18 @@ pub(crate) struct Crossfire {
 impl Crossfire {
     /// As many of each; books for so many producers in all.
     pub(crate) fn new(each: usize, in_all: usize) -> Self {
-        let ends = bounded(BOUND).expect("a channel");
-        let (books, producers, consumers) = (Books::new(in_all), Vec::new(), Vec::new());
+        Self::with(each, Books::new(in_all), Builder::new().messages(BOUND))
+    }
+
+    /// The same at a channel whose messages overflow.
+    pub(crate) fn overflowing(each: usize, in_all: usize) -> Self {
+        let books = Books { bulk: BULK, ..Books::new(in_all) };
+        Self::with(each, books, Builder::new().bytes(BULK_BOUND))
+    }
+
+    fn with(each: usize, books: Books, builder: Builder) -> Self {
+        let ends = builder.build().expect("a channel");
+        let (producers, consumers) = (Vec::new(), Vec::new());
         let mut all = Self { ends, books, producers, consumers, begun: 0, killed_consumers: 0 };
         for _ in 0..each {
             all.add(Role::Producer, "");
@@ -223,10 +251,13 @@ impl Crossfire {
         }
         let from = &self.ends.1;
         while let Some((who, number, bytes)) = from.try_recv().expect("we have a sender") {
-            assert!(bytes == checked(who, number).2, "message {number} of {who} is torn");
+            assert!(
+                bytes == checked(who, number, self.books.bulk).2,
+                "message {number} of {who} is torn"
+            );
             self.books.take_down(who, number);
         }
-        let probe = checked(self.begun, 0);
+        let probe = checked(self.begun, 0, self.books.bulk);
         self.ends.0.send_timeout(probe.clone(), DEADLINE).expect("an empty channel");
         assert!(from.recv_timeout(DEADLINE).expect("we have a sender") == Some(probe));
     }

@@ -5,6 +5,7 @@ mod aborting;
 mod channel;
 mod channel_kills;
 mod connection;
+mod corners;
 mod crossfire;
 mod descendants;
 mod endings;

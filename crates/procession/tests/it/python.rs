@@ -139,8 +139,8 @@ fn whichever_connection_is_first_says_the_same_as_pythons() {
     let (mut open, mut total) = (receivers.iter_mut().collect::<Vec<_>>(), 0);
     while !open.is_empty() {
         let mut select = Select::new();
-        for receiver in &open {
-            select.recv(receiver);
+        for (place, receiver) in open.iter().enumerate() {
+            select.recv(place, receiver);
         }
         let first = select.wait().expect("a wait");
         drop(select);

@@ -20,26 +20,30 @@ fn receivers_children_and_descriptors_are_selected_from_together() {
         let (mut here, there) = UnixStream::pair().expect("a pair");
         let child = Process::new(work, (start,)).start_method(method).start().expect("a child");
         let mut select = Select::new();
-        let sources =
-            (select.recv(&letter), select.recv(&number), select.add(&child), select.add(&there));
-        assert_eq!(sources, (0, 1, 2, 3));
+        select.recv("letter", &letter);
+        select.recv("number", &number);
+        select.add("child", &child);
+        select.add("socket", &there);
         let first = || select.wait_timeout(DEADLINE).expect("a wait");
         assert_eq!(select.wait_timeout(Duration::ZERO).expect("a wait"), None);
         numbers.send(7).expect("room");
-        assert_eq!((first(), first()), (Some(1), Some(1)), "nothing is taken");
+        assert_eq!((first(), first()), (Some("number"), Some("number")), "nothing is taken");
         assert_eq!(number.try_recv().expect("a sender lives"), Some(7));
         assert_eq!(select.wait_timeout(Duration::ZERO).expect("a wait"), None);
         letters.send('a').expect("room");
         numbers.send(8).expect("room");
         let both = [first(), first()];
-        assert!(both.contains(&Some(0)) && both.contains(&Some(1)), "each in turn: {both:?}");
+        assert!(
+            both.contains(&Some("letter")) && both.contains(&Some("number")),
+            "each in turn: {both:?}"
+        );
         letter.recv().expect("a letter");
         number.recv().expect("a number");
         here.write_all(b"x").expect("room");
-        assert_eq!(first(), Some(3));
+        assert_eq!(first(), Some("socket"));
         std::io::Read::read(&mut &there, &mut [0]).expect("a byte");
         go.send(()).expect("the child waits");
-        assert_eq!(first(), Some(2));
+        assert_eq!(first(), Some("child"));
         join(child).expect("it ended");
     }
 }
@@ -48,15 +52,15 @@ fn receivers_children_and_descriptors_are_selected_from_together() {
 fn the_end_of_a_channel_is_selected() {
     let (sender, receiver) = channel::<u8>().expect("a channel");
     let mut select = Select::new();
-    select.recv(&receiver);
+    select.recv('a', &receiver);
     drop(sender);
-    assert_eq!(select.wait().expect("a wait"), 0);
+    assert_eq!(select.wait().expect("a wait"), 'a');
     assert!(receiver.try_recv().expect_err("the end").is_disconnected());
 }
 
 #[test]
 fn nothing_to_select_from_is_an_error() {
-    let error = Select::new().wait().expect_err("for ever");
+    let error = Select::<u8>::new().wait().expect_err("for ever");
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
 
@@ -67,7 +71,7 @@ fn a_message_that_another_has_taken_is_not_selected() {
     let (sender, receiver) = channel::<u8>().expect("a channel");
     let other = receiver.clone();
     let mut select = Select::new();
-    select.recv(&receiver);
+    select.recv((), &receiver);
     for _ in 0..100 {
         sender.send(1).expect("room");
         assert_eq!(other.recv().expect("a number"), 1);
@@ -85,13 +89,11 @@ fn processes_that_select_from_the_same_channels_share_the_messages() {
         let mut open = [true; 2];
         while ended < 2 {
             let mut select = Select::new();
-            let waited: Vec<_> = receivers.iter().zip(open).filter(|(_, open)| *open).collect();
-            for (receiver, _) in &waited {
-                select.recv(receiver);
+            for (place, receiver) in receivers.iter().enumerate().filter(|(place, _)| open[*place])
+            {
+                select.recv(place, receiver);
             }
             let place = select.wait_timeout(DEADLINE).expect("a wait").expect("something");
-            let place = receivers.iter().position(|one| one.same_channel(waited[place].0));
-            let place = place.expect("one of the two");
             if let Ok(number) = receivers[place].try_recv() {
                 sum += number.unwrap_or(0);
             } else {
