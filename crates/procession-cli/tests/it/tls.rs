@@ -60,6 +60,8 @@ fn a_certificate_that_is_none_is_an_error_of_the_monitor_that_says_so() {
         command.arg("--cert").arg(cert).arg("--key").arg(key).current_dir(directory.path());
         let said = said(&mut command);
         assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
-        assert!(said.err.contains("the certificate or its key cannot be used"), "{}", said.err);
+        let (cert, key) = (cert.display(), key.display());
+        let named = format!("the certificate {cert} or its key {key} cannot be used: ");
+        assert!(said.err.contains(&named), "{}", said.err);
     }
 }
