@@ -19,6 +19,8 @@
 //! | [`shared`] | anonymous memory that several processes write |
 //! | [`futex`] | sleeping until another process changes a word |
 //! | [`robust`] | a lock in shared memory that outlives its holder |
+//! | [`numbers`] | recognizing vectors of numbers behind type parameters |
+//! | [`stack`] | how much stack the calling thread has left |
 //! | [`bell`] | waking whoever waits, and noticing that the other side is gone |
 //! | [`tally`] | numbers crossed off a list, and the end of all who could |
 //! | [`cpu`] | which processor runs us, and a clock that costs next to nothing |
@@ -58,6 +60,7 @@ pub mod image;
 pub mod inherit;
 pub mod life;
 pub mod memory;
+pub mod numbers;
 pub mod overflow;
 pub mod parcel;
 pub mod per_process;
@@ -66,6 +69,7 @@ pub mod robust;
 pub mod shared;
 pub mod signal;
 pub mod spawn;
+pub mod stack;
 pub mod stream;
 pub mod subtree;
 pub mod tally;
