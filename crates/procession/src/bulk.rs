@@ -1,7 +1,12 @@
 //! Vectors of numbers as the bytes they are.
 //!
-//! A vector of numbers that is a message, a value or one of a function's arguments crosses as the
-//! bytes it is by itself. One inside of another type does where its field says so:
+//! serde hands a vector over number by number, which takes ten times as long as copying it. A
+//! `Vec` of numbers crosses as a copy wherever it lies in an argument, a value or a message: nothing
+//! has to be done for it. The bytes are those of this machine's numbers.
+//!
+//! The two functions here are for a field that is written by serde's other formats too, with
+//! `#[serde(with = "procession::bulk")]`: a compact format gets the bytes, and one for people, such as
+//! JSON, the numbers.
 //!
 //! ```
 //! use procession::Process;
@@ -26,16 +31,14 @@
 //! # }
 //! ```
 //!
-//! serde hands such a vector over number by number, which takes ten times as long as copying it.
-//! The bytes are those of this machine's numbers. Formats for people, such as JSON, get the numbers.
-//!
-//! What always holds: both ways are decided by the type alone, so what one writes the other reads; a
-//! value takes as much memory as its bytes, and where that is not there it is an error.
+//! # Invariants
+//! - Both directions are decided by the type alone, so what one writes the other reads.
+//! - A value takes as much memory as its bytes; where that is not there it is an error.
 
-use bytemuck::Pod;
-use procession_sys::memory::expect_use;
+use crate::codec;
+use procession_sys::numbers::Number;
 use procession_sys::shared::Shared;
-use serde::de::{self, Visitor};
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -121,6 +124,9 @@ where
     T: Serialize + 'static,
     S: Serializer,
 {
+    if codec::is_writer::<S>() {
+        return serializer.serialize_newtype_struct(codec::PART, value);
+    }
     match bytes_of(value) {
         Some(bytes) if !serializer.is_human_readable() => serializer.serialize_bytes(bytes),
         _ => value.serialize(serializer),
@@ -136,10 +142,27 @@ where
     T: Deserialize<'de> + 'static,
     D: Deserializer<'de>,
 {
-    if is_numbers::<T>() && !deserializer.is_human_readable() {
+    if codec::is_reader::<D>() {
+        deserializer.deserialize_newtype_struct(codec::PART, Part(PhantomData))
+    } else if is_numbers::<T>() && !deserializer.is_human_readable() {
         deserializer.deserialize_bytes(Numbers(PhantomData))
     } else {
         T::deserialize(deserializer)
+    }
+}
+
+/// Reads a value as a part of another, which for a vector of numbers is a copy.
+struct Part<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Part<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut part: A) -> Result<T, A::Error> {
+        part.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))
     }
 }
 
@@ -160,51 +183,18 @@ impl<T: 'static> Visitor<'_> for Numbers<T> {
     }
 }
 
-/// A value that is written by [`serialize`].
-pub(crate) struct Lent<'a, T>(pub(crate) &'a T);
-
-impl<T: Serialize + 'static> Serialize for Lent<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self.0, serializer)
-    }
-}
-
-/// A value that was read by [`deserialize`].
-pub(crate) struct Taken<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de> + 'static> Deserialize<'de> for Taken<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer).map(Self)
-    }
-}
-
-fn copied<N: Pod>(source: &Source<'_>) -> Result<Vec<N>, String> {
-    let bytes = match source {
-        Source::Own(bytes) => bytes.len(),
-        Source::Shared(_, range) => range.len(),
+fn copied<N: Number>(source: &Source<'_>) -> Result<Vec<N>, String> {
+    let (memory, range) = match source {
+        Source::Own(bytes) => return codec::copied(bytes),
+        Source::Shared(memory, range) => (memory, range),
     };
-    let (length, rest) = (bytes / size_of::<N>(), bytes % size_of::<N>());
+    let (length, rest) = (range.len() / size_of::<N>(), range.len() % size_of::<N>());
     if rest != 0 {
         return Err(format!("{rest} bytes are left over"));
     }
     let mut vector = Vec::new();
-    let bytes = match source {
-        Source::Own(bytes) => *bytes,
-        Source::Shared(memory, range) => {
-            let copied = memory.append_to(range.start, length, &mut vector);
-            return copied.map(|()| vector).map_err(|error| error.to_string());
-        }
-    };
-    vector.try_reserve_exact(length).map_err(|error| error.to_string())?;
-    expect_use(vector.spare_capacity_mut());
-    if let Ok(numbers) = bytemuck::try_cast_slice(bytes) {
-        vector.extend_from_slice(numbers);
-    } else {
-        // Behind a frame's first byte numbers lie anywhere.
-        let numbers = bytes.chunks_exact(size_of::<N>());
-        vector.extend(numbers.map(bytemuck::pod_read_unaligned::<N>));
-    }
-    Ok(vector)
+    let copied = memory.append_to(range.start, length, &mut vector);
+    copied.map(|()| vector).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -213,7 +203,7 @@ mod tests {
 
     #[test]
     fn vectors_of_numbers_are_their_bytes_wherever_those_lie() {
-        fn check<N: Pod + PartialEq + fmt::Debug>(numbers: Vec<N>) {
+        fn check<N: Number + PartialEq + fmt::Debug>(numbers: Vec<N>) {
             let bytes = bytes_of(&numbers).expect("a vector of numbers").to_vec();
             for skip in 0..9 {
                 let behind = [&vec![0; skip][..], &bytes].concat();

@@ -5,8 +5,9 @@ use crate::channel::{RecvError, SendError, SendFailure};
 use crate::connection::{Address, BindError, ConnectError, ConnectionError};
 use crate::ending::{Ending, JoinError};
 use crate::failure::Failure;
-use crate::parcel::{self, DecodeError, EncodeError};
+use crate::parcel;
 use crate::start_error::{Cause, StartError, StartErrorKind};
+use crate::value_error::{DecodeError, EncodeError};
 use std::error::Error;
 use std::io;
 

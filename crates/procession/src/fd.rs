@@ -104,7 +104,7 @@ mod tests {
         let error = parcel::decode::<(Fd<File>, Fd<File>)>(parcel, 0).expect_err("missing");
         assert!(error.to_string().contains("Fd<"), "{error}");
         let mut doubled = parcel::encode(Vec::new(), &null()).expect("a parcel");
-        doubled.bytes = vec![0, 0].into();
+        doubled.bytes = parcel::encode(Vec::new(), &(0_u32, 0_u32)).expect("a parcel").bytes;
         parcel::decode::<(Fd<File>, Fd<File>)>(doubled, 0).expect_err("doubled");
     }
 

@@ -37,6 +37,7 @@ pub mod bulk;
 pub mod channel;
 mod child;
 mod closing;
+mod codec;
 pub mod connection;
 mod corridor;
 mod current;
@@ -78,6 +79,7 @@ mod stdio;
 mod turn;
 mod usage;
 mod value;
+mod value_error;
 mod wait_any;
 #[cfg(feature = "tokio")]
 mod watch;
@@ -103,7 +105,6 @@ pub use join::join_all;
 pub use limits::Limits;
 pub use memory::{Shared, SharedMemory, SharedSlice};
 pub use output::Output;
-pub use parcel::{DecodeError, EncodeError};
 pub use process::{Closure, Named, Process, Run};
 pub use scope::{Scope, scope};
 pub use select::Select;
@@ -111,11 +112,14 @@ pub use start_error::{StartError, StartErrorKind};
 pub use stdio::Stdio;
 pub use usage::ResourceUsage;
 pub use value::Value;
+pub use value_error::{DecodeError, EncodeError};
 pub use wait_any::wait_any;
 
 // The fuzz targets' doors.
 #[cfg(fuzzing)]
 pub use channel::anything::receive_anything;
+#[cfg(fuzzing)]
+pub use codec::anything::decode_anything;
 #[cfg(fuzzing)]
 pub use connection::anything::hear_anything;
 #[cfg(fuzzing)]

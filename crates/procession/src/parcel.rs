@@ -8,15 +8,15 @@
 //! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
 
 use crate::bulk::{self, Source};
-use crate::refusal::{self, NotDuplicated};
-use postcard::ser_flavors::Flavor;
+use crate::codec;
+use crate::refusal;
+use crate::value_error::{DecodeError, EncodeError};
 use procession_sys::memory::Sealed;
 use procession_sys::parcel::{Bytes, LARGEST_INLINE, Parcel};
 use procession_sys::shared::Shared;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
 use std::cell::Cell;
-use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -113,29 +113,6 @@ pub(crate) fn claim(number: u32) -> Result<OwnedFd, &'static str> {
     descriptor
 }
 
-/// Bytes being written. Postcard has one of its own, which goes byte by byte.
-struct Growing<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Growing<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
 /// Writes `value` behind `head`.
 pub(crate) fn encode<T: Serialize + 'static>(
     head: Vec<u8>,
@@ -180,13 +157,8 @@ pub(crate) fn write_as<T>(
     head: &mut Vec<u8>,
     value: &impl Serialize,
 ) -> Result<Vec<OwnedFd>, EncodeError> {
-    let (written, table) =
-        with_table(Vec::new(), || postcard::serialize_with_flavor(value, Growing(head)));
-    written.map_err(|error| EncodeError {
-        type_name: std::any::type_name::<T>(),
-        reason: error.to_string(),
-        refusal: refusal::take(),
-    })?;
+    let (written, table) = with_table(Vec::new(), || codec::write(head, value));
+    written.map_err(|error| EncodeError::of::<T>(error, refusal::take()))?;
     Ok(if table.is_empty() { Vec::new() } else { table.into_iter().flatten().collect() })
 }
 
@@ -217,20 +189,16 @@ pub(crate) fn read_as<'a, T, U: Deserialize<'a>>(
     bytes: &'a [u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<U, DecodeError> {
-    let error = DecodeError::of::<T>;
+    // A value is read twice if its visitor knows fields by name only, and a descriptor is claimed
+    // once.
+    let by_name = !descriptors.is_empty();
     let table = if descriptors.is_empty() {
         Vec::new()
     } else {
         descriptors.into_iter().map(Some).collect()
     };
-    let mut from = postcard::Deserializer::from_bytes(bytes);
-    let value = with_table(table, || U::deserialize(&mut from)).0;
-    let value = value.map_err(|reason| error(reason.to_string()))?;
-    match from.finalize() {
-        Ok([]) => Ok(value),
-        Ok(rest) => Err(error(format!("{} bytes are left over", rest.len()))),
-        Err(reason) => Err(error(reason.to_string())),
-    }
+    let value = with_table(table, || codec::read(bytes, by_name)).0;
+    value.map_err(DecodeError::from_codec::<T>)
 }
 
 /// As [`read`], from bytes that another process may write.
@@ -247,56 +215,6 @@ pub(crate) fn read_shared<T: DeserializeOwned + 'static>(
     copied.map_err(|error| DecodeError::of::<T>(error.to_string()))?;
     read(&bytes, descriptors)
 }
-
-/// A value could not be written: its own `Serialize` failed, or it has a shape without a length.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncodeError {
-    type_name: &'static str,
-    reason: String,
-    /// The system refused a duplicate of a descriptor in the value.
-    refusal: Option<NotDuplicated>,
-}
-
-impl EncodeError {
-    /// Why the system refused a duplicate of a descriptor in the value, if that is the reason.
-    pub(crate) fn refusal(&self) -> Option<&NotDuplicated> {
-        self.refusal.as_ref()
-    }
-}
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of type `{}` cannot be encoded", self.type_name)?;
-        if self.refusal.is_some() { Ok(()) } else { write!(f, ": {}", self.reason) }
-    }
-}
-
-impl std::error::Error for EncodeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.refusal.as_ref().map(|refusal| refusal as _)
-    }
-}
-
-/// Bytes are no value of the type expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecodeError {
-    type_name: &'static str,
-    reason: String,
-}
-
-impl DecodeError {
-    pub(crate) fn of<T>(reason: String) -> Self {
-        Self { type_name: std::any::type_name::<T>(), reason }
-    }
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the bytes are no value of type `{}`: {}", self.type_name, self.reason)
-    }
-}
-
-impl std::error::Error for DecodeError {}
 
 #[cfg(test)]
 mod tests {

@@ -11,10 +11,10 @@ use crate::defaults::defaults;
 use crate::frame::{Answer, StartMethod};
 use crate::function::{self, Function};
 use crate::launch;
-use crate::parcel::EncodeError;
 use crate::settle::Options;
 use crate::start_error::StartError;
 use crate::value::Value;
+use crate::value_error::EncodeError;
 #[cfg(doc)]
 use crate::{Defaults, ProcessHandle};
 use procession_sys::image::Key;

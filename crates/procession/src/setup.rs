@@ -8,7 +8,7 @@
 use crate::arguments::Arguments;
 use crate::frame::Answer;
 use crate::function::Function;
-use crate::parcel::EncodeError;
+use crate::value_error::EncodeError;
 use procession_sys::image::{self, Body, Key};
 use procession_sys::parcel::Parcel;
 use std::any::Any;

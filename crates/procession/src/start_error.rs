@@ -6,7 +6,7 @@
 
 use crate::failure;
 use crate::handover::NotHandedOver;
-use crate::parcel::EncodeError;
+use crate::value_error::EncodeError;
 use procession_sys::thread::ManyThreads;
 use std::error::Error;
 use std::fmt;

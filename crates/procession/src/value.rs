@@ -5,11 +5,46 @@ use serde::de::DeserializeOwned;
 
 /// What can cross to another process and back: any owned type that serde can write and read.
 ///
-/// It is implemented for every such type; there is nothing to implement by hand.
+/// It is implemented for every such type; there is nothing to implement by hand. A type that derives
+/// serde's traits crosses as the same value, or is an error that names the type, the field or variant
+/// and the reason. No wrapper is needed for any attribute of serde.
 ///
-/// A value is read on the stack of the thread that asks for it, as deep as its type nests: a list of
-/// boxes a million long overflows it, as its destructor would. A `Vec` of a type without bytes takes
-/// as long to read as its length says.
+/// | type | what arrives |
+/// |---|---|
+/// | numbers, `bool`, `char`, texts, tuples, arrays, collections, maps with any key | the same value, with every bit of a float |
+/// | structs and enums with any attribute: `tag`, `content`, `untagged`, `flatten`, `rename`, `alias`, `default`, `with`, `transparent`, `into`, `try_from`, `remote`, `skip_serializing_if` | the same value |
+/// | a field with `skip`, `skip_serializing` or `skip_deserializing` | its default |
+/// | an enum's variant with `skip` | an error at the sender |
+/// | `Option<Option<T>>`, `Option<()>` | the same value, at every level |
+/// | `serde_json::Value`, `toml::Value`, decimal numbers of other crates | the same value |
+/// | a `Path` that is not UTF-8 | an error at the sender; an `OsString` crosses |
+/// | an error in a type's own `Serialize`, `Deserialize` or `try_from` | an error with its text |
+/// | `Rc`, `Arc` (serde's feature `rc`) | a value of its own, no longer shared |
+/// | [`Fd`](crate::Fd), ends of channels, shared memory | the same file, channel, memory |
+/// | `u128`, `i128` inside `untagged`, `tag` or `flatten` types | an error |
+/// | a tuple struct or variant shortened by skipped fields | an error |
+///
+/// # Exceptions
+///
+/// For these types serde itself does not say enough, in any format. They arrive as another value:
+///
+/// - an `untagged` enum in which an earlier variant takes what a later one wrote, such as `u8` before
+///   `u64`, `f64` before `u64`, two unit variants, or a struct whose fields the later one has too;
+/// - a field with `rename(serialize = "a", deserialize = "b")` and `default`, which arrives as its
+///   default;
+/// - a flattened `Option` of a struct whose fields all have defaults: `None` arrives as `Some`;
+/// - a flattened map beside a flattened enum with `tag` or `untagged`, which gets the enum's fields too;
+/// - a tuple struct or variant with `skip_serializing` on one field and `skip_deserializing` on another;
+/// - a type whose own `Serialize` and `Deserialize` do not belong together, such as `Weak`, which
+///   arrives empty, and `SocketAddrV6`, which loses its flow information.
+///
+/// # Nesting
+///
+/// A value may lie in 10 000 others (sequences, tuples, maps, structs, variants with content). The stack
+/// that is left to the thread is checked as well, when a value is written and when it is read. Beyond
+/// either it is an error; it never overflows the stack.
+///
+/// # Examples
 ///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]

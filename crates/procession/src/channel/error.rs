@@ -4,7 +4,7 @@
 //! An error about one message leaves the channel usable for the next, unless it says that the other
 //! side is gone or the memory was overwritten.
 
-use crate::parcel::{DecodeError, EncodeError};
+use crate::value_error::{DecodeError, EncodeError};
 use std::error::Error;
 use std::fmt;
 use std::io;

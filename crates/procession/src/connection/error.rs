@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::bind::NotBound;
-use crate::parcel::{DecodeError, EncodeError};
+use crate::value_error::{DecodeError, EncodeError};
 use std::error::Error;
 use std::fmt;
 use std::io;

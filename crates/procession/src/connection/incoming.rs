@@ -68,7 +68,7 @@ impl Incoming {
             let missing = self.missing()?;
             if missing == 0 {
                 let message = std::mem::take(&mut self.partial);
-                let value = parcel::read(&message[HEAD..], Vec::new());
+                let value = parcel::read_as::<U, U>(&message[HEAD..], Vec::new());
                 return value.map(Some).map_err(ConnectionError::Undecodable);
             }
             let filled = self.partial.len();

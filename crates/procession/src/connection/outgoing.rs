@@ -1,7 +1,7 @@
 //! The sending direction of a connection.
 //!
-//! A message is its length in eight bytes, the lowest first, then the value; for a vector of
-//! numbers, the numbers' bytes.
+//! A message is its length in eight bytes, the lowest first, then the value. `codec/README.md` says
+//! how a value is written, so that another program can tell what it is.
 
 use super::error::ConnectionError;
 use super::incoming::{HEAD, gone};
@@ -51,8 +51,9 @@ impl Outgoing {
     }
 
     fn message<T: Value>(&self, value: &T) -> Result<Vec<u8>, ConnectionError> {
-        let (mut message, descriptors) =
-            parcel::write(vec![0; HEAD], value).map_err(ConnectionError::Unencodable)?;
+        let mut message = vec![0; HEAD];
+        let descriptors = parcel::write_as::<T>(&mut message, value);
+        let descriptors = descriptors.map_err(ConnectionError::Unencodable)?;
         if !descriptors.is_empty() {
             return Err(ConnectionError::Descriptors);
         }

@@ -5,7 +5,8 @@
 
 use super::FrameError;
 use super::text::{LONGEST_TEXT, excerpt};
-use crate::parcel::{self, DecodeError};
+use crate::parcel;
+use crate::value_error::DecodeError;
 use procession_sys::parcel::Parcel;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

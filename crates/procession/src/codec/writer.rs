@@ -1,0 +1,233 @@
+//! Writing a value.
+//!
+//! # Invariants
+//! - `slot` is [`Slot::PLAIN`] except from the moment a sequence has announced an element until the
+//!   element's first byte is written.
+//! - A value that cannot be written is an error, and what was written of it is taken back.
+
+use super::depth::{LEVELS, SURE, check_depth};
+use super::error::Error;
+use super::names::{Kind, Names, number_of};
+use super::{numbers, tag};
+use procession_sys::stack;
+use serde::ser::Serialize;
+
+/// What the next value is to a sequence around it.
+pub(super) struct Slot;
+
+impl Slot {
+    /// It is not an element.
+    pub(super) const PLAIN: u8 = 0;
+    /// An element; the one before it is not a number.
+    pub(super) const ELEMENT: u8 = 1;
+    // Beside these: a number's tag, where the element before is one such number, and that tag with
+    // `tag::RUN`, where several such numbers stand before it.
+}
+
+/// A message that is being written.
+#[derive(Debug)]
+pub(crate) struct Writer<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) slot: u8,
+    /// How many values this one lies in.
+    depth: u32,
+    /// The lowest address that the stack may reach.
+    floor: usize,
+    pub(super) names: Names,
+    has_names: bool,
+    /// A part could not be written, so what was written of it is no value.
+    lost: Option<Error>,
+}
+
+/// Writes a message behind what `out` has.
+#[inline]
+pub(crate) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
+    let start = out.len();
+    out.push(tag::PLAIN);
+    let floor = stack::floor();
+    let names = Names::default();
+    let mut writer =
+        Writer { out, slot: Slot::PLAIN, depth: 0, floor, names, has_names: false, lost: None };
+    let written = writer.value(value);
+    writer.finish(start, written)
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn finish(self, start: usize, written: Result<(), Error>) -> Result<(), Error> {
+        let Self { out, names, has_names, lost, .. } = self;
+        let written = written.and_then(|()| lost.map_or(Ok(()), Err));
+        let written = if has_names { finish_names(out, start, names, written) } else { written };
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
+    /// Writes a part of a value.
+    #[inline]
+    pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        if let Some((tag, bytes)) = numbers::bytes_of(value) {
+            self.numbers(tag, bytes);
+            return Ok(());
+        }
+        value.serialize(self)
+    }
+
+    /// A vector of numbers, as the bytes it is.
+    #[inline(never)]
+    fn numbers(&mut self, tag: u8, bytes: &[u8]) {
+        let width = tag::width(tag);
+        let count = bytes.len() / width;
+        self.out.reserve(bytes.len() + 32);
+        self.tag(tag::SEQ);
+        self.length(count);
+        match count {
+            0 => {}
+            // A run has at least two numbers.
+            1 => self.out.push(tag),
+            _ => {
+                self.out.push(tag | tag::RUN);
+                self.length(count);
+            }
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    pub(super) fn tag(&mut self, tag: u8) {
+        self.slot = Slot::PLAIN;
+        self.out.push(tag);
+    }
+
+    /// A tag and four bytes behind it.
+    #[inline]
+    pub(super) fn head(&mut self, tag: u8, number: u32) {
+        self.slot = Slot::PLAIN;
+        let [a, b, c, d] = number.to_le_bytes();
+        self.out.extend_from_slice(&[tag, a, b, c, d]);
+    }
+
+    #[inline]
+    pub(super) fn length(&mut self, length: usize) {
+        match u32::try_from(length) {
+            Ok(short) if short != tag::ESCAPE => self.out.extend_from_slice(&short.to_le_bytes()),
+            _ => {
+                self.out.extend_from_slice(&tag::ESCAPE.to_le_bytes());
+                self.out.extend_from_slice(&(length as u64).to_le_bytes());
+            }
+        }
+    }
+
+    /// Puts a number where four bytes were kept for it.
+    #[inline]
+    pub(super) fn patch(&mut self, at: usize, number: u32) {
+        if let Some(place) = self.out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = number.to_le_bytes();
+        }
+    }
+
+    #[inline]
+    pub(super) fn number<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
+        if self.slot == tag | tag::RUN {
+            self.out.extend_from_slice(&bytes);
+        } else if self.slot == Slot::PLAIN {
+            let mut both = [tag; 17];
+            both[1..=N].copy_from_slice(&bytes);
+            self.out.extend_from_slice(&both[..=N]);
+        } else {
+            self.element(tag, &bytes);
+        }
+    }
+
+    /// A number that is the first or second of its kind in a sequence: two begin a run.
+    #[inline(never)]
+    fn element(&mut self, tag: u8, bytes: &[u8]) {
+        if self.slot == tag {
+            let first = self.out.len() - bytes.len();
+            self.out[first - 1] = tag | tag::RUN;
+            self.out.extend_from_slice(&[0; 4]);
+            self.out.copy_within(first..first + bytes.len(), first + 4);
+            self.slot = tag | tag::RUN;
+        } else {
+            self.out.push(tag);
+            self.slot = tag;
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    pub(super) fn text(&mut self, tag: u8, bytes: &[u8]) {
+        match u32::try_from(bytes.len()) {
+            Ok(length) if length != tag::ESCAPE => self.head(tag, length),
+            _ => {
+                self.tag(tag);
+                self.length(bytes.len());
+            }
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Notes that a part could not be written, even if the value's own code drops the error.
+    #[cold]
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        self.lost.get_or_insert(error);
+        error
+    }
+
+    /// Goes one level deeper; `leave` comes back.
+    #[inline]
+    pub(super) fn enter(&mut self) -> Result<(), Error> {
+        self.depth += 1;
+        if self.depth > LEVELS || self.depth == SURE || stack::here() < self.floor {
+            return self.enter_deep();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_deep(&mut self) -> Result<(), Error> {
+        check_depth(self.depth, 0, &mut self.floor)
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Refuses to go on where the stack ends; for values that wrap one other.
+    #[inline]
+    pub(super) fn wrap(&mut self) -> Result<(), Error> {
+        if stack::here() < self.floor { self.enter_deep() } else { Ok(()) }
+    }
+
+    /// The list of names to begin with.
+    #[inline]
+    pub(super) fn begin(&mut self, kind: Kind, subject: &'static str) -> usize {
+        if !self.has_names {
+            self.has_names = true;
+            self.names.reuse();
+        }
+        self.names.begin(kind, subject)
+    }
+
+    #[inline]
+    pub(super) fn variant(&mut self, tag: u8, variant: &'static str) {
+        let list = self.begin(Kind::Variant, variant);
+        self.head(tag, number_of(list));
+    }
+}
+
+#[inline(never)]
+fn finish_names(
+    out: &mut Vec<u8>,
+    start: usize,
+    names: Names,
+    written: Result<(), Error>,
+) -> Result<(), Error> {
+    let written = written.and_then(|()| names.write(out));
+    out[start] = tag::NAMED;
+    names.spare();
+    written
+}
