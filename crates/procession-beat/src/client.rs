@@ -4,7 +4,7 @@
 //! whether another try can help. Always: it blocks its caller for at most the given time; when to
 //! try again is [`Plan`](crate::Plan)'s to say.
 
-use crate::Beat;
+use crate::{Beat, Route};
 use serde::Deserialize;
 use std::fmt;
 use std::io::ErrorKind;
@@ -30,6 +30,7 @@ use ureq::typestate::AgentScope;
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: ureq::Agent,
+    route: Route,
     url: String,
     token: Option<String>,
 }
@@ -61,12 +62,12 @@ pub enum SendError {
 
 impl Client {
     /// A client for the monitor at `url` (its root), with a token for beats if it wants one.
+    ///
+    /// It uses the proxy that the environment names for `url`, see [`Route`].
     pub fn new(url: &str, token: Option<String>) -> Client {
-        Client {
-            agent: configuration().build().into(),
-            url: format!("{}/api/beat", url.trim_end_matches('/')),
-            token,
-        }
+        let route = Route::from_environment(url);
+        let url = format!("{}/api/beat", url.trim_end_matches('/'));
+        Client { agent: configuration(&route).build().into(), route, url, token }
     }
 
     /// Trusts only the authorities in these PEM texts, in place of those that browsers trust: for a
@@ -77,7 +78,7 @@ impl Client {
     #[cfg(feature = "tls")]
     pub fn trusting(self, pem: &[u8]) -> Result<Client, NoCertificate> {
         let tls = TlsConfig::builder().root_certs(authorities(pem)?).build();
-        let config = configuration().tls_config(tls).build();
+        let config = configuration(&self.route).tls_config(tls).build();
         Ok(Client { agent: config.into(), ..self })
     }
 
@@ -86,6 +87,14 @@ impl Client {
     /// # Errors
     /// [`SendError`] says whether another try can help.
     pub fn send(&self, beat: &Beat, limit: Duration) -> Result<Receipt, SendError> {
+        self.route.proxy().map_err(SendError::Unreachable)?;
+        self.try_send(beat, limit).map_err(|error| match error {
+            SendError::Unreachable(why) => SendError::Unreachable(self.route.explain(why)),
+            other => other,
+        })
+    }
+
+    fn try_send(&self, beat: &Beat, limit: Duration) -> Result<Receipt, SendError> {
         let mut request = self.agent.post(&self.url).header("content-type", "application/json");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -105,8 +114,10 @@ impl Client {
     }
 }
 
-fn configuration() -> ConfigBuilder<AgentScope> {
+fn configuration(route: &Route) -> ConfigBuilder<AgentScope> {
     ureq::Agent::config_builder()
+        // `send` refuses a route whose proxy cannot be used.
+        .proxy(route.proxy().unwrap_or_default())
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("procession-beat/", env!("CARGO_PKG_VERSION")))

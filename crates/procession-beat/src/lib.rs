@@ -9,6 +9,7 @@
 //! | [`report`] | what it can say: what happened, how `main` is, what it uses |
 //! | [`instance`] | which run of a program speaks, and which of two runs is the newer |
 //! | `client` | one try to send it, over HTTP (feature `client`) |
+//! | `proxy` | the proxy that the environment names for a request (feature `client`) |
 //! | [`plan`] | when a report is tried again: pure, the random number is an argument |
 //!
 //! ```
@@ -24,6 +25,8 @@ pub mod beat;
 pub mod client;
 pub mod instance;
 pub mod plan;
+#[cfg(feature = "client")]
+pub mod proxy;
 pub mod report;
 
 pub use beat::{Beat, BeatError};
@@ -33,4 +36,6 @@ pub use client::{Client, Receipt, SendError};
 pub use client::{NoCertificate, authorities};
 pub use instance::Instance;
 pub use plan::Plan;
+#[cfg(feature = "client")]
+pub use proxy::Route;
 pub use report::{Cause, Child, Death, Kind, Main, MainState, Panic, Sample};

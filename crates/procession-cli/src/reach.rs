@@ -3,7 +3,7 @@
 //! In: its address, a token, a request. Out: the answer, or why there is none and what to do.
 //! Always: an answer is waited for ten seconds at most, and read to a limit.
 
-use procession_beat::{Client, NoCertificate, SendError, authorities};
+use procession_beat::{Client, NoCertificate, Route, SendError, authorities};
 use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
@@ -81,7 +81,9 @@ impl Reach {
         body: Option<&Value>,
     ) -> Result<Answer, ReachError> {
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        let unreachable = |why: String| ReachError::Unreachable(self.url.clone(), why);
+        let route = Route::from_environment(&self.url);
+        let unreachable =
+            |why: String| ReachError::Unreachable(self.url.clone(), route.explain(why));
         let failed = |error: ureq::Error| match error.into() {
             SendError::Untrusted(why) => ReachError::Untrusted(self.url.clone(), why),
             SendError::Unreachable(why) => unreachable(why),
@@ -96,6 +98,7 @@ impl Reach {
         let request = request.map_err(|error| unreachable(error.to_string()))?;
         let roots = self.trusted(authorities)?.unwrap_or(RootCerts::WebPki);
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .proxy(route.proxy().map_err(unreachable)?)
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_global(Some(LIMIT))
             .http_status_as_error(false)

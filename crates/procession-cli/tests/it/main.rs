@@ -4,6 +4,7 @@ mod asking;
 mod doctor;
 mod options;
 mod programs;
+mod proxy;
 mod readme;
 mod running;
 mod support;

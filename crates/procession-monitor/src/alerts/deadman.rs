@@ -21,12 +21,14 @@ pub fn ping_all(
     judging: impl Fn() -> bool,
     stop: &Receiver<()>,
 ) {
-    let agent = agent(LIMIT);
+    // A URL whose proxy cannot be used is pinged by nobody: its watcher hears of that by silence.
+    let agents = urls.iter().filter_map(|url| Some((url, agent(url, LIMIT).ok()?.0)));
+    let agents: Vec<_> = agents.collect();
     loop {
         if judging() && registry.problems().is_none() {
-            for url in urls {
+            for (url, agent) in &agents {
                 // Whether it arrived is for its watcher to judge.
-                let _ = agent.get(url).call();
+                let _ = agent.get(url.as_str()).call();
             }
         }
         match stop.recv_timeout(PERIOD) {

@@ -5,6 +5,7 @@
 
 use super::words::{summary, webhook};
 use crate::store::Letter;
+use procession_beat::Route;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -73,20 +74,24 @@ impl Receiver {
     }
 }
 
-/// A blocking HTTP agent whose every call ends within `limit`.
-pub(super) fn agent(limit: Duration) -> ureq::Agent {
-    ureq::Agent::config_builder()
+/// A blocking HTTP agent for one URL, whose every call ends within `limit`, and its route.
+pub(super) fn agent(url: &str, limit: Duration) -> Result<(ureq::Agent, Route), String> {
+    let route = Route::from_environment(url);
+    let agent = ureq::Agent::config_builder()
+        .proxy(route.proxy()?)
         .timeout_global(Some(limit))
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent("procession-monitor")
-        .build()
-        .into()
+        .build();
+    Ok((agent.into(), route))
 }
 
 fn post(url: &str, key: &str, body: &[u8]) -> Result<(), String> {
-    let request = agent(WEBHOOK_TIME).post(url).header("content-type", "application/json");
-    let answer = request.header("idempotency-key", key).send(body).map_err(|e| e.to_string())?;
+    let (agent, route) = agent(url, WEBHOOK_TIME)?;
+    let request = agent.post(url).header("content-type", "application/json");
+    let answer = request.header("idempotency-key", key).send(body);
+    let answer = answer.map_err(|error| route.explain(error.to_string()))?;
     if answer.status().is_success() { Ok(()) } else { Err(format!("HTTP {}", answer.status())) }
 }
 
