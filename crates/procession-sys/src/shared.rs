@@ -38,7 +38,8 @@ impl Shared {
     /// New memory of `length` bytes, all zero. It takes real memory as it is first written.
     ///
     /// # Errors
-    /// `InvalidInput` for no bytes; `EMFILE`, `ENFILE`, `ENOMEM`.
+    /// `InvalidInput` for no bytes; `EMFILE`, `ENFILE`, `ENOMEM`; `EFBIG` above this process's limit
+    /// on the size of files, which holds for memory files too.
     pub fn new(length: usize) -> io::Result<Self> {
         if length == 0 {
             let text = "shared memory has at least one byte";
@@ -283,10 +284,12 @@ impl Shared {
     /// [`refresh`](Self::refresh).
     ///
     /// # Errors
-    /// `EPERM` where it was sealed against growing; `ENOMEM`.
+    /// `EPERM` where it was sealed against growing; `ENOMEM`; `EFBIG` above this process's limit on
+    /// the size of files, which holds for memory files too. The memory stays as it was.
     pub fn grow(&mut self, length: usize) -> io::Result<()> {
         if length > file_length(&self.descriptor)? {
             let size = u64::try_from(length).map_err(io::Error::other)?;
+            memory::within_limit(size)?;
             rustix::fs::ftruncate(&self.descriptor, size)?;
         }
         self.refresh()

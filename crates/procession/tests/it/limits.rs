@@ -1,7 +1,8 @@
 //! What a child may use, and how it shows when it wants more.
 
 use crate::support::{METHODS, join, known_to_a_child, line, stay};
-use procession::{Ending, JoinError, Limits, Process, Value};
+use procession::connection::{Address, Listener, connect};
+use procession::{Ending, JoinError, Limits, Process, SharedMemory, SharedSlice, Value, channel};
 use std::hint::black_box;
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -183,4 +184,79 @@ fn a_value_larger_than_the_limit_on_files_is_no_broken_limit() {
         assert!(error.is_undecodable(), "{method}: {error}");
         assert!(error.to_string().contains("1048577 bytes could not be sent"), "{error}");
     }
+}
+
+/// What a process says that meets its limits: the error's kind, or none where a call succeeds.
+fn kind<T>(result: std::io::Result<T>) -> Option<String> {
+    result.err().map(|error| error.kind().to_string())
+}
+
+#[test]
+fn shared_memory_that_meets_a_limit_is_an_error_and_stays_usable() {
+    const SMALL: usize = 4096;
+    fn grow(large: usize) -> Vec<Option<String>> {
+        let mut memory = SharedMemory::new(SMALL).expect("small memory");
+        let mut slice = SharedSlice::<u64>::new(SMALL / 8).expect("a small slice");
+        memory.write(0, b"kept");
+        let said = [
+            kind(memory.grow(large)),
+            kind(slice.grow(large / 8)),
+            kind(SharedMemory::new(large)),
+            kind(SharedSlice::<u64>::new(large / 8)),
+        ];
+        let mut kept = [0; 4];
+        memory.read(0, &mut kept);
+        assert_eq!(&kept, b"kept");
+        memory.write(SMALL - 4, &kept);
+        assert_eq!((memory.len(), slice.len()), (SMALL, SMALL / 8));
+        said.into()
+    }
+    let too_large = std::io::ErrorKind::FileTooLarge.to_string();
+    let no_memory = std::io::ErrorKind::OutOfMemory.to_string();
+    let limits = [
+        (Limits::new().file_size(1 << 20), 2_usize << 20, too_large),
+        (Limits::new().memory(512 << 20), 1 << 30, no_memory),
+    ];
+    for method in METHODS {
+        for (limits, large, expected) in &limits {
+            let plan = Process::new(grow, (*large,)).start_method(method).limits(*limits);
+            let said = join(plan.start().expect("a child")).expect("errors, and no signal");
+            assert!(said.iter().all(|said| said.as_ref() == Some(expected)), "{method}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn values_and_messages_that_meet_a_limit_on_files_are_errors() {
+    fn share() -> Vec<bool> {
+        let large = vec![7_u8; 4 << 20];
+        let (sender, _receiver) = channel::<Vec<u8>>().expect("a channel");
+        let child = Process::new(|bytes: Vec<u8>| bytes.len(), (large.clone(),)).start();
+        vec![sender.send(large).is_err(), child.is_err()]
+    }
+    let plan = Process::new(share, ()).limits(Limits::new().file_size(1 << 20));
+    let said = join(plan.start().expect("a child")).expect("errors, and no signal");
+    assert_eq!(said, [true; 2]);
+}
+
+#[test]
+fn shared_memory_and_listeners_without_a_descriptor_left_are_errors() {
+    fn exhaust() -> Vec<Option<String>> {
+        let mut files = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            files.push(file);
+        }
+        let address = Address::Abstract(format!("procession-limits-{}", std::process::id()));
+        let said = [
+            kind(SharedMemory::new(4096)),
+            kind(channel::<u8>()),
+            kind(Listener::bind(address.clone(), b"key").map_err(std::io::Error::from)),
+        ];
+        assert!(connect::<(), ()>(&address, b"key").is_err());
+        assert!(Process::new(|| (), ()).start().is_err());
+        said.into()
+    }
+    let plan = Process::new(exhaust, ()).limits(Limits::new().open_files(64));
+    let said = join(plan.start().expect("a child")).expect("errors, and no signal");
+    assert!(said.iter().all(Option::is_some), "{said:?}");
 }
