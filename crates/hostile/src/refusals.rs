@@ -46,7 +46,10 @@ const DUPLICATE: Refusal = Refusal {
 pub const SHORTAGES: [i32; 3] = [EMFILE, ENOMEM, EAGAIN];
 
 /// Calls that a start makes, in the program, its server or the child, and that take something.
-pub const REFUSALS: [Refusal; 17] = [
+///
+/// aarch64 has no `open`, `dup2`, `fork` and `vfork`; its C libraries call the newer ones.
+pub const REFUSALS: &[Refusal] = &[
+    #[cfg(target_arch = "x86_64")]
     refusal("open", libc::SYS_open, &[EMFILE, ENOMEM]),
     refusal("openat", libc::SYS_openat, &[EMFILE, ENOMEM]),
     refusal("socketpair", libc::SYS_socketpair, &[EMFILE, ENOMEM]),
@@ -55,11 +58,15 @@ pub const REFUSALS: [Refusal; 17] = [
     DUPLICATE,
     refusal("pipe2", libc::SYS_pipe2, &[EMFILE]),
     refusal("signalfd4", libc::SYS_signalfd4, &[EMFILE, ENOMEM]),
+    #[cfg(target_arch = "x86_64")]
     refusal("dup2", libc::SYS_dup2, &[EMFILE]),
+    refusal("dup3", libc::SYS_dup3, &[EMFILE]),
     refusal("sendmsg", libc::SYS_sendmsg, &[ENOMEM]),
     refusal("clone", libc::SYS_clone, &[EAGAIN, ENOMEM]),
     refusal("clone3", libc::SYS_clone3, &[EAGAIN, ENOMEM]),
+    #[cfg(target_arch = "x86_64")]
     refusal("fork", libc::SYS_fork, &[EAGAIN, ENOMEM]),
+    #[cfg(target_arch = "x86_64")]
     refusal("vfork", libc::SYS_vfork, &[EAGAIN, ENOMEM]),
     refusal("execve", libc::SYS_execve, &[EAGAIN, ENOMEM, EMFILE]),
     refusal("mprotect", libc::SYS_mprotect, &[ENOMEM]),
