@@ -42,6 +42,14 @@
 //! | [`wait`] | waiting on descriptors until a deadline |
 //! | [`wait_set`] | several descriptors and a point in time, waited for as one descriptor |
 
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "procession works on Linux only: it is built on pidfds, memfds and what Linux's /proc shows"
+);
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("procession works on x86-64 and aarch64 only: it is tested on no other processor");
+
 pub mod abort;
 pub mod alarm;
 #[cfg(test)]
