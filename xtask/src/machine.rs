@@ -47,6 +47,8 @@ const NEEDS: &[Need] = &[
     // Opens the monitor's page.
     Need { what: What::Program("chromium-headless-shell"), package: "chromium-headless-shell" },
     Need { what: What::Program("python3"), package: "python3" },
+    // Runs an example in a processor of its own making.
+    Need { what: What::Program("valgrind"), package: "valgrind" },
     // Programs that speak sd_notify, for `procession run`.
     Need { what: What::Program("systemd-notify"), package: "systemd" },
     Need { what: What::Program("redis-server"), package: "redis-server" },

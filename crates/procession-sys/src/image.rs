@@ -16,7 +16,7 @@ mod host;
 mod module;
 
 pub use host::{Foreign, check_host};
-pub(crate) use module::{Module, modules};
+pub(crate) use module::{Module, is_loaded, modules};
 pub use module::{ModuleId, main_module};
 
 /// What an entry does: it reads its arguments from a parcel and answers with one.

@@ -9,16 +9,18 @@
 mod forked;
 
 use crate::boot::{self, Role};
+use crate::image;
 use crate::life::Pid;
 use crate::published::Published;
 use crate::signal;
-use std::ffi::{CString, OsString, c_char};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-const OWN_IMAGE: &std::ffi::CStr = c"/proc/self/exe";
+const OWN_IMAGE: &CStr = c"/proc/self/exe";
 
 /// Starts this program again; its boot constructor takes over before `main`. `environment` is
 /// entries `NAME=value`, each ended by a NUL.
@@ -46,12 +48,27 @@ pub fn own_image(
         attributes.keep(copy, *descriptor)?;
     }
     let kept: Vec<RawFd> = kept.iter().map(AsRawFd::as_raw_fd).collect();
-    match attributes.spawn(&arguments, &environment) {
+    let image = image_path()?;
+    match attributes.spawn(&image, &arguments, &environment) {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-            forked::spawn(OWN_IMAGE, &kept, &arguments, &environment)
+            forked::spawn(&image, &kept, &arguments, &environment)
         }
         spawned => spawned,
     }
+}
+
+/// The path by which the kernel runs this program again.
+///
+/// Under valgrind the kernel's link names valgrind, in whose process the program's code is
+/// interpreted; reading the link, which valgrind intercepts, gives the program. Should another file
+/// have taken its place, its server does not greet with this program's identity.
+fn image_path() -> io::Result<Cow<'static, CStr>> {
+    if !image::is_loaded("vgpreload_core") {
+        return Ok(Cow::Borrowed(OWN_IMAGE));
+    }
+    let program = std::fs::read_link(OsStr::from_bytes(OWN_IMAGE.to_bytes()))?;
+    let program = CString::new(program.into_os_string().into_vec()).map_err(io::Error::other)?;
+    Ok(Cow::Owned(program))
 }
 
 /// The arguments as the program got them. Before `main`, musl's std does not know them yet; the
@@ -108,14 +125,19 @@ impl Attributes {
     }
 
     /// Both arrays are ended by a null.
-    fn spawn(&self, arguments: &[*mut c_char], environment: &[*mut c_char]) -> io::Result<Pid> {
+    fn spawn(
+        &self,
+        image: &CStr,
+        arguments: &[*mut c_char],
+        environment: &[*mut c_char],
+    ) -> io::Result<Pid> {
         let mut pid = 0;
         // SAFETY: both arrays are ended by a null and their strings outlive the call, as do the
-        // initialised attributes.
+        // image's path and the initialised attributes.
         check(unsafe {
             libc::posix_spawn(
                 &raw mut pid,
-                OWN_IMAGE.as_ptr(),
+                image.as_ptr(),
                 &raw const self.actions,
                 &raw const self.flags,
                 arguments.as_ptr(),

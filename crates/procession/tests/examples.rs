@@ -40,14 +40,24 @@ fn library(name: &str) -> PathBuf {
     root
 }
 
-/// Runs an example to its end.
-fn run(example: &str, directory: &Path) -> Output {
-    const PATIENCE: Duration = Duration::from_secs(60);
+/// The program of an example.
+fn program(example: &str) -> PathBuf {
     let own = std::env::current_exe().expect("the path of this test");
     let profile = own.ancestors().nth(2).expect("it is in `deps` of its profile");
     let program = profile.join("examples").join(example);
     assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
-    let child = Command::new(&program)
+    program
+}
+
+/// Runs an example to its end.
+fn run(example: &str, directory: &Path) -> Output {
+    run_by(&mut Command::new(program(example)), example, directory)
+}
+
+/// Runs an example by this command to its end.
+fn run_by(command: &mut Command, example: &str, directory: &Path) -> Output {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let child = command
         .arg(directory)
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
@@ -234,4 +244,15 @@ fn two_programs_that_did_not_start_each_other_talk() {
     }
     assert_says(&server.join().expect("the server"), &["listening at", "served 1"]);
     assert!(!socket.exists(), "the socket is removed with its listener");
+}
+
+/// Processes are started natively; valgrind checks the program that starts them.
+#[cfg(all(target_arch = "x86_64", target_env = "gnu", not(target_feature = "crt-static")))]
+#[test]
+fn a_program_starts_processes_under_valgrind_without_an_error_of_memory() {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99"]).arg(program("two_processes"));
+    let output = run_by(&mut valgrind, "two_processes", &library("valgrind"));
+    assert!(output.status.success(), "`cargo xtask test` installs valgrind: {}", told(&output));
+    assert_says(&String::from_utf8_lossy(&output.stdout), &[&format!("together: {FOUND}")]);
 }

@@ -96,6 +96,12 @@ pub(super) fn with_modules<T>(read: impl FnOnce(&[Module]) -> T) -> T {
     read(&snapshot.modules)
 }
 
+/// Whether a library is loaded whose file's name begins like this.
+pub(crate) fn is_loaded(name: &str) -> bool {
+    let named = |module: &Module| module.file_name.as_bytes().starts_with(name.as_bytes());
+    with_modules(|modules| modules.iter().any(named))
+}
+
 /// How many modules have been loaded and unloaded so far.
 fn changes() -> (u64, u64) {
     unsafe extern "C" fn first(
