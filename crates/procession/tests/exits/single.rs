@@ -127,7 +127,7 @@ pub(super) fn say_refusals() {
 pub(super) fn join_a_forger() {
     let forge = || {
         // A parcel inside its packet, the kind of an exit, a status.
-        let forged = [&[0, b'x'][..], &[0; 11]].concat();
+        let forged = [&[0, b'x'][..], &[0; 12]].concat();
         for number in 3..64 {
             let _ = hostile::send_bytes(number, &forged);
         }

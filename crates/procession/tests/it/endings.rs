@@ -317,7 +317,7 @@ fn an_empty_packet_in_the_corridor_costs_no_ending() {
 fn a_process_that_tells_of_its_own_end_is_waited_for_all_the_same() {
     let work = |mut line: Fd<UnixStream>| {
         // A parcel inside its packet, the kind of an exit, a status.
-        let forged = [&[0, b'x'][..], &[0; 11]].concat();
+        let forged = [&[0, b'x'][..], &[0; 12]].concat();
         for number in 3..4096 {
             let _ = hostile::send_bytes(number, &forged);
         }
