@@ -29,6 +29,7 @@ pub(crate) const STOREYS: &[Storey] = &[
             "bulk",
             "channel",
             "codec",
+            "codec_tests",
             "connection",
             "failure",
             "fd",

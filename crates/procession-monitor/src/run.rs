@@ -334,7 +334,9 @@ mod tests {
                 check(cause);
             }
         }
-        errors().iter().for_each(|error| check(error));
+        for error in errors() {
+            check(&error);
+        }
         let with_source = errors().iter().filter(|error| error.source().is_some()).count();
         assert_eq!(with_source, 4);
     }

@@ -38,6 +38,9 @@ pub mod channel;
 mod child;
 mod closing;
 mod codec;
+// Not inside `codec`, which the bench `codec` compiles as a part of itself.
+#[cfg(test)]
+mod codec_tests;
 pub mod connection;
 mod corridor;
 mod current;

@@ -4,7 +4,7 @@ use super::error::Error;
 use procession_sys::stack;
 
 /// How many values a value may lie in: sequences, tuples, maps, structs and variants with content.
-pub(super) const LEVELS: u32 = 10_000;
+pub(crate) const LEVELS: u32 = 10_000;
 
 /// So many values lie in each other before the thread's bounds are looked up again.
 pub(super) const SURE: u32 = 64;

@@ -24,12 +24,12 @@ mod pass_over;
 mod reader;
 mod serialize;
 mod tag;
-#[cfg(test)]
-mod tests;
 mod variant;
 mod visit;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use depth::LEVELS;
 pub(crate) use error::{Details, Error};
 pub(crate) use numbers::copied;
 pub(crate) use own::{is_reader, is_writer};

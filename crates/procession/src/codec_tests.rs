@@ -20,8 +20,7 @@ mod refused;
 mod standard;
 mod versions;
 
-use super::depth::LEVELS;
-use super::{read, write};
+use crate::codec::{LEVELS, read, write};
 use crate::value_error::{DecodeError, EncodeError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
