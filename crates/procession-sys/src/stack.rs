@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - The floor that [`floor`] gives lies inside the stack of the calling thread, or at most
-//!   [`FOREIGN`] bytes below the caller where the stack is not the thread's own (a coroutine).
+//!   64 KiB below the caller where the stack is not the thread's own (a coroutine).
 //! - A read of the cached floor makes no system call.
 
 use std::cell::Cell;
