@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test | ci | tidy | deep | conformance`.
+//! The project's own commands: `cargo xtask test | ci | tidy | deep | conformance | values`.
 //!
 //! This room reads the command line and hands over to the room named after the command; it
 //! decides nothing else. A command that is not green ends with exit code 1 and says why on
@@ -17,6 +17,7 @@ mod sources;
 mod test;
 mod tidy;
 mod tree;
+mod values;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,6 +31,11 @@ Usage: cargo xtask COMMAND
   conformance               rows of docs/conformance.md: shown, by construction, differs, missing
   deep [--list] [--seconds N] [STEP...]
                             the long steps: build matrix, oldest toolchain, miri, fuzzing
+  values write              write the checked-in types with which the value format is tested
+  values print [--seed N] [--types N]
+                            print the types of a seed
+  values [--seed N] [--types N] [--seconds N]
+                            compile and send new types in rounds, at least one
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(root),
         ["conformance"] => conformance::run(root),
         ["deep", rest @ ..] => deep::run(root, rest),
+        ["values", rest @ ..] => values::run(root, rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
