@@ -9,14 +9,11 @@ use super::table::{STEPS, Setting, Step};
 use super::toolchain::Missing;
 use crate::machine;
 
-/// How long each fuzz target runs when nothing else is asked.
-const FUZZ_SECONDS: u32 = 60;
-
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 struct Request {
     list: bool,
-    seconds: u32,
+    seconds: Option<u32>,
     /// Names of steps; all when empty.
     steps: Vec<String>,
 }
@@ -56,14 +53,14 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Box<dyn Error>> {
 }
 
 fn parse(words: &[&str]) -> Result<Request, String> {
-    let mut request = Request { list: false, seconds: FUZZ_SECONDS, steps: Vec::new() };
+    let mut request = Request { list: false, seconds: None, steps: Vec::new() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
             "--list" => request.list = true,
             "--seconds" => {
                 let number = words.next().and_then(|word| word.parse().ok());
-                request.seconds = number.ok_or("--seconds wants a whole number of seconds")?;
+                request.seconds = Some(number.ok_or("--seconds wants a whole number of seconds")?);
             }
             name if STEPS.iter().any(|step| step.name == name) => {
                 request.steps.push(name.to_owned());
@@ -103,7 +100,7 @@ mod tests {
     fn the_words_say_which_steps_and_for_how_long() {
         let request = parse(&["fuzz", "--seconds", "5", "musl"]).unwrap();
         let steps = vec!["fuzz".to_owned(), "musl".to_owned()];
-        assert_eq!(request, Request { list: false, seconds: 5, steps });
+        assert_eq!(request, Request { list: false, seconds: Some(5), steps });
         assert!(parse(&["--list"]).unwrap().list);
     }
 
@@ -116,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_step_is_green_red_or_not_run() {
-        let setting = Setting { root: Path::new("/"), seconds: 1 };
+        let setting = Setting { root: Path::new("/"), seconds: Some(1) };
         let result = |lines| run_step(&Step { name: "x", about: "", lines }, &setting).result;
         assert_eq!(result(|_| Ok(vec![crate::line::Line::of("true")])), Verdict::Green);
         let red = result(|_| Ok(["true", "false"].map(crate::line::Line::of).into()));

@@ -19,9 +19,15 @@ pub(super) struct Step {
 /// What the steps may depend on.
 pub(super) struct Setting<'a> {
     pub(super) root: &'a Path,
-    /// For how long each fuzz target runs.
-    pub(super) seconds: u32,
+    /// For how long each fuzz target runs, and the rounds of the step `values`, if that is asked.
+    pub(super) seconds: Option<u32>,
 }
+
+/// How long each fuzz target runs when nothing else is asked.
+const FUZZ_SECONDS: u32 = 60;
+
+/// How long rounds of new types run when nothing else is asked: an hour.
+const VALUES_SECONDS: u32 = 3600;
 
 /// Modules without I/O, which miri can interpret: package and path of the module.
 const PURE: &[(&str, &str)] = &[("procession", "ending"), ("procession", "frame")];
@@ -156,6 +162,14 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "values",
+        about: "new types with serde's attributes, compiled and sent: rounds for an hour or --seconds",
+        lines: |setting| {
+            let seconds = setting.seconds.unwrap_or(VALUES_SECONDS).to_string();
+            Ok(vec![Line::of("cargo xtask values --seconds").arg(seconds)])
+        },
+    },
+    Step {
         name: "monitor",
         about: "hundreds of real reporters, a monitor killed 500 times, a year's weight, a million checks",
         lines: |_| Ok(monitor()),
@@ -255,7 +269,7 @@ fn fuzz(setting: &Setting) -> Result<Vec<Line>, Missing> {
     targets.sort();
     toolchain::nightly(setting.root)?;
     toolchain::subcommand(setting.root, "cargo fuzz --version", "cargo-fuzz")?;
-    let time = format!("-max_total_time={}", setting.seconds);
+    let time = format!("-max_total_time={}", setting.seconds.unwrap_or(FUZZ_SECONDS));
     let line = |target| Line::of("cargo +nightly fuzz run").args([target, "--".to_owned()]);
     Ok(targets.into_iter().map(|target| line(target).arg(&time)).collect())
 }
@@ -266,7 +280,7 @@ mod tests {
 
     #[test]
     fn no_two_steps_share_a_name_or_a_target_folder() {
-        let setting = Setting { root: Path::new("/nowhere"), seconds: 1 };
+        let setting = Setting { root: Path::new("/nowhere"), seconds: Some(1) };
         let mut names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
         names.sort_unstable();
         names.dedup();
@@ -280,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_step_that_lacks_something_says_what() {
-        let setting = Setting { root: Path::new("/nowhere"), seconds: 1 };
+        let setting = Setting { root: Path::new("/nowhere"), seconds: Some(1) };
         let Err(Missing(what)) = fuzz(&setting) else { panic!("there is nothing to fuzz") };
         assert!(what.starts_with("no fuzz targets"), "{what}");
     }
