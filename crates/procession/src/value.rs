@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 /// | `Rc`, `Arc` (serde's feature `rc`) | a value of its own, no longer shared |
 /// | [`Fd`](crate::Fd), ends of channels, shared memory | the same file, channel, memory |
 /// | `u128`, `i128` inside `untagged`, `tag` or `flatten` types | an error |
+/// | a flattened map with keys that are no texts, inside `untagged`, `tag` or `flatten` types | an error |
 /// | a tuple struct or variant shortened by skipped fields | an error |
 ///
 /// # Exceptions
