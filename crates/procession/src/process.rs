@@ -254,8 +254,8 @@ impl<R> Process<R> {
     ///
     /// A process of the library stands between the fork server and such a child. It adopts orphaned
     /// descendants (`PR_SET_CHILD_SUBREAPER`), and puts the child into a cgroup of its own where the
-    /// program may make one, which the kernel kills as a whole. The start takes about one `fork`
-    /// longer. The child ends if that process is killed.
+    /// program may make one, which the kernel kills as a whole. Such a start takes longer than others:
+    /// no child that was made ahead is used. The child ends if that process is killed.
     ///
     /// ```
     /// use procession::Process;

@@ -21,7 +21,7 @@ use crate::current::name_some;
 use crate::entry::{self, Greeting};
 use crate::frame::{Adoption, Birth, Hello, Order, Page, Report, StartMethod};
 use crate::world::Present;
-use nursery::Nursery;
+use nursery::{Nursery, unmade};
 use procession_sys::boot::{Boot, Role};
 use procession_sys::fault;
 use procession_sys::fault::stands;
@@ -386,19 +386,6 @@ struct Ready {
     control: bool,
     main: bool,
     timed_out: bool,
-}
-
-/// Why a child could not be made, and what to look at. The number of a system's error goes beside it.
-fn unmade(error: &io::Error) -> String {
-    let limit = match error.kind() {
-        io::ErrorKind::WouldBlock => "; the limit on processes is reached (RLIMIT_NPROC, pids.max)",
-        io::ErrorKind::ArgumentListTooLong => "; its environment is more than an exec takes",
-        _ => "",
-    };
-    match error.raw_os_error() {
-        Some(_) => format!("the fork server cannot make it{limit}"),
-        None => format!("the fork server cannot make it: {error}{limit}"),
-    }
 }
 
 /// Sends on a socket that has room, to somebody who may be gone.

@@ -162,3 +162,16 @@ fn forked(
         }
     }
 }
+
+/// Why a child could not be made, and what to look at. The number of a system's error goes beside it.
+pub(super) fn unmade(error: &io::Error) -> String {
+    let limit = match error.kind() {
+        io::ErrorKind::WouldBlock => "; the limit on processes is reached (RLIMIT_NPROC, pids.max)",
+        io::ErrorKind::ArgumentListTooLong => "; its environment is more than an exec takes",
+        _ => "",
+    };
+    match error.raw_os_error() {
+        Some(_) => format!("the fork server cannot make it{limit}"),
+        None => format!("the fork server cannot make it: {error}{limit}"),
+    }
+}

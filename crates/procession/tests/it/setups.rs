@@ -157,6 +157,24 @@ fn a_copy_that_the_function_makes_does_not_drop_the_guard() {
     assert_eq!(said, "dropped");
 }
 
+#[test]
+fn a_setup_can_silence_panics_that_the_error_carries() {
+    let silence = || std::panic::set_hook(Box::new(|_| ()));
+    for method in METHODS {
+        let plan: Process<()> = Process::new(|| panic!("only in the error"), ());
+        let plan = plan.start_method(method).setup(silence).stderr(Stdio::Piped);
+        let output = plan.start().expect("a child").join_with_output();
+        let error = output.value.expect_err("it panicked");
+        let panic = error.panic().expect("a panic");
+        assert_eq!(
+            (panic.message(), panic.file()),
+            ("only in the error", Some(file!())),
+            "{method}"
+        );
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{method}");
+    }
+}
+
 static UNIT: OnceLock<&str> = OnceLock::new();
 
 fn set_unit(unit: &'static str) {
