@@ -299,6 +299,8 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            // Without a message it prints the code, which is its source as well.
+            RunError::Database(_, rusqlite::Error::SqliteFailure(code, None)) => Some(code),
             RunError::Database(_, why) => Some(why),
             RunError::Lock(_, why) | RunError::Tls(_, _, why) | RunError::Socket(why) => Some(why),
             RunError::InUse(_) | RunError::PlainHttp(_) => None,
