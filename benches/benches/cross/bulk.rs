@@ -29,6 +29,7 @@ pub(crate) fn compare_all(rounds: usize, place: Place, peers: bool) {
         in_place(place),
         in_place_kept(place),
         by_value(place),
+        argument_and_value(place),
         socket_there_and_back(place),
     ];
     numbers.push(others::python("shared_memory, in place", "shared-in-place", place));
@@ -240,6 +241,27 @@ fn in_place_kept(place: Place) -> Contestant<'static> {
 fn by_value(place: Place) -> Contestant<'static> {
     Contestant::new("procession: Vec<f64> by value", 1, move || {
         answered(place, |numbers: Vec<f64>| numbers, &vec![1.0; NUMBERS])
+    })
+}
+
+/// The same there and back, by a process for each vector: its argument, and its value.
+fn argument_and_value(place: Place) -> Contestant<'static> {
+    Contestant::new("procession: Vec<f64> as argument and value of a process", 1, move || {
+        bind(place.here);
+        let numbers = vec![1.0; NUMBERS];
+        let once = || {
+            let sent = numbers.clone();
+            // A process that is ready, as a channel's other end is.
+            std::thread::sleep(Duration::from_millis(5));
+            let began = Instant::now();
+            let echo = Process::new(|numbers: Vec<f64>| numbers, (sent,));
+            let child = echo.affinity([place.there]).start().expect("a child");
+            drop(std::hint::black_box(child.join().expect("the numbers")));
+            began.elapsed()
+        };
+        once();
+        let all: Vec<_> = (0..5).map(|_| once()).collect();
+        benches::median(all)
     })
 }
 

@@ -27,7 +27,7 @@ const fn lack(name: &'static str, call: libc::c_long, when: Option<Argument>, er
 }
 
 /// What a process may lack that procession uses where it is there.
-pub const LACKS: [Lack; 11] = [
+pub const LACKS: [Lack; 12] = [
     lack("pidfd_open", libc::SYS_pidfd_open, None, libc::ENOSYS),
     lack("pidfd_send_signal", libc::SYS_pidfd_send_signal, None, libc::ENOSYS),
     lack("close_range", libc::SYS_close_range, None, libc::ENOSYS),
@@ -39,6 +39,13 @@ pub const LACKS: [Lack; 11] = [
     // As on a machine with more processors than a mask has bits.
     lack("sched_getaffinity", libc::SYS_sched_getaffinity, None, libc::EINVAL),
     lack("PR_SET_MM", libc::SYS_prctl, Some(with(0, !0, 35)), libc::EINVAL),
+    // As where leases are switched off (`fs.leases-enable`).
+    lack(
+        "F_SETLEASE",
+        libc::SYS_fcntl,
+        Some(with(1, !0, libc::F_SETLEASE.unsigned_abs())),
+        libc::EINVAL,
+    ),
     // As with a C library whose `posix_spawn` has `dup2` leave a descriptor's own flags alone: the
     // call that would clear one succeeds and does nothing.
     lack("F_SETFD", libc::SYS_fcntl, Some(with(1, !0, libc::F_SETFD.unsigned_abs())), 0),

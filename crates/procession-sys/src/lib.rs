@@ -17,6 +17,7 @@
 //! | [`parcel`] | bytes and descriptors, whole or absent, over a socket |
 //! | [`memory`] | sealed anonymous memory that can be read as a slice |
 //! | [`shared`] | anonymous memory that several processes write |
+//! | [`reusable`] | anonymous memory that is filled again once no other process can have it |
 //! | [`futex`] | sleeping until another process changes a word |
 //! | [`robust`] | a lock in shared memory that outlives its holder |
 //! | [`numbers`] | recognizing vectors of numbers behind type parameters |
@@ -73,6 +74,7 @@ pub mod overflow;
 pub mod parcel;
 pub mod per_process;
 pub mod published;
+pub mod reusable;
 pub mod robust;
 pub mod shared;
 pub mod signal;

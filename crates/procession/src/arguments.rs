@@ -1,13 +1,19 @@
 //! The arguments of a function.
 //!
 //! In: a tuple of serde types. Out: a parcel, and back. A vector of numbers that is the only argument
-//! is the whole parcel.
+//! is the whole parcel, or, if it is long, in memory that is used again.
 
-use crate::bulk::{self, Source};
+use crate::bulk::buffers::Borrowed;
+use crate::bulk::{self, whole};
 use crate::parcel;
 use crate::value_error::{DecodeError, EncodeError};
+use procession_sys::fault::stands;
 use procession_sys::parcel::Parcel;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One argument: any type that serde can write and read.
 ///
@@ -44,7 +50,48 @@ pub trait Arguments: Serialize + Deserialize<'static> + 'static {
     fn encode(&self) -> Result<Parcel, EncodeError>;
 
     #[doc(hidden)]
-    fn decode(parcel: Parcel) -> Result<Self, DecodeError>;
+    fn decode(parcel: Parcel) -> Result<(Self, Option<Borrowed>), DecodeError>;
+}
+
+/// The arguments of a plan and of its clones, encoded once.
+#[derive(Debug)]
+pub(crate) struct Encoded(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parcel: Parcel,
+    are_numbers: bool,
+    cloned: AtomicBool,
+}
+
+impl Encoded {
+    pub(crate) fn of<A: Arguments>(arguments: &A) -> Result<Self, EncodeError> {
+        let (parcel, are_numbers) = (arguments.encode()?, bulk::is_numbers::<A>());
+        Ok(Self(Arc::new(Inner { parcel, are_numbers, cloned: AtomicBool::new(false) })))
+    }
+
+    /// The bytes for the process of one plan. Where there have been several plans, their processes
+    /// have the same memory, and none may write its value there: another may not have read it yet.
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
+        let Inner { parcel, are_numbers, cloned } = &*self.0;
+        // Set before there was a second plan that could be started.
+        if *are_numbers && cloned.load(Ordering::Acquire) && stands("shared-arguments") {
+            whole::for_several(&parcel.bytes).into()
+        } else {
+            Cow::Borrowed(&parcel.bytes)
+        }
+    }
+
+    pub(crate) fn descriptors(&self) -> &[OwnedFd] {
+        &self.0.parcel.descriptors
+    }
+}
+
+impl Clone for Encoded {
+    fn clone(&self) -> Self {
+        self.0.cloned.store(true, Ordering::Release);
+        Self(Arc::clone(&self.0))
+    }
 }
 
 macro_rules! arguments_of {
@@ -54,21 +101,22 @@ macro_rules! arguments_of {
             $($argument: Argument,)*
         {
             fn encode(&self) -> Result<Parcel, EncodeError> {
-                if bulk::bytes_of(self).is_some() {
-                    return parcel::encode(Vec::new(), self);
+                if let Some(numbers) = bulk::bytes_of(self) {
+                    return Ok(whole::arguments(numbers));
                 }
                 let mut bytes = Vec::new();
                 let descriptors = parcel::write_as::<Self>(&mut bytes, self)?;
                 Ok(Parcel { bytes: bytes.into(), descriptors })
             }
 
-            fn decode(parcel: Parcel) -> Result<Self, DecodeError> {
+            fn decode(parcel: Parcel) -> Result<(Self, Option<Borrowed>), DecodeError> {
+                if bulk::is_numbers::<Self>() {
+                    return whole::read(parcel, 0).map_err(DecodeError::of::<Self>);
+                }
                 let Parcel { bytes, descriptors } = parcel;
                 let bytes = bytes.leak();
-                if let Some(arguments) = bulk::value_of::<Self>(&Source::Own(bytes)) {
-                    return arguments.map_err(DecodeError::of::<Self>);
-                }
-                parcel::read_as::<Self, Self>(bytes, descriptors)
+                let arguments = parcel::read_as::<Self, Self>(bytes, descriptors)?;
+                Ok((arguments, None))
             }
         }
     };
@@ -76,8 +124,8 @@ macro_rules! arguments_of {
 
 #[allow(non_snake_case, reason = "the types' names serve as the variables' too")]
 mod arities {
-    use super::{Argument, Arguments, DecodeError, EncodeError, Parcel, Source};
-    use super::{bulk, parcel};
+    use super::{Argument, Arguments, Borrowed, DecodeError, EncodeError, Parcel};
+    use super::{bulk, parcel, whole};
 
     arguments_of!();
     arguments_of!(A);
@@ -96,7 +144,7 @@ mod tests {
 
     fn again<A: Arguments>(arguments: &A) -> (usize, A) {
         let parcel = arguments.encode().expect("a parcel");
-        (parcel.bytes.len(), A::decode(parcel).expect("the arguments"))
+        (parcel.bytes.len(), A::decode(parcel).expect("the arguments").0)
     }
 
     #[test]

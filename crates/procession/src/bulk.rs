@@ -35,6 +35,9 @@
 //! - Both directions are decided by the type alone, so what one writes the other reads.
 //! - A value takes as much memory as its bytes; where that is not there it is an error.
 
+pub(crate) mod buffers;
+pub(crate) mod whole;
+
 use crate::codec;
 use procession_sys::numbers::Number;
 use procession_sys::shared::Shared;
@@ -104,7 +107,7 @@ pub(crate) fn value_of<T: 'static>(source: &Source<'_>) -> Option<Result<T, Stri
 }
 
 /// Whether a type is a vector of numbers.
-fn is_numbers<T: 'static>() -> bool {
+pub(crate) fn is_numbers<T: 'static>() -> bool {
     let this = TypeId::of::<T>();
     macro_rules! try_all {
         ($($number:ty)*) => {

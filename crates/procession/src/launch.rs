@@ -4,6 +4,7 @@
 //! always holds: the program has one fork server, made when it is first needed and made again when
 //! it is gone; a start that is an error did not run, and one runs at most once.
 
+use crate::arguments::Encoded;
 use crate::closing;
 use crate::corridor::Corridor;
 use crate::forking;
@@ -32,7 +33,7 @@ pub(crate) struct Launched {
 pub(crate) fn by_server(
     options: Options,
     function: Result<Key, Arc<io::Error>>,
-    arguments: Result<Arc<Parcel>, EncodeError>,
+    arguments: Result<Encoded, EncodeError>,
     method: StartMethod,
 ) -> Result<Launched, StartError> {
     let settled = settle(options)?;
@@ -79,7 +80,7 @@ fn refuse_in_constructors() -> Result<(), Cause> {
 fn send(
     settled: Settled,
     function: Result<Key, Arc<io::Error>>,
-    arguments: Result<Arc<Parcel>, EncodeError>,
+    arguments: Result<Encoded, EncodeError>,
     method: StartMethod,
 ) -> Result<Launched, Cause> {
     let system = |doing| move |source| Cause::System { doing, source };
@@ -112,8 +113,9 @@ fn send(
     descriptors.extend(settled.streams.iter().map(|stream| stream.child.as_fd()));
     let setups = setup_arguments.iter().flat_map(|arguments| &arguments.descriptors);
     descriptors.extend(setups.map(AsFd::as_fd));
-    descriptors.extend(arguments.descriptors.iter().map(AsFd::as_fd));
-    let pieces = [&head[..], &settled.environment, &arguments.bytes];
+    descriptors.extend(arguments.descriptors().iter().map(AsFd::as_fd));
+    let arguments = arguments.bytes();
+    let pieces = [&head[..], &settled.environment, &arguments];
     let record = Record { serial: settled.serial, name: &settled.name, daemon: settled.daemon };
     let (kill_at, environment) = (settled.kill_at, &settled.environment);
     let kill_descendants = settled.kill_descendants;

@@ -7,12 +7,12 @@
 //! Descriptors inside values have one door: while a parcel is being written or read, and only
 //! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
 
-use crate::bulk::{self, Source};
+use crate::bulk::buffers::Borrowed;
+use crate::bulk::{self, Source, whole};
 use crate::codec;
 use crate::refusal;
 use crate::value_error::{DecodeError, EncodeError};
-use procession_sys::memory::Sealed;
-use procession_sys::parcel::{Bytes, LARGEST_INLINE, Parcel};
+use procession_sys::parcel::Parcel;
 use procession_sys::shared::Shared;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
@@ -118,12 +118,17 @@ pub(crate) fn encode<T: Serialize + 'static>(
     head: Vec<u8>,
     value: &T,
 ) -> Result<Parcel, EncodeError> {
-    // What will travel as sealed memory is written there at once. Where that fails, as above a limit
-    // on files, sending it says so.
-    if let Some(bytes) = bulk::bytes_of(value).filter(|bytes| bytes.len() > LARGEST_INLINE) {
-        if let Ok(sealed) = Sealed::from_pieces(&[&head, bytes]) {
-            return Ok(Parcel { bytes: Bytes::from(sealed), descriptors: Vec::new() });
-        }
+    encode_in(head, value, None)
+}
+
+/// As [`encode`]; a vector of numbers may be written to `memory`.
+pub(crate) fn encode_in<T: Serialize + 'static>(
+    head: Vec<u8>,
+    value: &T,
+    memory: Option<Borrowed>,
+) -> Result<Parcel, EncodeError> {
+    if let Some(numbers) = bulk::bytes_of(value) {
+        return Ok(whole::value(head, numbers, memory));
     }
     let (bytes, descriptors) = write(head, value)?;
     Ok(Parcel { bytes: bytes.into(), descriptors })
@@ -167,6 +172,10 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     parcel: Parcel,
     skip: usize,
 ) -> Result<T, DecodeError> {
+    if bulk::is_numbers::<T>() {
+        let read = whole::read(parcel, skip);
+        return read.map(|(value, _memory)| value).map_err(DecodeError::of::<T>);
+    }
     let Parcel { bytes, descriptors } = parcel;
     read(bytes.get(skip..).unwrap_or_default(), descriptors)
 }

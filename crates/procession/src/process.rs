@@ -5,7 +5,7 @@
 
 mod options;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Encoded};
 use crate::child::Child;
 use crate::defaults::defaults;
 use crate::frame::{Answer, StartMethod};
@@ -18,7 +18,6 @@ use crate::value_error::EncodeError;
 #[cfg(doc)]
 use crate::{Defaults, ProcessHandle};
 use procession_sys::image::Key;
-use procession_sys::parcel::Parcel;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -119,7 +118,7 @@ impl<R, W: Clone> Clone for Process<R, W> {
 #[derive(Clone, Debug)]
 pub struct Named {
     function: Result<Key, Arc<io::Error>>,
-    arguments: Result<Arc<Parcel>, EncodeError>,
+    arguments: Result<Encoded, EncodeError>,
     method: Option<StartMethod>,
 }
 
@@ -189,7 +188,7 @@ impl Process<()> {
     {
         let work = Named {
             function: function::key(function).map_err(Arc::new),
-            arguments: arguments.encode().map(Arc::new),
+            arguments: Encoded::of(&arguments),
             method: None,
         };
         Process { options: Options::default(), work, value: PhantomData }

@@ -64,7 +64,8 @@ where
     fn run(function: F, input: Parcel) -> Parcel {
         match A::decode(input) {
             Err(error) => Answer::refused(&format!("its setup's arguments: {error}")),
-            Ok(arguments) => {
+            // All processes of a plan have its set-up's arguments, so none writes there.
+            Ok((arguments, _memory)) => {
                 GUARD.set(Some(Box::new(function.call(arguments))));
                 Parcel::default()
             }

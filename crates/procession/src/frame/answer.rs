@@ -5,6 +5,7 @@
 
 use super::FrameError;
 use super::text::{LONGEST_TEXT, excerpt};
+use crate::bulk::buffers::Borrowed;
 use crate::parcel;
 use crate::value_error::DecodeError;
 use procession_sys::parcel::Parcel;
@@ -51,7 +52,16 @@ impl Returned {
 impl Answer {
     /// The frame for a value; for one that cannot be encoded, the frame that says so.
     pub(crate) fn returned<T: Serialize + 'static>(value: &T) -> Parcel {
-        parcel::encode(vec![RETURNED], value)
+        Self::returned_in(value, None)
+    }
+
+    /// As [`returned`](Self::returned); a vector of numbers may travel in the memory that the
+    /// function's arguments came in.
+    pub(crate) fn returned_in<T: Serialize + 'static>(
+        value: &T,
+        memory: Option<Borrowed>,
+    ) -> Parcel {
+        parcel::encode_in(vec![RETURNED], value, memory)
             .unwrap_or_else(|error| Self::unencodable(&error.to_string()))
     }
 

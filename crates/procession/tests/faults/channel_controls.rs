@@ -24,13 +24,13 @@ fn patience(without: &str) -> Duration {
 }
 
 /// The scenario comes out well with all defences, and badly without this one.
-fn only_with(defence: &str, comes_out_well: impl Fn(&str) -> bool) {
+pub(crate) fn only_with(defence: &str, comes_out_well: impl Fn(&str) -> bool) {
     assert!(comes_out_well(""), "with every defence");
     assert!(!comes_out_well(defence), "without {defence}");
 }
 
 /// A child that lacks a defence, and has a plan of faults.
-fn child<F, A>(without: &str, plan: &str, function: F, arguments: A) -> Child<F::Output>
+pub(crate) fn child<F, A>(without: &str, plan: &str, function: F, arguments: A) -> Child<F::Output>
 where
     F: Function<A>,
     A: Arguments,
@@ -59,7 +59,7 @@ fn said(mut child: Child<bool>, without: &str) -> bool {
 }
 
 /// Waits until a child has stopped itself, then lets `meanwhile` happen, and the child go on.
-fn while_stopped<R>(child: &Child<R>, meanwhile: impl FnOnce()) {
+pub(crate) fn while_stopped<R>(child: &Child<R>, meanwhile: impl FnOnce()) {
     let stat = format!("/proc/{}/stat", child.id());
     let deadline = Instant::now() + DEADLINE;
     let stopped = || {

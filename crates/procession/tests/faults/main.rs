@@ -11,6 +11,9 @@
 mod crossfire;
 #[path = "../exits/host_program.rs"]
 mod host_program;
+#[expect(dead_code, reason = "it serves more than these tests")]
+#[path = "../it/long_vectors.rs"]
+mod long_vectors;
 #[expect(dead_code, reason = "the observer serves more than these tests")]
 #[path = "../../../../examples/support/observer.rs"]
 mod observer;
@@ -23,5 +26,6 @@ mod support;
 mod channel_controls;
 mod channel_points;
 mod kill_points;
+mod lent_memory;
 mod negative_controls;
 mod removed;

@@ -182,7 +182,7 @@ fn a_value_larger_than_the_limit_on_files_is_no_broken_limit() {
         let child = plan.limits(Limits::new().file_size(1000)).start().expect("a child");
         let error = join(child).expect_err("no value");
         assert!(error.is_undecodable(), "{method}: {error}");
-        assert!(error.to_string().contains("1048577 bytes could not be sent"), "{error}");
+        assert!(error.to_string().contains("1048578 bytes could not be sent"), "{error}");
     }
 }
 
