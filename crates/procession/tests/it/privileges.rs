@@ -61,7 +61,7 @@ fn what_an_ordinary_user_may_not_become_is_refused_by_name() {
             refusal(plan().process_group(1)),
         ]
     };
-    let plan = Process::new(refusals, ()).uid(NOBODY).gid(NOBODY);
+    let plan = Process::new(refusals, ()).uid(NOBODY).gid(NOBODY).nice(0);
     let refusals = join(plan.start().expect("a child")).expect("all are refused");
     let names = [
         "its user 0",
@@ -128,12 +128,14 @@ fn a_child_without_new_privileges_gains_none_by_executing() {
     }
 }
 
-/// The process group and the session of this process, and its own number.
+/// The process group and the session of this process, and its own number. A group or session whose
+/// leader is outside of this pid namespace is 0.
 fn group_and_session() -> (i32, i32, i32) {
-    let number = |pid: rustix::process::Pid| pid.as_raw_nonzero().get();
-    let group = number(rustix::process::getpgrp());
-    let session = number(rustix::process::getsid(None).expect("a session"));
-    (group, session, number(rustix::process::getpid()))
+    let innermost = |numbers: String| {
+        numbers.split_whitespace().next_back().and_then(|number| number.parse().ok())
+    };
+    let number = |key| innermost(own_status(key)).expect("a number");
+    (number("NSpgid"), number("NSsid"), number("NStgid"))
 }
 
 #[test]
