@@ -1,6 +1,6 @@
 //! Main returns, exits or panics: daemons are asked and then killed, the others are waited for.
 
-use super::{assert_nobody_is_left, family, host, host_program, run};
+use super::{assert_nobody_is_left, family, host, host_program, run, wait_for_family};
 use rustix::process::Signal;
 use std::process::Command;
 
@@ -34,6 +34,19 @@ fn when_main_exits_its_daemons_end_and_the_others_are_waited_for() {
 #[test]
 fn when_main_panics_its_daemons_end_and_the_others_are_waited_for() {
     the_family_ends_before_main("panic", 101);
+}
+
+#[test]
+fn a_program_says_nothing_while_only_its_daemons_take_their_time() {
+    let script = "exec \"$0\" --case return 2>&1";
+    let mut program = run(Command::new("sh").args(["-c", script]).arg(host_program()));
+    wait_for_family(&mut program);
+    program.end_input();
+    program.wait_for("finished, parent alive: true", 1);
+    program.signal(Signal::USR1);
+    assert_eq!(program.wait().code(), Some(0));
+    let lines = program.all_lines();
+    assert!(!lines.iter().any(|line| line.contains("has ended and waits")), "{lines:?}");
 }
 
 #[test]
