@@ -17,7 +17,7 @@ mod module;
 
 pub use host::{Foreign, check_host};
 pub(crate) use module::{Module, is_loaded, modules};
-pub use module::{ModuleId, main_module};
+pub use module::{ModuleId, main_module, program_holds};
 
 /// What an entry does: it reads its arguments from a parcel and answers with one.
 pub type Call = fn(Parcel) -> Parcel;

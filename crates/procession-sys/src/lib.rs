@@ -21,6 +21,7 @@
 //! | [`futex`] | sleeping until another process changes a word |
 //! | [`robust`] | a lock in shared memory that outlives its holder |
 //! | [`numbers`] | recognizing vectors of numbers behind type parameters |
+//! | [`text`] | bytes that are known to be text |
 //! | [`stack`] | how much stack the calling thread has left |
 //! | [`bell`] | waking whoever waits, and noticing that the other side is gone |
 //! | [`tally`] | numbers crossed off a list, and the end of all who could |
@@ -83,6 +84,7 @@ pub mod stack;
 pub mod stream;
 pub mod subtree;
 pub mod tally;
+pub mod text;
 pub mod thread;
 pub mod timer;
 pub mod title;

@@ -14,6 +14,7 @@
 mod attributes;
 mod content;
 mod hostile;
+mod kept_names;
 mod nesting;
 mod numbers;
 mod refused;

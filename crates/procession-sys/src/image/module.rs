@@ -96,6 +96,14 @@ pub(super) fn with_modules<T>(read: impl FnOnce(&[Module]) -> T) -> T {
     read(&snapshot.modules)
 }
 
+/// Whether all these addresses lie in the program itself, which stays loaded until the process ends.
+pub fn program_holds(places: impl IntoIterator<Item = Range<usize>>) -> bool {
+    with_modules(|modules| {
+        let Some(program) = modules.first() else { return false };
+        places.into_iter().all(|place| program.contains(place.start, place.len()))
+    })
+}
+
 /// Whether a library is loaded whose file's name begins like this.
 pub(crate) fn is_loaded(name: &str) -> bool {
     let named = |module: &Module| module.file_name.as_bytes().starts_with(name.as_bytes());

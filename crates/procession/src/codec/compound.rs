@@ -1,7 +1,6 @@
 //! Writing values that have parts: sequences, maps, structs.
 
 use super::error::{Error, Step};
-use super::names::number_of;
 use super::tag;
 use super::writer::{Slot, Writer};
 use serde::ser::{self, Error as _, Serialize};
@@ -195,37 +194,19 @@ impl ser::SerializeMap for Entries<'_, '_> {
 #[derive(Debug)]
 pub(crate) struct Fields<'b, 'a> {
     writer: &'b mut Writer<'a>,
-    /// Where its tag stands; the number of its list stands behind that.
-    at: usize,
-    list: usize,
-    /// The number in the list of the next field's name.
-    next: usize,
+    /// Which of the structs that are being written; see [`Names::open`](super::names::Names::open).
+    open: usize,
 }
 
 impl<'b, 'a> Fields<'b, 'a> {
     #[inline]
-    pub(super) fn new(writer: &'b mut Writer<'a>, at: usize, list: usize, next: usize) -> Self {
-        Self { writer, at, list, next }
-    }
-
-    #[inline]
-    fn name(&mut self, name: &'static str) {
-        if !self.writer.names.has(self.list, self.next, name) {
-            let other = self.writer.names.other(self.list, self.next, name);
-            self.take_list(other);
-        }
-        self.next += 1;
-    }
-
-    #[cold]
-    fn take_list(&mut self, list: usize) {
-        self.list = list;
-        self.writer.patch(self.at + 1, number_of(list));
+    pub(super) fn new(writer: &'b mut Writer<'a>, open: usize) -> Self {
+        Self { writer, open }
     }
 
     #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.name(name);
+        self.writer.names().name(self.open, name);
         if let Err(error) = self.writer.value(value) {
             let step = Step::Field(name.into());
             return Err(self.writer.fail(error).at(step, type_name::<T>()));
@@ -235,9 +216,10 @@ impl<'b, 'a> Fields<'b, 'a> {
 
     /// Writes that a field is left out.
     fn skip(&mut self, name: &'static str) {
-        self.name(name);
+        self.writer.names().name(self.open, name);
         self.writer.tag(tag::SKIPPED);
-        if let Some(tag) = self.writer.out.get_mut(self.at) {
+        let at = self.writer.names().place(self.open);
+        if let Some(tag) = self.writer.out.get_mut(at) {
             *tag = match *tag {
                 tag::STRUCT_VARIANT | tag::STRUCT_VARIANT_SKIPPING => tag::STRUCT_VARIANT_SKIPPING,
                 _ => tag::STRUCT_SKIPPING,
@@ -246,11 +228,9 @@ impl<'b, 'a> Fields<'b, 'a> {
     }
 
     #[inline]
-    fn finish(mut self) {
-        let list = self.writer.names.finish(self.list, self.next);
-        if list != self.list {
-            self.take_list(list);
-        }
+    fn finish(self) {
+        let (at, list) = self.writer.names().close(self.open);
+        self.writer.patch(at + 1, list);
         self.writer.leave();
     }
 }

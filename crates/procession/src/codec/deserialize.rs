@@ -13,8 +13,11 @@ macro_rules! numbers {
         $(
             #[inline]
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+                if let Some(bytes) = self.tagged(tag::$tag) {
+                    return visitor.$visit(<$number>::from_le_bytes(*bytes));
+                }
                 match self.tag()? {
-                    tag::$tag => visitor.$visit(<$number>::from_le_bytes(self.array()?)),
+                    tag::$tag => visitor.$visit(<$number>::from_le_bytes(*self.array()?)),
                     other => self.number(other, visitor),
                 }
             }
@@ -40,16 +43,22 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     #[inline]
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if let Some(bytes) = self.tagged(tag::F64) {
+            return visitor.visit_f64(f64::from_le_bytes(*bytes));
+        }
         match self.tag()? {
-            tag::F64 => visitor.visit_f64(f64::from_le_bytes(self.array()?)),
+            tag::F64 => visitor.visit_f64(f64::from_le_bytes(*self.array()?)),
             other => self.float(other, 1 << f64::MANTISSA_DIGITS, visitor),
         }
     }
 
     #[inline]
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if let Some(bytes) = self.tagged(tag::F32) {
+            return visitor.visit_f32(f32::from_le_bytes(*bytes));
+        }
         match self.tag()? {
-            tag::F32 => visitor.visit_f32(f32::from_le_bytes(self.array()?)),
+            tag::F32 => visitor.visit_f32(f32::from_le_bytes(*self.array()?)),
             other => self.single(other, visitor),
         }
     }

@@ -16,6 +16,7 @@ mod compound;
 mod depth;
 mod deserialize;
 mod error;
+mod list;
 mod lists;
 mod names;
 mod numbers;

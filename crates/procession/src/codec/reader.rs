@@ -39,6 +39,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(
     let mut reader = Reader::new(by_name);
     reader.open(message)?;
     let value = reader.part(PhantomData::<T>);
+    reader.lists.keep();
     match value {
         Ok(value) if reader.rest.is_empty() && reader.lost.is_none() => Ok(value),
         // A hand-written visitor that knows its fields by name only.
@@ -46,6 +47,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(
             let mut reader = Reader::new(true);
             reader.open(message)?;
             let value = reader.part(PhantomData::<T>)?;
+            reader.lists.keep();
             reader.end().map(|()| value)
         }
         Ok(_) => Err(reader.end().err().unwrap_or_else(nameless)),
@@ -155,12 +157,24 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// The bytes of a number outside of a run, if one with this tag comes next.
     #[inline]
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+    pub(super) fn tagged<const N: usize>(&mut self, tag: u8) -> Option<&'de [u8; N]> {
+        let (&first, rest) = self.rest.split_first()?;
+        let (bytes, rest) = rest.split_first_chunk::<N>()?;
+        if self.pending != 0 || first != tag {
+            return None;
+        }
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    #[inline]
+    pub(super) fn array<const N: usize>(&mut self) -> Result<&'de [u8; N], Error> {
         match self.rest.split_first_chunk::<N>() {
             Some((bytes, rest)) => {
                 self.rest = rest;
-                Ok(*bytes)
+                Ok(bytes)
             }
             None => Err(self.fail(ended())),
         }
@@ -168,7 +182,7 @@ impl<'de> Reader<'de> {
 
     #[inline]
     pub(super) fn number_u32(&mut self) -> Result<u32, Error> {
-        self.array().map(u32::from_le_bytes)
+        self.array().map(|bytes| u32::from_le_bytes(*bytes))
     }
 
     /// A length in bytes, or a count of elements with a byte each at least: as many are there.

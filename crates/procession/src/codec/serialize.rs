@@ -2,7 +2,7 @@
 
 use super::compound::{Elements, Entries, Fields};
 use super::error::{Error, Step};
-use super::names::{Kind, number_of};
+use super::list::Kind;
 use super::tag;
 use super::writer::Writer;
 use serde::ser::{Error as _, Serialize, Serializer};
@@ -18,10 +18,10 @@ impl<'a> Writer<'a> {
         subject: &'static str,
     ) -> Result<Fields<'b, 'a>, Error> {
         self.enter()?;
-        let list = self.begin(kind, subject);
         let at = self.out.len();
-        self.head(tag, number_of(list));
-        Ok(Fields::new(self, at, list, usize::from(kind == Kind::StructVariant)))
+        let open = self.names().open(kind, subject, at);
+        self.head(tag, 0);
+        Ok(Fields::new(self, open))
     }
 }
 

@@ -46,18 +46,18 @@ impl<'de> Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match tag {
-            tag::U8 => visitor.visit_u8(u8::from_le_bytes(self.array()?)),
-            tag::U16 => visitor.visit_u16(u16::from_le_bytes(self.array()?)),
-            tag::U32 => visitor.visit_u32(u32::from_le_bytes(self.array()?)),
-            tag::U64 => visitor.visit_u64(u64::from_le_bytes(self.array()?)),
-            tag::U128 => visitor.visit_u128(u128::from_le_bytes(self.array()?)),
-            tag::I8 => visitor.visit_i8(i8::from_le_bytes(self.array()?)),
-            tag::I16 => visitor.visit_i16(i16::from_le_bytes(self.array()?)),
-            tag::I32 => visitor.visit_i32(i32::from_le_bytes(self.array()?)),
-            tag::I64 => visitor.visit_i64(i64::from_le_bytes(self.array()?)),
-            tag::I128 => visitor.visit_i128(i128::from_le_bytes(self.array()?)),
-            tag::F32 => visitor.visit_f32(f32::from_le_bytes(self.array()?)),
-            tag::F64 => visitor.visit_f64(f64::from_le_bytes(self.array()?)),
+            tag::U8 => visitor.visit_u8(u8::from_le_bytes(*self.array()?)),
+            tag::U16 => visitor.visit_u16(u16::from_le_bytes(*self.array()?)),
+            tag::U32 => visitor.visit_u32(u32::from_le_bytes(*self.array()?)),
+            tag::U64 => visitor.visit_u64(u64::from_le_bytes(*self.array()?)),
+            tag::U128 => visitor.visit_u128(u128::from_le_bytes(*self.array()?)),
+            tag::I8 => visitor.visit_i8(i8::from_le_bytes(*self.array()?)),
+            tag::I16 => visitor.visit_i16(i16::from_le_bytes(*self.array()?)),
+            tag::I32 => visitor.visit_i32(i32::from_le_bytes(*self.array()?)),
+            tag::I64 => visitor.visit_i64(i64::from_le_bytes(*self.array()?)),
+            tag::I128 => visitor.visit_i128(i128::from_le_bytes(*self.array()?)),
+            tag::F32 => visitor.visit_f32(f32::from_le_bytes(*self.array()?)),
+            tag::F64 => visitor.visit_f64(f64::from_le_bytes(*self.array()?)),
             _ => Err(self.refuse(tag, &visitor)),
         }
     }
@@ -72,14 +72,14 @@ impl<'de> Reader<'de> {
     ) -> Result<V::Value, Error> {
         let ahead = self.rest;
         let integer = match tag {
-            tag::U8 => u128::from(u8::from_le_bytes(self.array()?)),
-            tag::U16 => u128::from(u16::from_le_bytes(self.array()?)),
-            tag::U32 => u128::from(u32::from_le_bytes(self.array()?)),
-            tag::U64 => u128::from(u64::from_le_bytes(self.array()?)),
-            tag::I8 => u128::from(i8::from_le_bytes(self.array()?).unsigned_abs()),
-            tag::I16 => u128::from(i16::from_le_bytes(self.array()?).unsigned_abs()),
-            tag::I32 => u128::from(i32::from_le_bytes(self.array()?).unsigned_abs()),
-            tag::I64 => u128::from(i64::from_le_bytes(self.array()?).unsigned_abs()),
+            tag::U8 => u128::from(u8::from_le_bytes(*self.array()?)),
+            tag::U16 => u128::from(u16::from_le_bytes(*self.array()?)),
+            tag::U32 => u128::from(u32::from_le_bytes(*self.array()?)),
+            tag::U64 => u128::from(u64::from_le_bytes(*self.array()?)),
+            tag::I8 => u128::from(i8::from_le_bytes(*self.array()?).unsigned_abs()),
+            tag::I16 => u128::from(i16::from_le_bytes(*self.array()?).unsigned_abs()),
+            tag::I32 => u128::from(i32::from_le_bytes(*self.array()?).unsigned_abs()),
+            tag::I64 => u128::from(i64::from_le_bytes(*self.array()?).unsigned_abs()),
             tag::F32 | tag::F64 => 0,
             _ => return Err(self.refuse(tag, &visitor)),
         };
@@ -99,7 +99,7 @@ impl<'de> Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         if tag == tag::F64 {
-            let number = f64::from_le_bytes(self.array()?);
+            let number = f64::from_le_bytes(*self.array()?);
             let single = number as f32;
             if f64::from(single).to_bits() != number.to_bits() {
                 return Err(self.fail(Error::custom("a `f64` would be rounded to a `f32`")));

@@ -7,7 +7,7 @@
 
 use super::depth::{LEVELS, SURE, check_depth};
 use super::error::Error;
-use super::names::{Kind, Names, number_of};
+use super::names::Names;
 use super::{numbers, tag};
 use procession_sys::stack;
 use serde::ser::Serialize;
@@ -33,8 +33,8 @@ pub(crate) struct Writer<'a> {
     depth: u32,
     /// The lowest address that the stack may reach.
     floor: usize,
-    pub(super) names: Names,
-    has_names: bool,
+    /// The lists of names, from the first value that needs one.
+    names: Option<Box<Names>>,
     /// A part could not be written, so what was written of it is no value.
     lost: Option<Error>,
 }
@@ -45,21 +45,22 @@ pub(crate) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Resu
     let start = out.len();
     out.push(tag::PLAIN);
     let floor = stack::floor();
-    let names = Names::default();
-    let mut writer =
-        Writer { out, slot: Slot::PLAIN, depth: 0, floor, names, has_names: false, lost: None };
+    let mut writer = Writer { out, slot: Slot::PLAIN, depth: 0, floor, names: None, lost: None };
     let written = writer.value(value);
     writer.finish(start, written)
 }
 
 impl Writer<'_> {
     #[inline]
-    fn finish(self, start: usize, written: Result<(), Error>) -> Result<(), Error> {
-        let Self { out, names, has_names, lost, .. } = self;
-        let written = written.and_then(|()| lost.map_or(Ok(()), Err));
-        let written = if has_names { finish_names(out, start, names, written) } else { written };
+    fn finish(&mut self, start: usize, written: Result<(), Error>) -> Result<(), Error> {
+        let mut written = written.and_then(|()| self.lost.map_or(Ok(()), Err));
+        if let Some(names) = self.names.take() {
+            self.out[start] = tag::NAMED;
+            written = written.and_then(|()| names.write(self.out));
+            names.keep();
+        }
         if written.is_err() {
-            out.truncate(start);
+            self.out.truncate(start);
         }
         written
     }
@@ -104,8 +105,8 @@ impl Writer<'_> {
     #[inline]
     pub(super) fn head(&mut self, tag: u8, number: u32) {
         self.slot = Slot::PLAIN;
-        let [a, b, c, d] = number.to_le_bytes();
-        self.out.extend_from_slice(&[tag, a, b, c, d]);
+        let word = u64::from(number) << 8 | u64::from(tag);
+        self.out.extend_from_slice(&word.to_le_bytes()[..5]);
     }
 
     #[inline]
@@ -132,11 +133,23 @@ impl Writer<'_> {
         if self.slot == tag | tag::RUN {
             self.out.extend_from_slice(&bytes);
         } else if self.slot == Slot::PLAIN {
-            let mut both = [tag; 17];
-            both[1..=N].copy_from_slice(&bytes);
-            self.out.extend_from_slice(&both[..=N]);
+            self.tagged(tag, bytes);
         } else {
             self.element(tag, &bytes);
+        }
+    }
+
+    /// A tag and a number, put together in a register.
+    #[inline]
+    fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
+        let mut word = [0; 16];
+        if N < word.len() {
+            word[..N].copy_from_slice(&bytes);
+            let word = u128::from_le_bytes(word) << 8 | u128::from(tag);
+            self.out.extend_from_slice(&word.to_le_bytes()[..=N]);
+        } else {
+            self.out.push(tag);
+            self.out.extend_from_slice(&bytes);
         }
     }
 
@@ -202,32 +215,18 @@ impl Writer<'_> {
         if stack::here() < self.floor { self.enter_deep() } else { Ok(()) }
     }
 
-    /// The list of names to begin with.
+    /// The lists of names of the message.
     #[inline]
-    pub(super) fn begin(&mut self, kind: Kind, subject: &'static str) -> usize {
-        if !self.has_names {
-            self.has_names = true;
-            self.names.reuse();
+    pub(super) fn names(&mut self) -> &mut Names {
+        match &mut self.names {
+            Some(names) => names,
+            names => names.insert(Names::of_thread()),
         }
-        self.names.begin(kind, subject)
     }
 
     #[inline]
     pub(super) fn variant(&mut self, tag: u8, variant: &'static str) {
-        let list = self.begin(Kind::Variant, variant);
-        self.head(tag, number_of(list));
+        let list = self.names().of_variant(variant);
+        self.head(tag, list);
     }
-}
-
-#[inline(never)]
-fn finish_names(
-    out: &mut Vec<u8>,
-    start: usize,
-    names: Names,
-    written: Result<(), Error>,
-) -> Result<(), Error> {
-    let written = written.and_then(|()| names.write(out));
-    out[start] = tag::NAMED;
-    names.spare();
-    written
 }
