@@ -79,9 +79,9 @@ impl Limits {
     /// Whether a message may join those under way, of which more may have been received by now.
     #[inline]
     pub(super) fn surely_admit(&self, under_way: Cursor, how: Carriage) -> bool {
-        under_way.messages < self.messages.min(MOST_MESSAGES)
-            && how.fits_beside(under_way.annexed)
-            && under_way.annexed < MOST_ANNEXED
+        under_way.messages() < self.messages.min(MOST_MESSAGES)
+            && how.fits_beside(under_way.annexed())
+            && under_way.annexed() < MOST_ANNEXED
             && self.bytes == u64::MAX
     }
 
@@ -93,8 +93,8 @@ impl Limits {
         how: Carriage,
     ) -> io::Result<bool> {
         // Where a limit is set, all senders wait for the annex: they wait for the same then.
-        let annex_is_full = under_way.annexed >= MOST_ANNEXED;
-        let many = under_way.messages >= self.messages.min(MOST_MESSAGES)
+        let annex_is_full = under_way.annexed() >= MOST_ANNEXED;
+        let many = under_way.messages() >= self.messages.min(MOST_MESSAGES)
             || annex_is_full && (self.are_set() || how == Carriage::Annex);
         Ok(many || self.bytes < u64::MAX && bytes()? >= self.bytes)
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn under_way(messages: u32, annexed: u8) -> Cursor {
-        Cursor { place: 0, messages, annexed }
+        Cursor::new(0, messages, annexed)
     }
 
     fn forbids(limits: Limits, messages: u32, annexed: u8, bytes: u64, how: Carriage) -> bool {

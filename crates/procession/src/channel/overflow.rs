@@ -107,7 +107,7 @@ pub(super) struct Taken<'a> {
     /// The head behind it.
     pub(super) head: Cursor,
     /// Where it lay, if that was in the overflow.
-    pub(super) consumed: Option<Consumed>,
+    pub(super) consumed: Option<Box<Consumed>>,
 }
 
 /// The words of a marker in the ring.
@@ -154,7 +154,7 @@ impl Overflow<'_> {
     ) -> io::Result<Cursor> {
         let words = self.senders;
         let (begin, fresh) =
-            if open { (position(words, tail.messages)?, false) } else { self.next_extent() };
+            if open { (position(words, tail.messages())?, false) } else { self.next_extent() };
         let number;
         let (kind, bytes) = match record {
             Record::Whole(bytes) => (WHOLE, *bytes),
@@ -168,7 +168,7 @@ impl Overflow<'_> {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let first = u64::from(kind) << 32 | bytes.len() as u64;
-        let header = [first, u64::from(tail.messages)].map(u64::to_le_bytes);
+        let header = [first, u64::from(tail.messages())].map(u64::to_le_bytes);
         if let Err(error) = self.write(begin, header.as_flattened(), bytes) {
             // What was written of it is given back; where that fails it is written over.
             let _ = self.give_back(begin.next_multiple_of(page())..end.next_multiple_of(page()));
@@ -176,14 +176,14 @@ impl Overflow<'_> {
         }
         fault!("overflow.written");
         let behind = tail.after(if open { 0 } else { MARKER }, kind == ANNEXED);
-        set_position(words, behind.messages, end);
+        set_position(words, behind.messages(), end);
         if !open {
             let begin = if fresh { begin | FRESH } else { begin };
-            let values = [first_of_marker(), begin, u64::from(tail.messages), 0];
+            let values = [first_of_marker(), begin, u64::from(tail.messages()), 0];
             for (word, value) in marker.into_iter().zip(values) {
                 word.store(value, Ordering::Relaxed);
             }
-            words[LAST_MARKER].store(OPEN | u64::from(tail.place), Ordering::Relaxed);
+            words[LAST_MARKER].store(OPEN | u64::from(tail.place()), Ordering::Relaxed);
         }
         fault!("overflow.noted");
         Ok(behind)
@@ -194,9 +194,9 @@ impl Overflow<'_> {
     #[cold]
     pub(super) fn end_extent(&self, tail: Cursor, marker: Marker<'_>) -> io::Result<()> {
         let words = self.senders;
-        words[NEXT].store(position(words, tail.messages)?, Ordering::Relaxed);
+        words[NEXT].store(position(words, tail.messages())?, Ordering::Relaxed);
         let [.., end] = marker;
-        end.store(u64::from(tail.messages), Ordering::Relaxed);
+        end.store(u64::from(tail.messages()), Ordering::Relaxed);
         fault!("overflow.ended");
         Ok(())
     }
@@ -233,7 +233,7 @@ impl Overflow<'_> {
         let words = self.senders;
         let open = words[LAST_MARKER].load(Ordering::Relaxed) != 0 && self.has_open_extent(tail);
         let end = if open {
-            position(words, tail.messages)?
+            position(words, tail.messages())?
         } else {
             words[NEXT].load(Ordering::Relaxed)
         };
@@ -244,23 +244,23 @@ impl Overflow<'_> {
 
     /// What is behind the marker at `head`. By the holder of the receivers' lock.
     pub(super) fn look(&self, tail: Cursor, head: Cursor, marker: Marker<'_>) -> io::Result<Look> {
-        let open = marker_before(tail) == head.place;
+        let open = marker_before(tail) == head.place();
         let marker = marker.map(|word| word.load(Ordering::Relaxed));
         let [first, begin, count, end] = marker;
         let (count, end) = (halves(count).0, halves(end).0);
         if first != first_of_marker() {
             return Err(corrupt());
         }
-        let end = if open { tail.messages } else { end };
-        if head.messages == end {
-            let behind = Cursor { place: head.place.wrapping_add(MARKER) & COUNTED, ..head };
+        let end = if open { tail.messages() } else { end };
+        if head.messages() == end {
+            let behind = head.skip(MARKER);
             return Ok(if open { Look::Nothing } else { Look::Behind(behind) });
         }
-        let fresh = begin & FRESH != 0 && head.messages == count;
-        let position = if head.messages == count {
+        let fresh = begin & FRESH != 0 && head.messages() == count;
+        let position = if head.messages() == count {
             begin & !FRESH
         } else {
-            position(self.receivers, head.messages)?
+            position(self.receivers, head.messages())?
         };
         Ok(Look::Message(Place { position, fresh, end }))
     }
@@ -285,7 +285,7 @@ impl Overflow<'_> {
         let [first, number] = header.map(u64::from_le_bytes);
         let (length_in_bytes, kind) = halves(first);
         let bytes = length_in_bytes as usize;
-        if read < HEADER || number != u64::from(head.messages) {
+        if read < HEADER || number != u64::from(head.messages()) {
             return Err(corrupt());
         }
         if bytes > READ_AT_ONCE {
@@ -307,11 +307,11 @@ impl Overflow<'_> {
         let end = begin + length(bytes);
         let record = Record::of(kind, &buffer[..bytes])?;
         let head = head.after(0, kind == ANNEXED);
-        let last = head.messages == place.end;
+        let last = head.messages() == place.end;
         Ok(Taken {
             record,
             head,
-            consumed: Some(Consumed { begin, end, fresh: place.fresh, last }),
+            consumed: Some(Box::new(Consumed { begin, end, fresh: place.fresh, last })),
         })
     }
 
@@ -322,7 +322,7 @@ impl Overflow<'_> {
         if consumed.fresh {
             words[GIVEN_BACK].store(consumed.begin, Ordering::Release);
         }
-        set_position(words, head.messages, consumed.end);
+        set_position(words, head.messages(), consumed.end);
         words[READ].store(consumed.end, Ordering::Release);
         fault!("overflow.read");
     }
@@ -402,7 +402,7 @@ fn first_of_marker() -> u64 {
 
 /// Where a marker is that is the last in the ring.
 pub(super) fn marker_before(tail: Cursor) -> u32 {
-    tail.place.wrapping_sub(MARKER) & COUNTED
+    tail.place().wrapping_sub(MARKER) & COUNTED
 }
 
 /// How many words a message of so many bytes takes.

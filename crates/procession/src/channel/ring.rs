@@ -195,7 +195,7 @@ impl Ring {
         open: bool,
         record: &Record<'_>,
     ) -> io::Result<Cursor> {
-        self.overflow().append(tail, open, record, self.marker(tail.place))
+        self.overflow().append(tail, open, record, self.marker(tail.place()))
     }
 
     /// Ends the extent that is open; see [`Overflow::end_extent`].
@@ -224,7 +224,7 @@ impl Ring {
     /// How many messages are under way.
     pub(super) fn len(&self) -> usize {
         let head = self.head();
-        self.tail().since(head).messages as usize
+        self.tail().since(head).messages() as usize
     }
 
     fn word(&self, index: usize) -> &AtomicU64 {
@@ -294,7 +294,7 @@ impl Ring {
     /// of writing would take the longest of all.
     pub(super) fn expect_write(&self) {
         let tail = self.word(TAIL);
-        let place = Cursor::from_word(tail.load(Ordering::Relaxed)).place;
+        let place = Cursor::from_word(tail.load(Ordering::Relaxed)).place();
         for ahead in AHEAD {
             cpu::expect_write(&self.parts(place.wrapping_add(ahead), 1)[0][0]);
         }
@@ -304,14 +304,14 @@ impl Ring {
     /// Whether no message is under way. A marker in front of the head is none.
     pub(super) fn is_empty(&self) -> bool {
         let head = self.head();
-        self.tail().since(head).messages == 0
+        self.tail().since(head).messages() == 0
     }
 
     /// Where a message may go that is carried so. By the holder of the senders' lock.
     #[inline]
     pub(super) fn room(&self, side: &Side<'_>, tail: Cursor, how: Carriage) -> io::Result<Room> {
         let under_way = tail.since(Cursor::from_word(side.seen.load(Ordering::Relaxed)));
-        let free = self.capacity.checked_sub(under_way.place);
+        let free = self.capacity.checked_sub(under_way.place());
         let fits = free.is_some_and(|free| free >= self.longest_record() + MARKER);
         if fits && self.limits.surely_admit(under_way, how) {
             return Ok(Room::Ring);
@@ -325,24 +325,24 @@ impl Ring {
         let head = self.head();
         side.seen.store(head.to_word(), Ordering::Relaxed);
         let under_way = tail.since(head);
-        let free = self.capacity.checked_sub(under_way.place).ok_or_else(corrupt)?;
+        let free = self.capacity.checked_sub(under_way.place()).ok_or_else(corrupt)?;
         let bytes = || self.bytes_under_way(tail, head);
         if self.limits.forbid(under_way, bytes, how)? {
             return Ok(Room::None(head));
         }
-        let fits = free >= self.longest_record() + MARKER && how.fits_beside(under_way.annexed);
+        let fits = free >= self.longest_record() + MARKER && how.fits_beside(under_way.annexed());
         Ok(if fits { Room::Ring } else { Room::Overflow(head) })
     }
 
     /// How many bytes all messages have that are under way.
     fn bytes_under_way(&self, tail: Cursor, head: Cursor) -> io::Result<u64> {
         let under_way = tail.since(head);
-        if under_way.messages == 0 {
+        if under_way.messages() == 0 {
             return Ok(0);
         }
-        let in_ring = u64::from(under_way.place) * 8;
-        let annexed = (0..under_way.annexed).map(|index| {
-            self.annexed_length(head.annexed.wrapping_add(index)).load(Ordering::Relaxed)
+        let in_ring = u64::from(under_way.place()) * 8;
+        let annexed = (0..under_way.annexed()).map(|index| {
+            self.annexed_length(head.annexed().wrapping_add(index)).load(Ordering::Relaxed)
         });
         let annexed = annexed.fold(0_u64, u64::saturating_add);
         Ok(in_ring.saturating_add(self.overflow().under_way(tail)?).saturating_add(annexed))
@@ -355,7 +355,7 @@ impl Ring {
             Record::Annexed(_) => (ANNEXED, size_of::<u64>()),
         };
         let first = u64::from(kind) << 32 | length as u64;
-        self.parts(tail.place, 1)[0][0].store(first, Ordering::Relaxed);
+        self.parts(tail.place(), 1)[0][0].store(first, Ordering::Relaxed);
         let number;
         let bytes = match record {
             Record::Whole(bytes) => *bytes,
@@ -364,7 +364,7 @@ impl Ring {
                 &number
             }
         };
-        let [near, far] = self.parts(tail.place + 1, bytes.len().div_ceil(8));
+        let [near, far] = self.parts(tail.place() + 1, bytes.len().div_ceil(8));
         let (nearer, farther) = bytes.split_at(bytes.len().min(near.len() * 8));
         store(near, nearer);
         store(far, farther);
@@ -396,7 +396,7 @@ impl Ring {
         buffer: &'b mut Vec<u8>,
     ) -> io::Result<Option<Taken<'b>>> {
         let overflow = self.overflow();
-        match overflow.look(self.tail(), head, self.marker(head.place))? {
+        match overflow.look(self.tail(), head, self.marker(head.place()))? {
             Look::Nothing => Ok(None),
             Look::Message(place) => overflow.read(head, &place, buffer).map(Some),
             Look::Behind(head) => match self.front(side, head)? {
@@ -411,17 +411,17 @@ impl Ring {
     fn front(&self, side: &Side<'_>, head: Cursor) -> io::Result<Option<Front>> {
         let seen = side.seen;
         let mut tail = Cursor::from_word(seen.load(Ordering::Relaxed));
-        if !(1..=self.capacity).contains(&tail.since(head).place) {
+        if !(1..=self.capacity).contains(&tail.since(head).place()) {
             tail = self.tail();
             seen.store(tail.to_word(), Ordering::Relaxed);
         }
-        let used = tail.since(head).place;
+        let used = tail.since(head).place();
         if used == 0 {
             // Counts that differ at the same place are nobody's: a look whether something came and
             // a look at what came would never agree.
             return if tail == head { Ok(None) } else { Err(corrupt()) };
         }
-        let first = self.parts(head.place, 1)[0][0].load(Ordering::Relaxed);
+        let first = self.parts(head.place(), 1)[0][0].load(Ordering::Relaxed);
         let (length, kind) = halves(first);
         let words = (length as usize).div_ceil(8);
         if used > self.capacity || words + 1 > used as usize {
@@ -441,7 +441,7 @@ impl Ring {
         if buffer.len() < words * 8 {
             buffer.resize(words * 8, 0);
         }
-        let [near, far] = self.parts(head.place + 1, words);
+        let [near, far] = self.parts(head.place() + 1, words);
         let (nearer, farther) = buffer[..words * 8].split_at_mut(near.len() * 8);
         load(near, nearer);
         load(far, farther);

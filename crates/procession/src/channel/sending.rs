@@ -209,7 +209,7 @@ impl Sending {
     /// Gives receivers a little time to make room in the ring; whether the overflow is to be used.
     fn hesitate(&self, full: Cursor, patience: Patience) -> Result<bool, Refusal> {
         let since = Cursor::from_word(self.in_vain.load(Ordering::Relaxed));
-        let are_slow = full.since(since).messages < self.a_part_behind(full);
+        let are_slow = full.since(since).messages() < self.a_part_behind(full);
         if !matches!(patience, Patience::Until(_)) || are_slow {
             return Ok(true);
         }
@@ -235,13 +235,13 @@ impl Sending {
     /// one message only would have both sides wait for each other at each.
     fn spin_until_moved(&self, full: Cursor) -> bool {
         let part = self.a_part_behind(full);
-        let moved = || self.ring.head().since(full).messages >= part;
+        let moved = || self.ring.head().since(full).messages() >= part;
         let receiver = self.ring.receiving().cpu.load(Ordering::Relaxed);
         self.spin.until(receiver, moved)
     }
 
     fn a_part_behind(&self, full: Cursor) -> u32 {
-        self.ring.tail().since(full).messages.div_ceil(TOGETHER).max(1)
+        self.ring.tail().since(full).messages().div_ceil(TOGETHER).max(1)
     }
 
     /// The steps S1 to S7 of README.md; into the overflow where the ring has no room and `beyond`
@@ -285,7 +285,7 @@ impl Sending {
                 }
                 Err(error) => return Err(error.into()),
             }
-            self.ring.annexed_length(tail.annexed).store(bytes.len() as u64, Ordering::Relaxed);
+            self.ring.annexed_length(tail.annexed()).store(bytes.len() as u64, Ordering::Relaxed);
             fault!("send.annexed");
         }
         let behind = if overflows {
