@@ -128,6 +128,9 @@ fn a_watchdog_of_alertmanagers_keeps_a_check_up() {
     let alertmanager = Alertmanager::start(directory.path(), &[&hook]);
     alertmanager.fire(&json!([{ "labels": { "alertname": "Watchdog" } }]));
     until("the watchdog's ping", || monitor.check(&uuid)["status"] == "up");
-    let body = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/1/body"), "");
-    assert_eq!(body.json()["alerts"][0]["labels"]["alertname"], "Watchdog");
+    // The history has it once it is on disk, which is later.
+    until("the ping's body", || {
+        let body = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/1/body"), "");
+        body.json()["alerts"][0]["labels"]["alertname"] == "Watchdog"
+    });
 }
