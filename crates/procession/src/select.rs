@@ -8,12 +8,17 @@
 use crate::channel::{Joinable, Outstanding, Receiver, Receiving};
 use procession_sys::fault::stands;
 use procession_sys::robust::Wait;
+use procession_sys::tally::List;
 use procession_sys::wait::{self, Interest};
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+#[cfg(feature = "tokio")]
+mod asynchronous;
 
 /// How long one look waits for a lock of a channel.
 const BRIEF: Duration = Duration::from_millis(1);
@@ -72,7 +77,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 pub struct Select<'a, K> {
     sources: Vec<(K, Source<'a>)>,
     /// Whose turn it is to be looked at first.
-    next: Cell<usize>,
+    next: AtomicUsize,
 }
 
 #[derive(Clone, Copy)]
@@ -114,7 +119,7 @@ impl Source<'_> {
 impl<'a, K: Clone> Select<'a, K> {
     /// Waits for nothing yet.
     pub fn new() -> Self {
-        Self { sources: Vec::new(), next: Cell::new(0) }
+        Self { sources: Vec::new(), next: AtomicUsize::new(0) }
     }
 
     /// Waits for a message of this channel too, or its end.
@@ -162,9 +167,7 @@ impl<'a, K: Clone> Select<'a, K> {
     /// `InvalidInput` where there is none to wait for; as `poll(2)`; as
     /// [`RecvError::Broken`](crate::channel::RecvError::Broken).
     pub fn wait(&self) -> io::Result<K> {
-        if self.sources.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing to wait for"));
-        }
+        self.check()?;
         self.until(None)?.ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 
@@ -185,26 +188,26 @@ impl<'a, K: Clone> Select<'a, K> {
         self.until(Some(deadline))
     }
 
+    /// Whether there is something to wait for.
+    fn check(&self) -> io::Result<()> {
+        if self.sources.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing to wait for"));
+        }
+        Ok(())
+    }
+
     fn until(&self, deadline: Option<Instant>) -> io::Result<Option<K>> {
         let mut locked = vec![false; self.sources.len()];
         loop {
             let some_locked = locked.contains(&true);
             let again = some_locked.then(|| Instant::now() + AGAIN);
-            let ready = self.poll(&locked, earlier(deadline, again))?;
-            let count = ready.len();
-            let turns = (0..count).map(|turn| (self.next.get() + turn) % count);
-            for number in turns.filter(|&number| ready[number]) {
-                let (key, source) = &self.sources[number];
+            let ready = self.poll(&self.lists()?, &locked, earlier(deadline, again))?;
+            let patience = || {
                 let brief = Some(Instant::now() + BRIEF);
-                let wait = earlier(deadline, brief).map_or(Wait::Briefly, Wait::Until);
-                match source.look(wait)? {
-                    State::Ready => {
-                        self.next.set(number + 1);
-                        return Ok(Some(key.clone()));
-                    }
-                    State::Locked => locked[number] = true,
-                    State::NotReady => {}
-                }
+                earlier(deadline, brief).map_or(Wait::Briefly, Wait::Until)
+            };
+            if let Some(key) = self.look(&ready, &mut locked, patience)? {
+                return Ok(Some(key));
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(None);
@@ -215,31 +218,69 @@ impl<'a, K: Clone> Select<'a, K> {
         }
     }
 
-    /// Waits until a source's descriptor is ready, of those that are not locked; which of them are.
-    fn poll(&self, locked: &[bool], deadline: Option<Instant>) -> io::Result<Vec<bool>> {
-        // The lists of jobs, which are shared with who made them.
-        let lists = self.sources.iter().map(|(_, source)| match source {
+    /// Looks closer at the sources whose descriptors are ready; gives the key of one that is ready, and
+    /// notes those whose locks are held.
+    fn look(
+        &self,
+        ready: &[bool],
+        locked: &mut [bool],
+        patience: impl Fn() -> Wait,
+    ) -> io::Result<Option<K>> {
+        let (count, next) = (ready.len(), self.next.load(Ordering::Relaxed));
+        let turns = (0..count).map(|turn| (next + turn) % count);
+        for number in turns.filter(|&number| ready[number]) {
+            let (key, source) = &self.sources[number];
+            match source.look(patience())? {
+                State::Ready => {
+                    self.next.store(number + 1, Ordering::Relaxed);
+                    return Ok(Some(key.clone()));
+                }
+                State::Locked => locked[number] = true,
+                State::NotReady => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lists of jobs, which are shared with who made them; none for other sources.
+    fn lists(&self) -> io::Result<Vec<Option<Arc<List>>>> {
+        let list = |(_, source): &(K, Source<'a>)| match source {
             Source::Jobs(jobs) => jobs.unfinished_list(),
             _ => Ok(None),
-        });
-        let lists: Vec<_> = lists.collect::<io::Result<_>>()?;
-        let mut waited = Vec::new();
+        };
+        self.sources.iter().map(list).collect()
+    }
+
+    /// The descriptors to wait for, each with the number of its source, of those that are not locked;
+    /// none for jobs of which nothing is left.
+    fn descriptors<'b>(
+        &'b self,
+        lists: &'b [Option<Arc<List>>],
+        locked: &[bool],
+    ) -> Vec<(usize, Option<BorrowedFd<'b>>)> {
+        let unlocked = (0..self.sources.len()).filter(|&number| !locked[number]);
+        let descriptor = |number: usize| match &self.sources[number].1 {
+            Source::Descriptor(descriptor) => Some(*descriptor),
+            Source::Receiver(receiving) => Some(receiving.descriptor()),
+            Source::Jobs(_) => lists[number].as_ref().map(|list| list.as_fd()),
+        };
+        unlocked.map(|number| (number, descriptor(number))).collect()
+    }
+
+    /// Waits until a source's descriptor is ready, of those that are not locked; which of them are.
+    fn poll(
+        &self,
+        lists: &[Option<Arc<List>>],
+        locked: &[bool],
+        deadline: Option<Instant>,
+    ) -> io::Result<Vec<bool>> {
         let mut ready = vec![false; self.sources.len()];
-        for (number, (_, source)) in self.sources.iter().enumerate() {
-            let descriptor = match source {
-                _ if locked[number] => continue,
-                Source::Descriptor(descriptor) => *descriptor,
-                Source::Receiver(receiving) => receiving.descriptor(),
-                Source::Jobs(_) => {
-                    let Some(list) = &lists[number] else {
-                        // Nothing is left of them.
-                        ready[number] = true;
-                        continue;
-                    };
-                    list.as_fd()
-                }
-            };
-            waited.push((number, (descriptor, Interest::Readable)));
+        let mut waited = Vec::new();
+        for (number, descriptor) in self.descriptors(lists, locked) {
+            match descriptor {
+                Some(descriptor) => waited.push((number, (descriptor, Interest::Readable))),
+                None => ready[number] = true,
+            }
         }
         let deadline = if ready.contains(&true) { Some(Instant::now()) } else { deadline };
         let (numbers, descriptors): (Vec<_>, Vec<_>) = waited.into_iter().unzip();

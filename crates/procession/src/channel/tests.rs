@@ -363,7 +363,11 @@ fn a_lock_that_is_kept_is_neither_full_nor_empty_and_no_time_limit_is_exceeded()
 async fn a_lock_that_is_kept_does_not_keep_the_reactor() {
     use tokio::time::{sleep, timeout};
     let (sender, receiver) = channel::<u8>().expect("a channel");
+    let (other, others) = channel::<u8>().expect("a channel");
     let short = Duration::from_millis(20);
+    // The bell stays rung, so that a selection has to look closer.
+    sender.send(1).expect("room");
+    receiver.recv().expect("one");
     let (free, is_free) = std::sync::mpsc::channel::<()>();
     let (locked, is_locked) = std::sync::mpsc::channel();
     let holder = sender.clone();
@@ -375,13 +379,22 @@ async fn a_lock_that_is_kept_does_not_keep_the_reactor() {
     is_locked.recv().expect("it is locked");
     timeout(short, sender.send_async(1)).await.expect_err("locked");
     timeout(short, receiver.recv_async()).await.expect_err("locked");
+    let mut select = crate::Select::new();
+    select.recv('a', &receiver);
+    timeout(short, select.wait_async()).await.expect_err("locked");
+    select.recv('b', &others);
+    let (sent, selected) = tokio::join!(async { other.send(1) }, select.wait_async());
+    sent.expect("room");
+    assert_eq!(selected.expect("the other"), 'b');
+    assert_eq!(others.recv_async().await.expect("a number"), 1);
     // Both wait, and others have their turn.
     let later = async {
         sleep(short).await;
         drop(free);
     };
-    let (sent, number, ()) = tokio::join!(sender.send_async(2), receiver.recv_async(), later);
+    let (sent, selected, ()) = tokio::join!(sender.send_async(2), select.wait_async(), later);
     sent.expect("room");
-    assert_eq!(number.expect("a number"), 2);
+    assert_eq!(selected.expect("a wait"), 'a');
+    assert_eq!(receiver.recv_async().await.expect("a number"), 2);
     thread.join().expect("the holder");
 }

@@ -118,3 +118,66 @@ fn processes_that_select_from_the_same_channels_share_the_messages() {
         join(giver).expect("it gave");
     }
 }
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn tasks_select_from_receivers_children_jobs_and_descriptors() {
+    fn work(go: Receiver<()>, jobs: Receiver<procession::Job<u8>>) {
+        jobs.iter().flatten().for_each(|job| assert_eq!(job.done(), 1));
+        go.recv().expect("a start");
+    }
+    let (numbers, number) = channel::<u8>().expect("a channel");
+    let (go, start) = channel().expect("a channel");
+    let (tasks, task) = channel().expect("a channel");
+    let (mut here, there) = UnixStream::pair().expect("a pair");
+    let child = Process::new(work, (start, task)).start().expect("a child");
+    let mut jobs = procession::Joinable::new(tasks);
+    jobs.send(1).expect("room");
+    {
+        let mut select = Select::new();
+        select.recv("number", &number);
+        select.jobs("jobs", &jobs);
+        let first = tokio::time::timeout(DEADLINE, select.wait_async()).await;
+        assert_eq!(first.expect("in time").expect("a wait"), "jobs");
+    }
+    assert!(jobs.join().expect("all are done").is_empty());
+    drop(jobs);
+    let mut select = Select::new();
+    select.recv("number", &number);
+    select.add("child", &child);
+    select.add("socket", &there);
+    let first = async || {
+        let first = tokio::time::timeout(DEADLINE, select.wait_async()).await;
+        first.expect("in time").expect("a wait")
+    };
+    let nothing = tokio::time::timeout(Duration::from_millis(20), select.wait_async()).await;
+    nothing.expect_err("nothing is ready");
+    let (sent, got) = tokio::join!(async { numbers.send(7) }, first());
+    sent.expect("room");
+    assert_eq!((got, first().await), ("number", "number"), "nothing is taken");
+    assert_eq!(number.recv_async().await.expect("a number"), 7);
+    here.write_all(b"x").expect("room");
+    assert_eq!(first().await, "socket");
+    std::io::Read::read(&mut &there, &mut [0]).expect("a byte");
+    go.send(()).expect("the child waits");
+    assert_eq!(first().await, "child");
+    drop(select);
+    child.await.expect("it ended");
+    let error = Select::<u8>::new().wait_async().await.expect_err("for ever");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_task_that_selects_can_move_between_threads() {
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    let (sender, receiver) = channel::<u8>().expect("a channel");
+    sender.send(1).expect("room");
+    let mut select = Select::new();
+    select.recv("number", &receiver);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let first = runtime.expect("a runtime").block_on(is_send(select.wait_async()));
+    assert_eq!(first.expect("a wait"), "number");
+}
