@@ -30,18 +30,15 @@ impl<K: Clone> Select<'_, K> {
     ///     let mut select = Select::new();
     ///     select.recv("number", &receiver);
     ///     select.add("end", &child);
-    ///     let mut sum = 0;
-    ///     while select.wait_async().await? == "number" {
-    ///         match receiver.try_recv() {
-    ///             Ok(number) => sum += number.unwrap_or(0),
-    ///             // The child has ended, and its messages are read.
-    ///             Err(_) => break,
+    ///     let mut got = Vec::new();
+    ///     while got.len() < 3 {
+    ///         if select.wait_async().await? == "number" {
+    ///             got.extend(receiver.try_recv()?);
     ///         }
     ///     }
+    ///     assert_eq!(got, [1, 2, 3]);
     ///     drop(select);
     ///     child.await?;
-    ///     sum += receiver.iter().sum::<u32>();
-    ///     assert_eq!(sum, 6);
     ///     Ok(())
     /// }
     /// ```
