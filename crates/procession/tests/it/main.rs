@@ -25,6 +25,7 @@ mod limits;
 mod long_vectors;
 mod many;
 mod memory;
+mod nesting;
 mod options;
 mod outputs;
 mod privileges;
@@ -43,4 +44,5 @@ mod support;
 mod timeouts;
 #[cfg(panic = "unwind")]
 mod unwinding;
+mod versions;
 mod whichever;
