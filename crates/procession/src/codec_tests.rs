@@ -39,7 +39,7 @@ fn try_written<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
 }
 
 fn try_read<'de, T: Deserialize<'de>>(message: &'de [u8]) -> Result<T, DecodeError> {
-    read(message, false).map_err(DecodeError::from_codec::<T>)
+    read(message, false).map_err(|error| DecodeError::from_codec::<T>(error, None))
 }
 
 /// What comes of a value; by position and by name it must be the same.

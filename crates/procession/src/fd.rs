@@ -1,13 +1,18 @@
 //! Open files, sockets and pipes inside values.
 //!
-//! In: anything that has a descriptor. Out: the same open file in another process. What always
-//! holds: the sender keeps its own; a descriptor that does not come through a parcel is an error.
+//! A descriptor is written as bytes: a mark that is in no text, and its number among the descriptors
+//! of the message. So no variant of an untagged enum takes it for a number or a text of its own.
+//!
+//! # Invariants
+//! - The sender keeps its own descriptor; what crosses is a duplicate.
+//! - A descriptor that does not come with a message is an error.
 
-use crate::parcel;
-use crate::refusal;
-use serde::de::Error as _;
+use crate::codec;
+use crate::parcel::{self, Claim};
+use serde::de::{Error as _, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -38,20 +43,43 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[doc(alias = "DupFd")]
 pub struct Fd<T>(pub T);
 
+/// The first byte of what stands for a descriptor; it is in no UTF-8.
+const MARK: u8 = 0xff;
+
 impl<T: AsFd> Serialize for Fd<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let copy = self.0.as_fd().try_clone_to_owned().map_err(|error| {
-            refusal::note(&error);
-            S::Error::custom(error)
-        })?;
-        parcel::lend(copy).map_err(S::Error::custom)?.serialize(serializer)
+        let duplicate = self.0.as_fd().try_clone_to_owned();
+        let [a, b, c, d] = parcel::lend(duplicate).map_err(S::Error::custom)?.to_le_bytes();
+        serializer.serialize_bytes(&[MARK, a, b, c, d])
     }
 }
 
 impl<'de, T: From<OwnedFd>> Deserialize<'de> for Fd<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = u32::deserialize(deserializer)?;
-        parcel::claim(number).map(|descriptor| Self(descriptor.into())).map_err(D::Error::custom)
+        // Anything else than our own reader may have buffered the value, as serde does for untagged
+        // enums, and may read another value from it if this one is dropped.
+        let claim = if codec::is_reader::<D>() { Claim::Once } else { Claim::Again };
+        let number = deserializer.deserialize_bytes(Number)?;
+        let descriptor = parcel::claim(number, claim).map_err(D::Error::custom)?;
+        Ok(Self(descriptor.into()))
+    }
+}
+
+/// Reads the number of a descriptor.
+struct Number;
+
+impl Visitor<'_> for Number {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a descriptor")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<u32, E> {
+        match *bytes {
+            [MARK, a, b, c, d] => Ok(u32::from_le_bytes([a, b, c, d])),
+            _ => Err(E::custom("these bytes are not a descriptor")),
+        }
     }
 }
 
@@ -85,6 +113,19 @@ mod tests {
         Fd(File::open("/dev/null").expect("a file"))
     }
 
+    struct Bytes([u8; 5]);
+
+    impl Serialize for Bytes {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+
+    fn crossed<T: Serialize + serde::de::DeserializeOwned + 'static>(value: &T) -> T {
+        let parcel = parcel::encode(Vec::new(), value).expect("a parcel");
+        parcel::decode(parcel, 0).unwrap_or_else(|error| panic!("{error}"))
+    }
+
     #[test]
     fn descriptors_cross_nested_in_values_and_the_sender_keeps_its_own() {
         let value = (vec![Some(null()), None], null());
@@ -104,7 +145,8 @@ mod tests {
         let error = parcel::decode::<(Fd<File>, Fd<File>)>(parcel, 0).expect_err("missing");
         assert!(error.to_string().contains("Fd<"), "{error}");
         let mut doubled = parcel::encode(Vec::new(), &null()).expect("a parcel");
-        doubled.bytes = parcel::encode(Vec::new(), &(0_u32, 0_u32)).expect("a parcel").bytes;
+        let twice = (Bytes([MARK, 0, 0, 0, 0]), Bytes([MARK, 0, 0, 0, 0]));
+        doubled.bytes = parcel::encode(Vec::new(), &twice).expect("a parcel").bytes;
         parcel::decode::<(Fd<File>, Fd<File>)>(doubled, 0).expect_err("doubled");
     }
 
@@ -128,5 +170,87 @@ mod tests {
         let letter = Letter(null(), std::cell::Cell::new(0));
         let outer = parcel::encode(Vec::new(), &letter).expect("a parcel");
         assert_eq!((outer.descriptors.len(), letter.1.get()), (1, 1));
+    }
+
+    #[test]
+    fn a_variant_that_fails_leaves_its_descriptor_to_the_next_one() {
+        #[derive(Serialize, Deserialize)]
+        struct Opened {
+            file: Fd<File>,
+            offset: u64,
+        }
+        #[derive(Serialize, Deserialize)]
+        struct Named {
+            file: Fd<File>,
+            name: String,
+        }
+        #[derive(Serialize, Deserialize)]
+        #[serde(untagged)]
+        enum Input {
+            Opened(Opened),
+            Pair(Fd<File>, Fd<File>),
+            Named(Named),
+        }
+        let named = || Input::Named(Named { file: null(), name: "null".into() });
+        let inputs = crossed(&vec![
+            named(),
+            Input::Pair(null(), null()),
+            Input::Opened(Opened { file: null(), offset: 7 }),
+            named(),
+        ]);
+        let [
+            Input::Named(first),
+            Input::Pair(one, other),
+            Input::Opened(opened),
+            Input::Named(last),
+        ] = &inputs[..]
+        else {
+            panic!("other variants arrived than were sent")
+        };
+        assert_eq!((&*first.name, opened.offset, &*last.name), ("null", 7, "null"));
+        for file in [&first.file, one, other, &opened.file, &last.file] {
+            assert!(file.metadata().is_ok(), "it is open");
+        }
+    }
+
+    #[test]
+    fn beside_numbers_and_texts_of_an_untagged_enum_a_descriptor_is_none() {
+        #[derive(Serialize, Deserialize)]
+        #[serde(untagged)]
+        enum Target {
+            Number(u64),
+            Text(String),
+            List(Vec<u8>),
+            File(Fd<File>),
+        }
+        let targets = crossed(&vec![
+            Target::File(null()),
+            Target::Number(0),
+            Target::Text("0".into()),
+            Target::List(vec![MARK, 0, 0, 0, 0]),
+        ]);
+        let as_sent = matches!(
+            &targets[..],
+            [Target::File(_), Target::Number(0), Target::Text(_), Target::List(_)]
+        );
+        assert!(as_sent, "each arrives as its own variant");
+    }
+
+    #[test]
+    fn descriptors_in_tagged_and_flattened_types_arrive() {
+        #[derive(Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        enum Tagged {
+            Log { file: Fd<File> },
+        }
+        #[derive(Serialize, Deserialize)]
+        struct Flattened {
+            name: String,
+            #[serde(flatten)]
+            log: Tagged,
+        }
+        let Flattened { name, log: Tagged::Log { file } } =
+            crossed(&Flattened { name: "a".into(), log: Tagged::Log { file: null() } });
+        assert!(name == "a" && file.metadata().is_ok());
     }
 }

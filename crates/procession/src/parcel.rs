@@ -3,115 +3,22 @@
 //! In: a value, or a parcel that came. Out: the other. What always holds: a parcel is read as a
 //! whole or is an error; left-over bytes are an error; no bytes can cause a panic or an allocation
 //! larger than themselves.
-//!
-//! Descriptors inside values have one door: while a parcel is being written or read, and only
-//! then, the thread has a table of its descriptors, which [`lend`] adds to and [`claim`] takes from.
+
+mod table;
 
 use crate::bulk::buffers::Borrowed;
 use crate::bulk::{self, Source, whole};
 use crate::codec;
-use crate::refusal;
 use crate::value_error::{DecodeError, EncodeError};
 use procession_sys::parcel::Parcel;
 use procession_sys::shared::Shared;
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::Serialize;
-use std::cell::Cell;
-use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use table::{Table, with_table};
 
-/// The descriptors of the parcel that this thread is writing or reading.
-type Table = Vec<Option<OwnedFd>>;
-
-/// Whether this thread writes or reads a parcel, and whether that has descriptors.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Open {
-    No,
-    Empty,
-    Filled,
-}
-
-// Most parcels have no descriptors, so the table is touched only where `OPEN` is `Filled`. Whoever
-// fills it empties it, panics included; so it needs no destructor, whose registration would be
-// looked at each time.
-thread_local! {
-    static OPEN: Cell<Open> = const { Cell::new(Open::No) };
-    static TABLE: Cell<ManuallyDrop<Table>> = const { Cell::new(ManuallyDrop::new(Vec::new())) };
-}
-
-/// Puts another table in the place of this thread's.
-fn exchange(table: Table) -> Table {
-    ManuallyDrop::into_inner(TABLE.replace(ManuallyDrop::new(table)))
-}
-
-/// Runs `work` with a table of its own; gives its result and the table as it left it.
-#[inline]
-fn with_table<T>(table: Table, work: impl FnOnce() -> T) -> (T, Table) {
-    let aside = Aside::set(table);
-    let result = work();
-    (result, aside.bring_back())
-}
-
-/// The table of an outer parcel, whose value writes or reads this one as it is written or read
-/// itself. It comes back in any case, also when that panics.
-struct Aside(Open, Table);
-
-impl Aside {
-    /// Sets the outer table aside for an inner one.
-    #[inline]
-    fn set(inner: Table) -> Self {
-        let now = if inner.is_empty() { Open::Empty } else { Open::Filled };
-        let before = OPEN.replace(now);
-        let both_empty = before != Open::Filled && now != Open::Filled;
-        Self(before, if both_empty { Vec::new() } else { exchange(inner) })
-    }
-
-    /// Gives the inner table.
-    #[inline]
-    fn bring_back(mut self) -> Table {
-        let inner = self.restore();
-        std::mem::forget(self);
-        inner
-    }
-
-    #[inline]
-    fn restore(&mut self) -> Table {
-        let both_empty = OPEN.replace(self.0) != Open::Filled && self.0 != Open::Filled;
-        if both_empty { Vec::new() } else { exchange(std::mem::take(&mut self.1)) }
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        drop(self.restore());
-    }
-}
-
-/// Puts a descriptor into the parcel being written; gives the number to write in its place.
-pub(crate) fn lend(descriptor: OwnedFd) -> Result<u32, &'static str> {
-    if OPEN.get() == Open::No {
-        return Err("a descriptor can only be written into a parcel");
-    }
-    OPEN.set(Open::Filled);
-    let mut table = exchange(Vec::new());
-    let number = u32::try_from(table.len()).map_err(|_| "too many descriptors");
-    table.push(Some(descriptor));
-    exchange(table);
-    number
-}
-
-/// Takes a descriptor out of the parcel being read, by its number; each may be taken once.
-pub(crate) fn claim(number: u32) -> Result<OwnedFd, &'static str> {
-    if OPEN.get() == Open::No {
-        return Err("a descriptor can only be read from a parcel");
-    }
-    let mut table = exchange(Vec::new());
-    let slot = usize::try_from(number).ok().and_then(|number| table.get_mut(number));
-    let descriptor = slot.and_then(Option::take).ok_or("the parcel has no such descriptor");
-    exchange(table);
-    descriptor
-}
+pub(crate) use table::{Claim, claim, lend};
 
 /// Writes `value` behind `head`.
 pub(crate) fn encode<T: Serialize + 'static>(
@@ -162,9 +69,14 @@ pub(crate) fn write_as<T>(
     head: &mut Vec<u8>,
     value: &impl Serialize,
 ) -> Result<Vec<OwnedFd>, EncodeError> {
-    let (written, table) = with_table(Vec::new(), || codec::write(head, value));
-    written.map_err(|error| EncodeError::of::<T>(error, refusal::take()))?;
-    Ok(if table.is_empty() { Vec::new() } else { table.into_iter().flatten().collect() })
+    let (written, table) = with_table(Table::default(), || codec::write(head, value));
+    let Table { descriptors, refusal } = table;
+    written.map_err(|error| EncodeError::of::<T>(error, refusal))?;
+    Ok(if descriptors.is_empty() {
+        Vec::new()
+    } else {
+        descriptors.into_iter().flatten().collect()
+    })
 }
 
 /// Reads a value from the bytes of `parcel` behind the first `skip`.
@@ -201,13 +113,14 @@ pub(crate) fn read_as<'a, T, U: Deserialize<'a>>(
     // A value is read twice if its visitor knows fields by name only, and a descriptor is claimed
     // once.
     let by_name = !descriptors.is_empty();
-    let table = if descriptors.is_empty() {
+    let descriptors = if descriptors.is_empty() {
         Vec::new()
     } else {
         descriptors.into_iter().map(Some).collect()
     };
-    let value = with_table(table, || codec::read(bytes, by_name)).0;
-    value.map_err(DecodeError::from_codec::<T>)
+    let table = Table { descriptors, refusal: None };
+    let (value, table) = with_table(table, || codec::read(bytes, by_name));
+    value.map_err(|error| DecodeError::from_codec::<T>(error, table.refusal))
 }
 
 /// As [`read`], from bytes that another process may write.

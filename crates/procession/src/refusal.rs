@@ -1,29 +1,9 @@
-//! Why a descriptor in a value was not duplicated. A serializer passes on a text only.
+//! Why a descriptor in a value was not duplicated. A value's own code passes on a text at most.
 
-use std::cell::Cell;
+use procession_sys::descriptor;
 use std::error::Error;
 use std::fmt;
 use std::io;
-
-thread_local! {
-    /// The error of the system that this thread met when it last duplicated a descriptor in vain.
-    /// An error of a serializer is a text only.
-    static REFUSED: Cell<i32> = const { Cell::new(0) };
-}
-
-/// Keeps the error of a duplicate until the encoding that met it has failed.
-pub(crate) fn note(error: &io::Error) {
-    REFUSED.set(error.raw_os_error().unwrap_or_default());
-}
-
-/// Why a descriptor in the value that this thread has just failed to encode was not duplicated;
-/// `None` if that is not why it failed.
-pub(crate) fn take() -> Option<NotDuplicated> {
-    let code = REFUSED.replace(0);
-    let is_limit = code == procession_sys::descriptor::TOO_MANY;
-    let limit = is_limit.then(procession_sys::descriptor::limit).flatten();
-    (code != 0).then_some(NotDuplicated { code, limit })
-}
 
 /// The system refused a duplicate of a descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +11,13 @@ pub(crate) struct NotDuplicated {
     code: i32,
     /// The limit that is met, where it is this process's limit on open files.
     limit: Option<u64>,
+}
+
+impl NotDuplicated {
+    pub(crate) fn new(error: &io::Error) -> Self {
+        let code = error.raw_os_error().unwrap_or_default();
+        Self { code, limit: (code == descriptor::TOO_MANY).then(descriptor::limit).flatten() }
+    }
 }
 
 impl From<NotDuplicated> for io::Error {

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 /// | a `Path` that is not UTF-8 | an error at the sender; an `OsString` crosses |
 /// | an error in a type's own `Serialize`, `Deserialize` or `try_from` | an error with its text |
 /// | `Rc`, `Arc` (serde's feature `rc`) | a value of its own, no longer shared |
-/// | [`Fd`](crate::Fd), ends of channels, shared memory | the same file, channel, memory |
+/// | [`Fd`](crate::Fd), ends of channels, shared memory, also in `untagged`, `tag` or `flatten` types | the same file, channel, memory |
 /// | `u128`, `i128` inside `untagged`, `tag` or `flatten` types | an error |
 /// | a flattened map with keys that are no texts, inside `untagged`, `tag` or `flatten` types | an error |
 /// | a tuple struct or variant shortened by skipped fields | an error |

@@ -64,26 +64,37 @@ pub struct DecodeError(Box<Unread>);
 struct Unread {
     type_name: &'static str,
     details: Details,
+    /// The system refused a duplicate of a descriptor in the value.
+    refusal: Option<NotDuplicated>,
 }
 
 impl DecodeError {
     pub(crate) fn of<T: ?Sized>(reason: String) -> Self {
-        Self::new::<T>(Details::new(reason))
+        Self::new::<T>(Details::new(reason), None)
     }
 
-    pub(crate) fn from_codec<T: ?Sized>(error: Error) -> Self {
-        Self::new::<T>(error.take())
+    pub(crate) fn from_codec<T: ?Sized>(error: Error, refusal: Option<NotDuplicated>) -> Self {
+        Self::new::<T>(error.take(), refusal)
     }
 
-    fn new<T: ?Sized>(details: Details) -> Self {
-        Self(Box::new(Unread { type_name: std::any::type_name::<T>(), details }))
+    fn new<T: ?Sized>(details: Details, refusal: Option<NotDuplicated>) -> Self {
+        let type_name = std::any::type_name::<T>();
+        Self(Box::new(Unread { type_name, details, refusal }))
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unread { type_name, details } = &*self.0;
-        write!(f, "the bytes are no value of type `{type_name}`: {details}")
+        let Unread { type_name, details, refusal } = &*self.0;
+        let Some(refusal) = refusal else {
+            return write!(f, "the bytes are no value of type `{type_name}`: {details}");
+        };
+        write!(f, "a value of type `{type_name}` cannot be read: ")?;
+        if details.is_in_part() {
+            details.fmt_place(f)?;
+            f.write_str(": ")?;
+        }
+        refusal.fmt(f)
     }
 }
 

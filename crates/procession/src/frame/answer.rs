@@ -61,8 +61,10 @@ impl Answer {
         value: &T,
         memory: Option<Borrowed>,
     ) -> Parcel {
-        parcel::encode_in(vec![RETURNED], value, memory)
-            .unwrap_or_else(|error| Self::unencodable(&error.to_string()))
+        parcel::encode_in(vec![RETURNED], value, memory).unwrap_or_else(|error| {
+            let why = error.refusal().map(|refusal| format!("{error}: {refusal}"));
+            Self::unencodable(&why.unwrap_or_else(|| error.to_string()))
+        })
     }
 
     /// The frame of a value that stays behind.

@@ -4,7 +4,7 @@
 
 use crate::support::{DEADLINE, join};
 use procession::channel::{Builder, SendFailure, WhenFull};
-use procession::{Fd, Job, Joinable, Limits, Process, Receiver, Select, Sender, channel};
+use procession::{Ending, Fd, Job, Joinable, Limits, Process, Receiver, Select, Sender, channel};
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt::Write;
@@ -58,6 +58,17 @@ fn a_descriptor_that_cannot_be_duplicated_says_which_limit_is_met() {
         assert!(error.contains("limit of 64 open files (RLIMIT_NOFILE)"), "{error}");
         assert!(error.contains("Too many open files"), "{error}");
     }
+}
+
+#[test]
+fn a_value_whose_descriptor_cannot_be_duplicated_says_which_limit_is_met() {
+    fn open_all() -> Vec<Fd<File>> {
+        std::iter::from_fn(|| File::open("/dev/null").ok().map(Fd)).collect()
+    }
+    let plan = Process::new(open_all, ()).limits(Limits::new().open_files(64));
+    let error = join(plan.start().expect("a child")).expect_err("no descriptor is left");
+    assert!(matches!(error.ending(), Ending::Undecodable(_)), "{error}");
+    assert!(error.to_string().contains("limit of 64 open files (RLIMIT_NOFILE)"), "{error}");
 }
 
 #[test]
