@@ -8,21 +8,18 @@ use crate::corridor::{Corridor, Until};
 use crate::ending::{Ending, JoinError};
 use crate::forked;
 use crate::frame::{Order, Returned};
-use crate::handle::{ProcessHandle, Target};
+use crate::handle::{Kill, ProcessHandle, Target, UNCERTAIN};
 use crate::launch::Launched;
 use crate::stdio::Drain;
 use crate::value::Value;
 use procession_sys::parcel::{self, Waiting};
-use procession_sys::{life, signal};
+use procession_sys::signal;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::time::{Duration, Instant};
-
-/// How long a process is waited for that could not be killed for certain.
-const UNCERTAIN: Duration = Duration::from_secs(5);
 
 /// A process that has been started, and will give an `R`.
 ///
@@ -174,13 +171,11 @@ impl<R: Value> Child<R> {
         let deadline = Instant::now().checked_add(grace);
         let obeyed = asked.is_ok() && self.wait(Until::Exit, deadline);
         if !obeyed {
-            let killed = self.kill();
-            let certain = killed.is_ok() && !life::refuses_signals();
+            let kill = self.corridor.target().kill();
             // Else it would be waited for without an end.
+            let certain = matches!(kill, Kill::Sent);
             if !certain && !self.wait(Until::Exit, Some(Instant::now() + UNCERTAIN)) {
-                let refused = || "a sandbox refuses signals, and its fork server has not ended it";
-                let why = killed.map_or_else(|error| error.to_string(), |()| refused().to_owned());
-                return Err(self.error(Ending::NotStopped(why)));
+                return Err(self.error(Ending::NotStopped(kill.why_not().to_string())));
             }
         }
         self.join()

@@ -22,6 +22,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long a process is waited for that may not have got its SIGKILL.
+pub(crate) const UNCERTAIN: Duration = Duration::from_secs(5);
+
 /// How often a process is asked for that has no pidfd (before Linux 5.3).
 const ASKING: Duration = Duration::from_millis(10);
 
@@ -49,6 +52,29 @@ pub(crate) struct Outcome {
     pub(crate) survivors: Vec<u32>,
 }
 
+/// What became of a SIGKILL.
+#[derive(Debug)]
+pub(crate) enum Kill {
+    /// The kernel has sent it: the process ends.
+    Sent,
+    /// The fork server was told to send it.
+    Ordered,
+    Refused(io::Error),
+}
+
+impl Kill {
+    /// Why a process that was to get it and goes on does so.
+    pub(crate) fn why_not(self) -> io::Error {
+        match self {
+            Self::Refused(error) => error,
+            Self::Sent | Self::Ordered => io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "a sandbox refuses signals, and its fork server has not ended it",
+            ),
+        }
+    }
+}
+
 impl Target {
     /// Ready to read when the process has ended. Without pidfds (before Linux 5.3) the socket
     /// stands in, which is ready as soon as there is an answer.
@@ -71,6 +97,16 @@ impl Target {
         };
         let order = Order::signal(self.serial, number);
         parcel::send(server.control(), &[&order], &[], Waiting::Allowed)
+    }
+
+    /// Kills the process. Without a pidfd, or where a sandbox refuses its use, the fork server does
+    /// it, and may be refused; then the process need not end.
+    pub(crate) fn kill(&self) -> Kill {
+        match self.signal(signal::SIGKILL) {
+            Err(error) => Kill::Refused(error),
+            Ok(()) if self.pidfd.is_some() && !life::refuses_signals() => Kill::Sent,
+            Ok(()) => Kill::Ordered,
+        }
     }
 
     /// Waits until the process has ended or the deadline has passed; returns whether it has ended.
@@ -235,8 +271,9 @@ impl fmt::Debug for ProcessHandle {
 /// the [`Child`](crate::Child)ren.
 ///
 /// # Errors
-/// Names each process that could not be ended, and why: one that has become another user's may not
-/// be signalled. The others have ended all the same.
+/// Names each process that could not be ended, and why. A process that nobody here may signal, as one
+/// that has become another user's, is waited for five seconds more. The others have ended all the
+/// same.
 ///
 /// # Examples
 /// See [`ProcessHandle`].
@@ -255,19 +292,20 @@ pub fn stop_all<H: Borrow<ProcessHandle>>(
     for handle in &handles {
         let target = &handle.borrow().0;
         if !target.wait(deadline)? {
-            left.push((target, target.signal(signal::SIGKILL)));
+            left.push((target, target.kill()));
         }
     }
-    let mut refused = Vec::new();
-    for (target, killed) in left {
-        match killed {
-            Ok(()) => drop(target.wait(None)?),
-            Err(error) => refused.push((target, error)),
+    let patience = Some(Instant::now() + UNCERTAIN);
+    let mut going_on = Vec::new();
+    for (target, kill) in left {
+        let until = if matches!(kill, Kill::Sent) { None } else { patience };
+        if !target.wait(until)? {
+            going_on.push((target, kill.why_not()));
         }
     }
-    let Some((_, first)) = refused.first() else { return Ok(()) };
+    let Some((_, first)) = going_on.first() else { return Ok(()) };
     let kind = first.kind();
-    let each = refused.iter().map(|(target, error)| {
+    let each = going_on.iter().map(|(target, error)| {
         format!("process `{}` (pid {}) cannot be ended: {error}", target.name, target.id)
     });
     Err(io::Error::new(kind, each.collect::<Vec<_>>().join("; ")))

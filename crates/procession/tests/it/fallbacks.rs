@@ -2,10 +2,11 @@
 //! other way.
 
 use crate::support::{
-    DEADLINE, METHODS, alone, children, line, server_of, status, stay, stay_until_told, tell,
+    DEADLINE, METHODS, alone, children, join, line, server_of, status, stay, stay_until_told, tell,
+    within,
 };
 use hostile::Lack;
-use procession::{Fd, Process, StartMethod, Stdio, active_children};
+use procession::{Ending, Fd, Process, StartMethod, Stdio, active_children, stop_all};
 use procession_sys::life::{self, Pid};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
@@ -219,5 +220,35 @@ fn where_signals_through_pidfds_are_refused_a_process_is_stopped_all_the_same() 
             let killed = deaf.stop(Duration::from_millis(10)).expect_err("it is killed");
             assert_eq!(killed.signal(), Some(9), "{killed}");
         }
+    });
+}
+
+#[test]
+fn where_only_a_stopped_server_could_kill_stopping_ends_with_an_error() {
+    alone(|| {
+        let lack = hostile::lack_of("pidfd_send_signal").says(EPERM);
+        hostile::forbid_everywhere(&[lack]).expect("a filter");
+        let start = || {
+            let (mut events, line) = line();
+            let child = Process::new(stay, (line,)).name("kept").start().expect("a child");
+            events.wait("the child");
+            (child, events)
+        };
+        let ((one, _one_line), (other, _other_line)) = (start(), start());
+        let server = server_of(&one);
+        assert_eq!(server, server_of(&other));
+        hostile::send(server, 19).expect("SIGSTOP");
+        let handles = [one.handle(), other.handle()];
+        let stopping = move || stop_all(&handles, Duration::ZERO);
+        let error = within("the end of stopping", stopping).expect_err("nobody kills them");
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        let text = error.to_string();
+        assert_eq!(text.matches("process `kept` (pid ").count(), 2, "{text}");
+        assert!(text.contains("its fork server has not ended it"), "{text}");
+        let error = within("the end of stopping", move || other.stop(Duration::ZERO));
+        assert!(matches!(error.expect_err("not ended").ending(), Ending::NotStopped(_)));
+        // It does as it was told once it goes on.
+        hostile::send(server, 18).expect("SIGCONT");
+        assert!(matches!(join(one).expect_err("killed").signal(), Some(9 | 15)));
     });
 }
