@@ -7,6 +7,11 @@ use crate::life::Pid;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the name of each cgroup begins with; the number of the process that made it and its mark
+/// follow.
+const PREFIX: &str = "procession-";
 
 /// A cgroup that this process has made (cgroup v2).
 #[derive(Debug)]
@@ -18,14 +23,24 @@ pub struct Cgroup {
 
 impl Cgroup {
     /// Makes a cgroup below that of this process. `None` if there is no cgroup v2, it may not be
-    /// written, or the kernel cannot kill one.
-    pub fn new() -> Option<Self> {
+    /// written, or the kernel cannot kill one. `mark` tells it from that of any other process which
+    /// has had this one's number.
+    pub fn new(mark: Duration) -> Option<Self> {
         let own = own_cgroup()?;
-        let path = own.join(format!("procession-{}", Pid::own().as_raw()));
+        remove_abandoned(&own);
+        let path = path_of(&own, Pid::own(), mark);
         fs::create_dir(&path).ok()?;
         let cgroup = Self { path, own };
         // Dropped, it is removed again.
         cgroup.path.join("cgroup.kill").exists().then_some(cgroup)
+    }
+
+    /// The cgroup that `maker`, which was in this process's cgroup and has ended, made with this mark
+    /// and did not remove.
+    pub fn left_by(maker: Pid, mark: Duration) -> Option<Self> {
+        let own = own_cgroup()?;
+        let path = path_of(&own, maker, mark);
+        path.is_dir().then_some(Self { path, own })
     }
 
     /// Moves this process in, so that what it starts is inside from its beginning.
@@ -57,6 +72,24 @@ impl Drop for Cgroup {
     fn drop(&mut self) {
         // Members that could not be killed keep it.
         let _ = fs::remove_dir(&self.path);
+    }
+}
+
+fn path_of(own: &Path, maker: Pid, mark: Duration) -> PathBuf {
+    own.join(format!("{PREFIX}{}-{:x}", maker.as_raw(), mark.as_nanos()))
+}
+
+/// Removes the cgroups in `own` that a killed process has left. The kernel keeps those with members.
+fn remove_abandoned(own: &Path) {
+    for entry in fs::read_dir(own).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let maker = maker.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        // A maker in another pid namespace has a number of its own there. It does without a cgroup
+        // that was removed before it had a member.
+        if maker.is_some_and(|maker| !Path::new(&format!("/proc/{maker}")).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
     }
 }
 

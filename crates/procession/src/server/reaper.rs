@@ -61,10 +61,10 @@ pub(super) fn start(
     let proof = present.proof().ok_or_else(threads)?;
     let (said, writer) = descriptor::pipe()?;
     descriptor::set_nonblocking(said.as_fd())?;
-    let server = Pid::own();
+    let (server, born) = (Pid::own(), timer::monotonic());
     match fork(proof)? {
-        Fork::Child => live(present, birth, server, Ends { corridor, main, writer }),
-        Fork::Parent(pid) => Ok((pid, Reaper { said, child: OnceCell::new() })),
+        Fork::Child => live(present, birth, (server, born), Ends { corridor, main, writer }),
+        Fork::Parent(pid) => Ok((pid, Reaper { said, born, child: OnceCell::new() })),
     }
 }
 
@@ -72,6 +72,8 @@ pub(super) fn start(
 pub(super) struct Reaper {
     /// Where it says the number of its child, and at the end how the child ended.
     said: OwnedFd,
+    /// The monotonic time of its fork, which with its number names its cgroup.
+    born: Duration,
     child: OnceCell<Pid>,
 }
 
@@ -86,13 +88,20 @@ impl Reaper {
         self.child.get().copied()
     }
 
-    /// How the child ended, of a reaper that has ended. `None` if it was killed before it knew.
-    pub(super) fn departure(self) -> Option<Departure> {
-        self.child()?;
+    /// How the child ended, of a reaper that has ended and had this number. `None` if it was killed
+    /// before it knew.
+    pub(super) fn departure(self, own: Pid) -> Option<Departure> {
+        let known = self.child().is_some();
         let mut frame = Vec::new();
         // A copy of the writing end, which no process should have, must not hold the server up.
         let _ = File::from(self.said).read_to_end(&mut frame);
-        Departure::read(&frame).ok()
+        let departure = Departure::read(&frame).ok().filter(|_| known);
+        if departure.is_none() {
+            // What it was there for. A cgroup whose members have not ended by then is removed when
+            // the next one is made.
+            let _ = Cgroup::left_by(own, self.born).map(|left| left.kill());
+        }
+        departure
     }
 }
 
@@ -103,9 +112,14 @@ struct Ends<'a> {
     writer: OwnedFd,
 }
 
-fn live(present: &Present, birth: &Birth<'_>, server: Pid, ends: Ends<'_>) -> ! {
+fn live(
+    present: &Present,
+    birth: &Birth<'_>,
+    (server, born): (Pid, Duration),
+    ends: Ends<'_>,
+) -> ! {
     let started = prepare(birth.record.daemon, server).and_then(|signals| {
-        let cgroup = Cgroup::new().filter(|cgroup| cgroup.enter().is_ok());
+        let cgroup = Cgroup::new(born).filter(|cgroup| cgroup.enter().is_ok());
         let child = start_child(present, birth, &ends);
         // A reaper that cannot leave would be killed with the others.
         let cgroup = cgroup.filter(|cgroup| cgroup.leave().is_ok());

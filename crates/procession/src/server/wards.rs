@@ -122,7 +122,7 @@ impl Wards {
         let timed_out = killed && ward.is_overdue(Instant::now());
         let departure = match ward.reaper {
             // Without a word of it the kernel tells how the child ended.
-            Some(above) => above.departure(),
+            Some(above) => above.departure(child),
             None => Some(Departure::new(status.into_raw(), timed_out, usage)),
         };
         self.unsent.extend(departure.map(|departure| (ward.corridor, departure)));

@@ -11,9 +11,10 @@ use procession_sys::thread::SingleThreaded;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NOBODY: u32 = 65_534;
 
@@ -239,6 +240,51 @@ fn a_process_ends_with_its_reaper() {
     kill(server_of(&child));
     join(child).expect_err("it was killed");
     events.wait_for_end("the child");
+}
+
+/// The cgroups of reapers with this number in this process's own cgroup; `None` if this process may
+/// make none.
+fn cgroups_of(reaper: u32) -> Option<Vec<PathBuf>> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    let mount = mount.split(' ').nth(4).expect("its place");
+    let own = std::fs::read_to_string("/proc/self/cgroup").expect("the cgroups");
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let directory = Path::new(mount).join(own);
+    let probe = directory.join(format!("probe-{}", std::process::id()));
+    std::fs::create_dir(&probe).ok()?;
+    std::fs::remove_dir(&probe).expect("an empty cgroup");
+    let prefix = format!("procession-{reaper}-");
+    let entries = std::fs::read_dir(directory).expect("its cgroups").flatten();
+    let named =
+        |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&prefix);
+    Some(entries.filter(named).map(|entry| entry.path()).collect())
+}
+
+#[test]
+fn a_killed_reaper_leaves_neither_descendants_nor_its_cgroup() {
+    let (mut events, line) = line();
+    let plan = Process::new(hide_a_copy, (line, Way::Stay)).kill_descendants(true);
+    let child = plan.start().expect("a child");
+    events.wait("the hidden copy");
+    let reaper = server_of(&child);
+    let Some(cgroups) = cgroups_of(reaper) else {
+        // Without a cgroup, nobody can find what a killed reaper has left.
+        child.kill().expect("SIGKILL");
+        join(child).expect_err("it was killed");
+        return eprintln!("not shown: this process may make no cgroup");
+    };
+    assert_eq!(cgroups.len(), 1, "the reaper has a cgroup");
+    kill(reaper);
+    join(child).expect_err("it was killed");
+    events.wait_for_end("the hidden copy");
+    // A reaper that starts once the cgroup has no members removes it at the latest.
+    let deadline = Instant::now() + DEADLINE;
+    while cgroups_of(reaper).is_some_and(|left| !left.is_empty()) {
+        assert!(Instant::now() < deadline, "its cgroup is left");
+        let next = Process::new(std::process::id, ()).kill_descendants(true).start();
+        join(next.expect("a child")).expect("a value");
+    }
 }
 
 /// Starts a program that becomes root and stays; gives its number.
