@@ -24,8 +24,10 @@ use std::marker::PhantomData;
 /// error does not have to be `Send` or `Sync`, because only its text crosses. Two kinds of errors
 /// need one call more:
 ///
-/// - `Box<dyn Error + Send + Sync>`: the standard library does not turn it into a `Box<dyn Error>`.
-///   Call [`context`](Context::context), or `map_err(|error| Failure::of(&*error))`.
+/// - `Box<dyn Error + Send + Sync>`: it does not implement [`Error`], and the standard library does
+///   not turn it into a `Box<dyn Error>`. It may do so one day, so the compiler refuses a second
+///   conversion for this type alone beside the general one (E0119). Call
+///   [`context`](Context::context), or `map_err(|error| Failure::of(&*error))`.
 /// - An error that is not `Unpin`, such as one that contains an unboxed future: box it first.
 ///
 /// # Converting a `Failure` into other errors
@@ -56,6 +58,42 @@ use std::marker::PhantomData;
 /// assert!(failure.causes().next().unwrap().contains("No such file"));
 /// # Ok(())
 /// # }
+/// ```
+///
+/// An error that is not converted by `?` alone:
+///
+/// ```
+/// use procession::{Context, Failure};
+/// use std::error::Error;
+///
+/// fn parse(text: &str) -> Result<u8, Box<dyn Error + Send + Sync>> {
+///     Ok(text.parse()?)
+/// }
+///
+/// fn level(text: &str) -> Result<u8, Failure> {
+///     let level = parse(text).context("the level is no number")?;
+///     if level > 9 {
+///         parse("too high").map_err(|error| Failure::of(&*error))?;
+///     }
+///     Ok(level)
+/// }
+///
+/// assert_eq!(level("x").unwrap_err().causes().next(), Some("invalid digit found in string"));
+/// assert_eq!(level("10").unwrap_err().to_string(), "invalid digit found in string");
+/// assert_eq!(level("3").unwrap(), 3);
+/// ```
+///
+/// It does not compile without:
+///
+/// ```compile_fail,E0277
+/// # use std::error::Error;
+/// fn parse(text: &str) -> Result<u8, Box<dyn Error + Send + Sync>> {
+///     Ok(text.parse()?)
+/// }
+///
+/// fn level(text: &str) -> Result<u8, procession::Failure> {
+///     Ok(parse(text)?)
+/// }
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "Messages", into = "Messages")]
