@@ -14,6 +14,7 @@ use super::sender::Sender;
 use crate::fd::Fd;
 use crate::value::Value;
 use procession_sys::fault::stands;
+use procession_sys::per_process::PerProcess;
 use procession_sys::tally::{List, Pen, tally};
 use procession_sys::wait::{self, Interest};
 use serde::de::Error as _;
@@ -112,11 +113,13 @@ impl Open {
 }
 
 /// The jobs of one sender that are not known to be done or lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outstanding {
     /// The number of the next job.
     number: u64,
-    lists: Mutex<Lists>,
+    /// A copy of the process (`fork`) has sent nothing yet: at the fork another thread may have had
+    /// the lock, and what was sent is the original's.
+    lists: PerProcess<Mutex<Lists>>,
 }
 
 #[derive(Debug, Default)]
@@ -139,8 +142,12 @@ impl Lists {
 }
 
 impl Outstanding {
+    fn new() -> Self {
+        Self { number: 0, lists: PerProcess::new(Mutex::default) }
+    }
+
     fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pen for the next job.
@@ -195,7 +202,7 @@ impl Outstanding {
 impl<T> Joinable<T> {
     /// Sends jobs with this sender.
     pub fn new(sender: Sender<Job<T>>) -> Self {
-        Self { sender, outstanding: Outstanding::default(), kept: None }
+        Self { sender, outstanding: Outstanding::new(), kept: None }
     }
 
     /// As [`new`](Self::new); keeps a copy of each job until it is done, so that

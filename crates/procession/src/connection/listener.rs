@@ -3,18 +3,22 @@
 //! # Invariants
 //! - Any number of threads and tasks may accept at a time; each client goes to one.
 //! - No lock is held while a thread waits: all wait for the [`WaitSet`].
+//! - A copy of the process (`fork`) has handshakes, a lock and a set of its own: at the fork another
+//!   thread may have had the lock, and the kernel's set belongs to both processes.
 
 use super::address::Address;
 use super::bind::{self, Identity, NotBound};
 use super::error::BindError;
 use super::link::Connection;
 use super::pending::Pending;
+use procession_sys::per_process::PerProcess;
+use procession_sys::thread;
 use procession_sys::wait::{self, Interest};
 use procession_sys::wait_set::WaitSet;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Waits for programs that know the key.
@@ -48,12 +52,25 @@ use std::time::{Duration, Instant};
 pub struct Listener {
     socket: OwnedFd,
     address: Address,
-    /// The socket's file, if it has one.
-    file: Option<Identity>,
+    /// The socket's file, if it has one, and the process that removes it.
+    file: Option<(Identity, thread::Identity)>,
     key: Vec<u8>,
+    handshakes: PerProcess<OnceLock<Handshakes>>,
+}
+
+/// The handshakes of one process.
+struct Handshakes {
     pending: Mutex<Pending>,
-    /// Ready when [`step`](Self::step) has something to do.
+    /// Ready when a step of theirs has something to do.
     set: WaitSet,
+}
+
+impl Handshakes {
+    fn new(socket: &OwnedFd) -> io::Result<Self> {
+        let (mut pending, set) = (Pending::new(), WaitSet::new()?);
+        pending.wait_with(socket, &set)?;
+        Ok(Self { pending: Mutex::new(pending), set })
+    }
 }
 
 impl Listener {
@@ -70,19 +87,29 @@ impl Listener {
     }
 
     fn at(address: &Address, key: &[u8]) -> Result<Self, NotBound> {
-        let set = WaitSet::new().map_err(NotBound::System)?;
         let (socket, file) = address.bind()?;
-        let (key, pending) = (key.to_vec(), Mutex::new(Pending::new()));
         // From here on, its file is removed if anything fails.
-        let mut listener = Self { socket, address: address.clone(), file, key, pending, set };
-        listener.prepare().map_err(NotBound::System)?;
+        let mut listener = Self {
+            socket,
+            address: address.clone(),
+            file: file.map(|file| (file, thread::identity())),
+            key: key.to_vec(),
+            handshakes: PerProcess::new(OnceLock::new),
+        };
+        listener.address = address.resolved(&listener.socket).map_err(NotBound::System)?;
+        listener.handshakes().map_err(NotBound::System)?;
         Ok(listener)
     }
 
-    fn prepare(&mut self) -> io::Result<()> {
-        self.address = self.address.resolved(&self.socket)?;
-        let pending = self.pending.get_mut().unwrap_or_else(PoisonError::into_inner);
-        pending.wait_with(&self.socket, &self.set)
+    /// The handshakes of this process. Only those of a copy of the process are made later than the
+    /// listener, which the system may refuse.
+    fn handshakes(&self) -> io::Result<&Handshakes> {
+        let own = self.handshakes.get();
+        if let Some(handshakes) = own.get() {
+            return Ok(handshakes);
+        }
+        let made = Handshakes::new(&self.socket)?;
+        Ok(own.get_or_init(|| made))
     }
 
     /// Where it listens; for TCP port 0, the port that the system chose.
@@ -120,22 +147,25 @@ impl Listener {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(None);
             }
-            wait::ready(&[(self.set.as_fd(), Interest::Readable)], deadline)?;
+            wait::ready(&[(self.as_fd(), Interest::Readable)], deadline)?;
         }
     }
 
     /// Does what can be done without waiting; gives the connection of a client that knows the key.
     pub(super) fn step<T, U>(&self) -> io::Result<Option<Connection<T, U>>> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = pending.step(&self.address, &self.socket, &self.key, &self.set)?;
+        let Handshakes { pending, set } = self.handshakes()?;
+        let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = pending.step(&self.address, &self.socket, &self.key, set)?;
         Ok(done.map(Connection::new))
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let (Address::Path(path), Some(file)) = (&self.address, self.file) {
-            bind::unbind(path, file);
+        if let (Address::Path(path), Some((file, owner))) = (&self.address, self.file) {
+            if owner == thread::identity() {
+                bind::unbind(path, file);
+            }
         }
     }
 }
@@ -144,7 +174,9 @@ impl Drop for Listener {
 /// come, or has gone on with its handshake. Only `accept_timeout` says whether it knows the key.
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.set.as_fd()
+        // Where a copy of the process can have no set, it is told of clients alone, and of the
+        // error by `accept`.
+        self.handshakes().map_or(self.socket.as_fd(), |handshakes| handshakes.set.as_fd())
     }
 }
 

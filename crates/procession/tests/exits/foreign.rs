@@ -23,15 +23,36 @@ fn a_copy_of_main_that_ends_does_not_end_or_await_mains_processes() {
     assert_nobody_is_left(&program);
 }
 
-#[test]
-fn a_copy_of_a_program_whose_threads_start_processes_starts_one_and_ends() {
-    let mut program = host(&["copies under starts"]);
+/// A program that makes copies of itself while its threads are at work; all copies end.
+fn copying(case: &str) -> Program {
+    let mut program = host(&[case]);
     for copies in (50..=300).step_by(50) {
         program.wait_for(&format!("{copies} copies have ended"), 1);
     }
+    program
+}
+
+#[test]
+fn a_copy_of_a_program_whose_threads_start_processes_starts_one_and_ends() {
+    let mut program = copying("copies under starts");
     assert_eq!(program.wait().code(), Some(0));
     assert_eq!(program.all_lines().len(), 6);
     assert_nobody_is_left(&program);
+}
+
+#[test]
+fn a_copy_of_a_program_whose_threads_accept_clients_accepts_its_own() {
+    let mut program = copying("copies under accepts");
+    program.wait_for("a copy serves: Some(7)", 1);
+    program.wait_for("that copy ends: true", 1);
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[test]
+fn a_copy_of_a_program_whose_threads_wait_for_jobs_waits_for_none() {
+    let mut program = copying("copies under jobs");
+    program.wait_for("lost: [0]", 1);
+    assert_eq!(program.wait().code(), Some(0));
 }
 
 #[test]

@@ -70,6 +70,8 @@ fn play(case: &[&str]) {
         ["pipe"] => single::leave_a_pipe_to_the_server(),
         ["adopting"] => single::adopt_a_stranger(),
         ["copies under starts"] => copying::copy_under_starts(),
+        ["copies under accepts"] => copying::copy_under_accepts(),
+        ["copies under jobs"] => copying::copy_under_jobs(),
         ["without main"] => start_without_main(),
         ["constructors"] => early::start_in_main(),
         ["recycled"] => single::kill_one_whose_id_is_another(),
