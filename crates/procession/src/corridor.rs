@@ -329,3 +329,28 @@ fn drain(outputs: &mut [&mut Drain]) {
         output.read();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use procession_sys::parcel::pair;
+    use std::fs::File;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_wait_with_a_deadline_ends_also_beside_an_output_that_never_does() {
+        let (here, _there) = pair().expect("a pair");
+        // The caller itself, which does not end meanwhile, and an output that is always ready.
+        let pidfd = life::pidfd(Pid::own()).expect("a pidfd");
+        let known = Known { pid: Pid::own().as_raw(), serial: 0, kill_at: None };
+        let mut corridor = Corridor::new("endless", known, here, Some(Arc::new(pidfd)), None);
+        let mut endless = Drain::of(File::open("/dev/zero").expect("a file")).expect("a drain");
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let deadline = Some(Instant::now() + Duration::from_millis(10));
+            let came = corridor.wait(Until::Exit, deadline, &mut [&mut endless]);
+            sender.send(came.expect("poll"))
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok(false));
+    }
+}
