@@ -346,9 +346,21 @@ impl Sample for T9 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, rename_all_fields = "UPPERCASE")]
 pub(crate) enum T10 {
-    Keep96(bool),
+    ArchiveIt96 {
+        gamma_97: T6,
+        #[serde(default, skip_deserializing)] alpha_98: T7,
+        #[serde(default, skip_serializing)] id_99: Vec<bool>,
+    },
+    ArchiveIt100 {
+        delta_of_it_101: HashSet<Option<i16>>,
+        id_102: Entry,
+        delta_of_it_103: i32,
+    },
+    Delete104 {
+        id_105: u16,
+    },
 }
 impl Default for T10 {
     fn default() -> Self {
@@ -357,26 +369,31 @@ impl Default for T10 {
 }
 impl Sample for T10 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T10::Keep96(random.deeper(Sample::sample)) }
+        match random.variant(3) { 0 => T10::ArchiveIt96 { gamma_97: random.deeper(Sample::sample), alpha_98: random.deeper(Sample::sample), id_99: random.deeper(Sample::sample) }, 1 => T10::ArchiveIt100 { delta_of_it_101: random.deeper(Sample::sample), id_102: random.deeper(Sample::sample), delta_of_it_103: random.deeper(Sample::sample) }, _ => T10::Delete104 { id_105: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T10::Keep96(f0) => { T10::Keep96(f0.arrived(oracle)) },
+            T10::ArchiveIt96 { gamma_97: f0, alpha_98: f1, id_99: f2 } => { T10::ArchiveIt96 { gamma_97: f0.arrived(oracle), alpha_98: { f1.arrived(oracle); Default::default() }, id_99: Default::default() } },
+            T10::ArchiveIt100 { delta_of_it_101: f0, id_102: f1, delta_of_it_103: f2 } => { T10::ArchiveIt100 { delta_of_it_101: f0.arrived(oracle), id_102: f1.arrived(oracle), delta_of_it_103: f2.arrived(oracle) } },
+            T10::Delete104 { id_105: f0 } => { T10::Delete104 { id_105: f0.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T10::Keep96(f0), T10::Keep96(o0)) => f0.same(o0),
+            (T10::ArchiveIt96 { gamma_97: f0, alpha_98: f1, id_99: f2 }, T10::ArchiveIt96 { gamma_97: o0, alpha_98: o1, id_99: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T10::ArchiveIt100 { delta_of_it_101: f0, id_102: f1, delta_of_it_103: f2 }, T10::ArchiveIt100 { delta_of_it_101: o0, id_102: o1, delta_of_it_103: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T10::Delete104 { id_105: f0 }, T10::Delete104 { id_105: o0 }) => f0.same(o0),
+            _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct T11 {
-    #[serde(skip_deserializing)] pub(crate) gamma_97: bool,
-    pub(crate) id_98: NonZeroI64,
-    #[serde(default = "another", skip_serializing_if = "is_default")] pub(crate) r_99: VecDeque<T4>,
+    pub(crate) alpha_108: T0,
+    #[serde(default, skip_deserializing)] pub(crate) id_106: usize,
+    #[serde(with = "as_text")] pub(crate) alpha_107: u32,
 }
 impl Default for T11 {
     fn default() -> Self {
@@ -385,24 +402,24 @@ impl Default for T11 {
 }
 impl Sample for T11 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T11 { gamma_97: random.deeper(Sample::sample), id_98: random.deeper(Sample::sample), r_99: often(random, || Default::default()) } }
+        match random.variant(1) { _ => T11 { alpha_108: random.deeper(Sample::sample), id_106: random.deeper(Sample::sample), alpha_107: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T11 { gamma_97: f0, id_98: f1, r_99: f2 } => { T11 { gamma_97: { f0.arrived(oracle); Default::default() }, id_98: f1.arrived(oracle), r_99: if is_default(f2) { another() } else { f2.arrived(oracle) } } },
+            T11 { alpha_108: f0, id_106: f1, alpha_107: f2 } => { T11 { alpha_108: f0.arrived(oracle), id_106: { f1.arrived(oracle); Default::default() }, alpha_107: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T11 { gamma_97: f0, id_98: f1, r_99: f2 }, T11 { gamma_97: o0, id_98: o1, r_99: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T11 { alpha_108: f0, id_106: f1, alpha_107: f2 }, T11 { alpha_108: o0, id_106: o1, alpha_107: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T12 {
-    pub(crate) id_100: Wrapping<i32>,
-    pub(crate) r_101: Option<Box<T12>>,
+    pub(crate) id_109: PhantomData<u8>,
+    pub(crate) id_110: BTreeMap<String, T12>,
 }
 impl Default for T12 {
     fn default() -> Self {
@@ -411,26 +428,24 @@ impl Default for T12 {
 }
 impl Sample for T12 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T12 { id_100: random.deeper(Sample::sample), r_101: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T12 { id_109: random.deeper(Sample::sample), id_110: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T12 { id_100: f0, r_101: f1 } => { T12 { id_100: f0.arrived(oracle), r_101: f1.arrived(oracle) } },
+            T12 { id_109: f0, id_110: f1 } => { T12 { id_109: f0.arrived(oracle), id_110: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T12 { id_100: f0, r_101: f1 }, T12 { id_100: o0, r_101: o1 }) => f0.same(o0) && f1.same(o1),
+            (T12 { id_109: f0, id_110: f1 }, T12 { id_109: o0, id_110: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, rename = "🦀111")]
 pub(crate) struct T13 {
-    pub(crate) id_104: Reverse<u16>,
-    #[serde(skip_deserializing)] pub(crate) gamma_102: u64,
-    #[serde(skip)] pub(crate) gamma_103: Duration,
+    #[serde(default = "another")] pub(crate) r_112: LinkedList<()>,
 }
 impl Default for T13 {
     fn default() -> Self {
@@ -439,24 +454,26 @@ impl Default for T13 {
 }
 impl Sample for T13 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T13 { id_104: random.deeper(Sample::sample), gamma_102: random.deeper(Sample::sample), gamma_103: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T13 { r_112: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T13 { id_104: f0, gamma_102: f1, gamma_103: f2 } => { T13 { id_104: f0.arrived(oracle), gamma_102: { f1.arrived(oracle); Self::default().gamma_102 }, gamma_103: Self::default().gamma_103 } },
+            T13 { r_112: f0 } => { T13 { r_112: f0.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T13 { id_104: f0, gamma_102: f1, gamma_103: f2 }, T13 { id_104: o0, gamma_102: o1, gamma_103: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T13 { r_112: f0 }, T13 { r_112: o0 }) => f0.same(o0),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all(serialize = "camelCase", deserialize = "camelCase"))]
 pub(crate) struct T14 {
-    #[serde(flatten)] pub(crate) gamma_106: Option<T3>,
-    #[serde(skip)] pub(crate) beta_two_105: HashMap<String, u8>,
+    #[serde(default = "another", skip_serializing_if = "is_odd")] pub(crate) delta_of_it_113: u16,
+    #[serde(flatten)] pub(crate) r_114: T13,
+    #[serde(flatten)] pub(crate) r_115: Option<T11>,
 }
 impl Default for T14 {
     fn default() -> Self {
@@ -465,46 +482,31 @@ impl Default for T14 {
 }
 impl Sample for T14 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T14 { gamma_106: random.deeper(Sample::sample), beta_two_105: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T14 { delta_of_it_113: often(random, || Sample::sample(&mut Random::new(3))), r_114: random.deeper(Sample::sample), r_115: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T14 { gamma_106: f0, beta_two_105: f1 } => { T14 { gamma_106: oracle.buffered(|oracle| f0.arrived(oracle)), beta_two_105: Default::default() } },
+            T14 { delta_of_it_113: f0, r_114: f1, r_115: f2 } => { T14 { delta_of_it_113: if is_odd(f0) { another() } else { f0.arrived(oracle) }, r_114: oracle.buffered(|oracle| f1.arrived(oracle)), r_115: oracle.buffered(|oracle| f2.arrived(oracle)) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T14 { gamma_106: f0, beta_two_105: f1 }, T14 { gamma_106: o0, beta_two_105: o1 }) => f0.same(o0) && f1.same(o1),
+            (T14 { delta_of_it_113: f0, r_114: f1, r_115: f2 }, T14 { delta_of_it_113: o0, r_114: o1, r_115: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "with space 108")]
+#[serde(tag = "$ref-116", rename_all(serialize = "SCREAMING-KEBAB-CASE", deserialize = "SCREAMING-KEBAB-CASE"))]
 pub(crate) enum T15 {
-    X109 {
-        r_110: HashMap<Option<i16>, u8>,
-        #[serde(default)] delta_of_it_111: u16,
-    },
-    #[serde(rename(serialize = "115", deserialize = "größe116"), alias = "115")]
-    Keep114,
     Delete117 {
-        #[serde(rename(serialize = "type119", deserialize = "with space 120"), alias = "type119")] beta_two_118: (HashMap<i64, Option<Option<T1>>>,),
-        gamma_121: Duration,
-        delta_of_it_122: (ByHand, IpAddr),
+        #[serde(default = "another", skip)] beta_two_118: Box<i128>,
+        #[serde(alias = "with space 120", alias = "\\\"121")] r_119: PhantomData<u8>,
     },
-    #[serde(alias = "129", alias = "type130")]
-    X125 {
-        #[serde(default, skip_serializing)] gamma_126: T11,
-        #[serde(default, skip_serializing)] alpha_127: HashMap<(), SocketAddr>,
-        r_128: Duration,
-    },
-    Keep131 {
-        #[serde(default, skip)] id_132: u8,
-        r_133: [HashMap<char, VecDeque<bool>>; 2],
-    },
-    #[serde(untagged)] Delete136 {
-        r_137: Result<Duration, Option<Option<Bytes>>>,
+    #[serde(rename(serialize = "a.b.125", deserialize = "a.b.126"), alias = "a.b.125")]
+    Delete124(T7),
+    #[serde(untagged)] ArchiveIt127 {
+        id_128: T10,
     },
 }
 impl Default for T15 {
@@ -514,26 +516,20 @@ impl Default for T15 {
 }
 impl Sample for T15 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(6) { 0 => T15::X109 { r_110: random.deeper(Sample::sample), delta_of_it_111: random.deeper(Sample::sample) }, 1 => T15::Keep114, 2 => T15::Delete117 { beta_two_118: random.deeper(Sample::sample), gamma_121: random.deeper(Sample::sample), delta_of_it_122: random.deeper(Sample::sample) }, 3 => T15::X125 { gamma_126: random.deeper(Sample::sample), alpha_127: random.deeper(Sample::sample), r_128: random.deeper(Sample::sample) }, 4 => T15::Keep131 { id_132: random.deeper(Sample::sample), r_133: random.deeper(Sample::sample) }, _ => T15::Delete136 { r_137: random.deeper(Sample::sample) } }
+        match random.variant(3) { 0 => T15::Delete117 { beta_two_118: random.deeper(Sample::sample), r_119: random.deeper(Sample::sample) }, 1 => T15::Delete124(random.deeper(Sample::sample)), _ => T15::ArchiveIt127 { id_128: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T15::X109 { r_110: f0, delta_of_it_111: f1 } => { T15::X109 { r_110: f0.arrived(oracle), delta_of_it_111: f1.arrived(oracle) } },
-            T15::Keep114 => { T15::Keep114 },
-            T15::Delete117 { beta_two_118: f0, gamma_121: f1, delta_of_it_122: f2 } => { T15::Delete117 { beta_two_118: f0.arrived(oracle), gamma_121: f1.arrived(oracle), delta_of_it_122: f2.arrived(oracle) } },
-            T15::X125 { gamma_126: f0, alpha_127: f1, r_128: f2 } => { T15::X125 { gamma_126: Default::default(), alpha_127: Default::default(), r_128: f2.arrived(oracle) } },
-            T15::Keep131 { id_132: f0, r_133: f1 } => { T15::Keep131 { id_132: Default::default(), r_133: f1.arrived(oracle) } },
-            T15::Delete136 { r_137: f0 } => { T15::Delete136 { r_137: f0.arrived(oracle) } },
+            T15::Delete117 { beta_two_118: f0, r_119: f1 } => { T15::Delete117 { beta_two_118: another(), r_119: f1.arrived(oracle) } },
+            T15::Delete124(f0) => { T15::Delete124(f0.arrived(oracle)) },
+            T15::ArchiveIt127 { id_128: f0 } => { T15::ArchiveIt127 { id_128: f0.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T15::X109 { r_110: f0, delta_of_it_111: f1 }, T15::X109 { r_110: o0, delta_of_it_111: o1 }) => f0.same(o0) && f1.same(o1),
-            (T15::Keep114, T15::Keep114) => true,
-            (T15::Delete117 { beta_two_118: f0, gamma_121: f1, delta_of_it_122: f2 }, T15::Delete117 { beta_two_118: o0, gamma_121: o1, delta_of_it_122: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T15::X125 { gamma_126: f0, alpha_127: f1, r_128: f2 }, T15::X125 { gamma_126: o0, alpha_127: o1, r_128: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T15::Keep131 { id_132: f0, r_133: f1 }, T15::Keep131 { id_132: o0, r_133: o1 }) => f0.same(o0) && f1.same(o1),
-            (T15::Delete136 { r_137: f0 }, T15::Delete136 { r_137: o0 }) => f0.same(o0),
+            (T15::Delete117 { beta_two_118: f0, r_119: f1 }, T15::Delete117 { beta_two_118: o0, r_119: o1 }) => f0.same(o0) && f1.same(o1),
+            (T15::Delete124(f0), T15::Delete124(o0)) => f0.same(o0),
+            (T15::ArchiveIt127 { id_128: f0 }, T15::ArchiveIt127 { id_128: o0 }) => f0.same(o0),
             _ => false,
         }
     }
@@ -542,10 +538,9 @@ impl Sample for T15 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct T16 {
-    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) gamma_141: Bound<u8>,
-    pub(crate) id_142: f64,
-    #[serde(alias = "\\\"144")] pub(crate) id_143: T14,
-    #[serde(alias = "a.b.139", alias = "a.b.140")] pub(crate) alpha_138: i8,
+    #[serde(default = "another", skip_serializing)] pub(crate) id_131: Box<BTreeMap<u128, Vec<u8>>>,
+    pub(crate) r_129: T7,
+    pub(crate) delta_of_it_130: [T11; 2],
 }
 impl Default for T16 {
     fn default() -> Self {
@@ -554,16 +549,16 @@ impl Default for T16 {
 }
 impl Sample for T16 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T16 { gamma_141: random.deeper(Sample::sample), id_142: random.deeper(Sample::sample), id_143: random.deeper(Sample::sample), alpha_138: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T16 { id_131: random.deeper(Sample::sample), r_129: random.deeper(Sample::sample), delta_of_it_130: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T16 { gamma_141: f0, id_142: f1, id_143: f2, alpha_138: f3 } => { T16 { gamma_141: f0.arrived(oracle), id_142: f1.arrived(oracle), id_143: f2.arrived(oracle), alpha_138: f3.arrived(oracle) } },
+            T16 { id_131: f0, r_129: f1, delta_of_it_130: f2 } => { T16 { id_131: another(), r_129: f1.arrived(oracle), delta_of_it_130: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T16 { gamma_141: f0, id_142: f1, id_143: f2, alpha_138: f3 }, T16 { gamma_141: o0, id_142: o1, id_143: o2, alpha_138: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T16 { id_131: f0, r_129: f1, delta_of_it_130: f2 }, T16 { id_131: o0, r_129: o1, delta_of_it_130: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
@@ -571,8 +566,7 @@ impl Sample for T16 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(bound(serialize = "T: Sample + Default + serde::Serialize", deserialize = "T: Sample + Default + serde::de::DeserializeOwned"))]
 pub(crate) struct T17<T> {
-    #[serde(default, skip_serializing_if = "is_default")] pub(crate) id_146: T,
-    pub(crate) alpha_147: Vec<T>,
+    #[serde(default, skip_serializing_if = "is_default")] pub(crate) r_132: T,
 }
 impl<T: Sample + Default> Default for T17<T> {
     fn default() -> Self {
@@ -581,25 +575,28 @@ impl<T: Sample + Default> Default for T17<T> {
 }
 impl<T: Sample + Default> Sample for T17<T> {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T17 { id_146: often(random, || Default::default()), alpha_147: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T17 { r_132: often(random, || Default::default()) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T17 { id_146: f0, alpha_147: f1 } => { T17 { id_146: if is_default(f0) { Default::default() } else { f0.arrived(oracle) }, alpha_147: f1.arrived(oracle) } },
+            T17 { r_132: f0 } => { T17 { r_132: if is_default(f0) { Default::default() } else { f0.arrived(oracle) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T17 { id_146: f0, alpha_147: f1 }, T17 { id_146: o0, alpha_147: o1 }) => f0.same(o0) && f1.same(o1),
+            (T17 { r_132: f0 }, T17 { r_132: o0 }) => f0.same(o0),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(expecting = "a type of the corpus", rename_all = "camelCase")]
 pub(crate) struct T18 {
-    #[serde(rename(serialize = "153", deserialize = "with space 154"), alias = "153")] pub(crate) id_152: (),
-    #[serde(rename(serialize = "🦀149", deserialize = "0150"), alias = "🦀149")] pub(crate) id_148: f64,
-    pub(crate) r_151: T3,
+    #[serde(alias = "with space 140", alias = "with space 141")] pub(crate) gamma_139: LinkedList<NonZeroI64>,
+    #[serde(rename(serialize = "a.b.134", deserialize = "type135"), alias = "a.b.134")] pub(crate) delta_of_it_133: char,
+    #[serde(default = "another", skip_serializing_if = "is_default")] pub(crate) delta_of_it_136: LinkedList<Entry>,
+    pub(crate) delta_of_it_137: i8,
+    pub(crate) delta_of_it_138: [BTreeSet<bool>; 0],
 }
 impl Default for T18 {
     fn default() -> Self {
@@ -608,33 +605,37 @@ impl Default for T18 {
 }
 impl Sample for T18 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T18 { id_152: random.deeper(Sample::sample), id_148: random.deeper(Sample::sample), r_151: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T18 { gamma_139: random.deeper(Sample::sample), delta_of_it_133: random.deeper(Sample::sample), delta_of_it_136: often(random, || Default::default()), delta_of_it_137: random.deeper(Sample::sample), delta_of_it_138: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T18 { id_152: f0, id_148: f1, r_151: f2 } => { T18 { id_152: f0.arrived(oracle), id_148: f1.arrived(oracle), r_151: f2.arrived(oracle) } },
+            T18 { gamma_139: f0, delta_of_it_133: f1, delta_of_it_136: f2, delta_of_it_137: f3, delta_of_it_138: f4 } => { T18 { gamma_139: f0.arrived(oracle), delta_of_it_133: f1.arrived(oracle), delta_of_it_136: if is_default(f2) { another() } else { f2.arrived(oracle) }, delta_of_it_137: f3.arrived(oracle), delta_of_it_138: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T18 { id_152: f0, id_148: f1, r_151: f2 }, T18 { id_152: o0, id_148: o1, r_151: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T18 { gamma_139: f0, delta_of_it_133: f1, delta_of_it_136: f2, delta_of_it_137: f3, delta_of_it_138: f4 }, T18 { gamma_139: o0, delta_of_it_133: o1, delta_of_it_136: o2, delta_of_it_137: o3, delta_of_it_138: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all_fields = "kebab-case")]
+#[serde(rename_all = "camelCase", rename_all_fields = "lowercase")]
 pub(crate) enum T19 {
-    #[serde(with = "as_pair")]
-    Delete155(T15),
-    Delete158(Option<Option<BTreeMap<(u8, char), u16>>>, IpAddr, f64),
-    #[serde(skip_deserializing)]
-    ArchiveIt173,
-    Delete164,
-    #[serde(rename = "with space 168")]
-    Keep167,
-    #[serde(alias = "\\\"171", alias = "0172")]
-    Delete170(T9),
+    Hidden142(BTreeMap<[u8; 2], T14>, #[serde(with = "as_text")] u32, Bound<u8>),
+    #[serde(rename(serialize = "$ref-152", deserialize = "größe153"), alias = "$ref-152")]
+    Keep148(Wrapping<i32>, bool, Vec<T3>),
+    #[serde(rename(serialize = "🦀155", deserialize = "with space 156"), alias = "🦀155")]
+    Hidden154,
+    #[serde(skip)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    Keep160 {
+        #[serde(default = "another", skip_serializing_if = "is_another")] gamma_161: u16,
+        #[serde(rename = "größe163")] id_162: T1,
+        id_165: NonZeroI64,
+    },
+    #[serde(rename(serialize = "\\\"158", deserialize = "0159"), alias = "\\\"158")]
+    Delete157(T11),
 }
 impl Default for T19 {
     fn default() -> Self {
@@ -643,45 +644,44 @@ impl Default for T19 {
 }
 impl Sample for T19 {
     fn sample(random: &mut Random) -> Self {
-        if random.one_in(9) { return T19::ArchiveIt173; }
-        match random.variant(5) { 0 => T19::Delete155(random.deeper(Sample::sample)), 1 => T19::Delete158(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), 2 => T19::Delete164, 3 => T19::Keep167, _ => T19::Delete170(random.deeper(Sample::sample)) }
+        if random.one_in(9) { return T19::Keep160 { gamma_161: often(random, || another()), id_162: random.deeper(Sample::sample), id_165: random.deeper(Sample::sample) }; }
+        match random.variant(4) { 0 => T19::Hidden142(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), 1 => T19::Keep148(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), 2 => T19::Hidden154, _ => T19::Delete157(random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T19::Delete155(f0) => { T19::Delete155(f0.arrived(oracle)) },
-            T19::Delete158(f0, f1, f2) => { T19::Delete158(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
-            T19::ArchiveIt173 => { oracle.must_fail(""); T19::ArchiveIt173 },
-            T19::Delete164 => { T19::Delete164 },
-            T19::Keep167 => { T19::Keep167 },
-            T19::Delete170(f0) => { T19::Delete170(f0.arrived(oracle)) },
+            T19::Hidden142(f0, f1, f2) => { T19::Hidden142(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
+            T19::Keep148(f0, f1, f2) => { T19::Keep148(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
+            T19::Hidden154 => { T19::Hidden154 },
+            T19::Keep160 { gamma_161: f0, id_162: f1, id_165: f2 } => { oracle.must_fail("cannot be serialized"); T19::Keep160 { gamma_161: if is_another(f0) { another() } else { f0.arrived(oracle) }, id_162: f1.arrived(oracle), id_165: f2.arrived(oracle) } },
+            T19::Delete157(f0) => { T19::Delete157(f0.arrived(oracle)) },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T19::Delete155(f0), T19::Delete155(o0)) => f0.same(o0),
-            (T19::Delete158(f0, f1, f2), T19::Delete158(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T19::ArchiveIt173, T19::ArchiveIt173) => true,
-            (T19::Delete164, T19::Delete164) => true,
-            (T19::Keep167, T19::Keep167) => true,
-            (T19::Delete170(f0), T19::Delete170(o0)) => f0.same(o0),
+            (T19::Hidden142(f0, f1, f2), T19::Hidden142(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T19::Keep148(f0, f1, f2), T19::Keep148(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T19::Hidden154, T19::Hidden154) => true,
+            (T19::Keep160 { gamma_161: f0, id_162: f1, id_165: f2 }, T19::Keep160 { gamma_161: o0, id_162: o1, id_165: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T19::Delete157(f0), T19::Delete157(o0)) => f0.same(o0),
             _ => false,
         }
     }
 }
 
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
-#[serde(from = "BTreeMap<Option<Option<u8>>, Vec<u16>>", into = "BTreeMap<Option<Option<u8>>, Vec<u16>>")]
+#[serde(try_from = "(char, i64)", into = "(char, i64)")]
 pub(crate) struct T20 {
-    pub(crate) id_174: BTreeMap<Option<Option<u8>>, Vec<u16>>,
+    pub(crate) alpha_166: (char, i64),
 }
-impl From<BTreeMap<Option<Option<u8>>, Vec<u16>>> for T20 {
-    fn from(raw: BTreeMap<Option<Option<u8>>, Vec<u16>>) -> Self {
-        Self { id_174: raw }
+impl TryFrom<(char, i64)> for T20 {
+    type Error = &'static str;
+    fn try_from(raw: (char, i64)) -> Result<Self, Self::Error> {
+        if is_another(&raw) { Err("this value is refused by try_from") } else { Ok(Self { alpha_166: raw }) }
     }
 }
-impl From<T20> for BTreeMap<Option<Option<u8>>, Vec<u16>> {
+impl From<T20> for (char, i64) {
     fn from(value: T20) -> Self {
-        value.id_174
+        value.alpha_166
     }
 }
 impl Default for T20 {
@@ -691,27 +691,24 @@ impl Default for T20 {
 }
 impl Sample for T20 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T20 { id_174: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T20 { alpha_166: if random.one_in(8) { another() } else { Sample::sample(random) } } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T20 { id_174: f0 } => { T20 { id_174: f0.arrived(oracle) } },
+            T20 { alpha_166: f0 } => { T20 { alpha_166: { if is_another(f0) { oracle.must_fail("this value is refused by try_from"); } f0.arrived(oracle) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T20 { id_174: f0 }, T20 { id_174: o0 }) => f0.same(o0),
+            (T20 { alpha_166: f0 }, T20 { alpha_166: o0 }) => f0.same(o0),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "a type of the corpus")]
 pub(crate) struct T21 {
-    #[serde(default, skip_serializing_if = "is_default")] pub(crate) delta_of_it_176: Range<i16>,
-    #[serde(alias = "type178")] pub(crate) id_177: T15,
-    pub(crate) delta_of_it_180: HashMap<String, Wrapping<i32>>,
-    #[serde(serialize_with = "as_option::serialize", deserialize_with = "as_option::deserialize")] pub(crate) r_175: Option<Wrapping<i32>>,
+    #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")] pub(crate) id_167: u32,
+    #[serde(default)] pub(crate) r_168: PathBuf,
 }
 impl Default for T21 {
     fn default() -> Self {
@@ -720,16 +717,16 @@ impl Default for T21 {
 }
 impl Sample for T21 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T21 { delta_of_it_176: often(random, || Default::default()), id_177: random.deeper(Sample::sample), delta_of_it_180: random.deeper(Sample::sample), r_175: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T21 { id_167: random.deeper(Sample::sample), r_168: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T21 { delta_of_it_176: f0, id_177: f1, delta_of_it_180: f2, r_175: f3 } => { T21 { delta_of_it_176: if is_default(f0) { Default::default() } else { f0.arrived(oracle) }, id_177: f1.arrived(oracle), delta_of_it_180: f2.arrived(oracle), r_175: f3.arrived(oracle) } },
+            T21 { id_167: f0, r_168: f1 } => { T21 { id_167: f0.arrived(oracle), r_168: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T21 { delta_of_it_176: f0, id_177: f1, delta_of_it_180: f2, r_175: f3 }, T21 { delta_of_it_176: o0, id_177: o1, delta_of_it_180: o2, r_175: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T21 { id_167: f0, r_168: f1 }, T21 { id_167: o0, r_168: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
@@ -737,9 +734,9 @@ impl Sample for T21 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(remote = "elsewhere::Hidden")]
 struct T22Hidden {
-    #[serde(rename = "🦀181", getter = "elsewhere::Hidden::count")]
+    #[serde(rename = "größe169", getter = "elsewhere::Hidden::count")]
     count: u32,
-    #[serde(alias = "with space 182", getter = "elsewhere::Hidden::label")]
+    #[serde(alias = "0170", getter = "elsewhere::Hidden::label")]
     label: String,
 }
 impl From<T22Hidden> for elsewhere::Hidden {
@@ -748,7 +745,7 @@ impl From<T22Hidden> for elsewhere::Hidden {
     }
 }
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(remote = "elsewhere::Open")]
+#[serde(remote = "elsewhere::Open", tag = "t", content = "c")]
 enum T22Open {
     Nothing,
     Number(i16),
@@ -756,9 +753,9 @@ enum T22Open {
 }
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T22 {
-    #[serde(with = "T22Hidden")] pub(crate) r_183: elsewhere::Hidden,
-    pub(crate) alpha_185: LinkedList<Box<[bool]>>,
-    #[serde(with = "T22Open")] pub(crate) beta_two_184: elsewhere::Open,
+    #[serde(with = "T22Hidden")] pub(crate) delta_of_it_171: elsewhere::Hidden,
+    pub(crate) delta_of_it_173: u32,
+    #[serde(with = "T22Open")] pub(crate) id_172: elsewhere::Open,
 }
 impl Default for T22 {
     fn default() -> Self {
@@ -767,24 +764,27 @@ impl Default for T22 {
 }
 impl Sample for T22 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T22 { r_183: random.deeper(Sample::sample), alpha_185: random.deeper(Sample::sample), beta_two_184: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T22 { delta_of_it_171: random.deeper(Sample::sample), delta_of_it_173: random.deeper(Sample::sample), id_172: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T22 { r_183: f0, alpha_185: f1, beta_two_184: f2 } => { T22 { r_183: f0.arrived(oracle), alpha_185: f1.arrived(oracle), beta_two_184: f2.arrived(oracle) } },
+            T22 { delta_of_it_171: f0, delta_of_it_173: f1, id_172: f2 } => { T22 { delta_of_it_171: f0.arrived(oracle), delta_of_it_173: f1.arrived(oracle), id_172: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T22 { r_183: f0, alpha_185: f1, beta_two_184: f2 }, T22 { r_183: o0, alpha_185: o1, beta_two_184: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T22 { delta_of_it_171: f0, delta_of_it_173: f1, id_172: f2 }, T22 { delta_of_it_171: o0, delta_of_it_173: o1, id_172: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "🦀186")]
+#[serde(tag = "🦀174")]
 pub(crate) struct T23 {
-    pub(crate) r_187: Option<Option<HashMap<bool, i128>>>,
+    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) gamma_176: LinkedList<Box<f32>>,
+    #[serde(rename = "178")] pub(crate) beta_two_177: T14,
+    #[serde(default = "another", skip_serializing_if = "is_another")] pub(crate) delta_of_it_180: T9,
+    pub(crate) id_175: Reverse<u16>,
 }
 impl Default for T23 {
     fn default() -> Self {
@@ -793,16 +793,16 @@ impl Default for T23 {
 }
 impl Sample for T23 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T23 { r_187: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T23 { gamma_176: random.deeper(Sample::sample), beta_two_177: random.deeper(Sample::sample), delta_of_it_180: often(random, || another()), id_175: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T23 { r_187: f0 } => { T23 { r_187: f0.arrived(oracle) } },
+            T23 { gamma_176: f0, beta_two_177: f1, delta_of_it_180: f2, id_175: f3 } => { T23 { gamma_176: f0.arrived(oracle), beta_two_177: f1.arrived(oracle), delta_of_it_180: if is_another(f2) { another() } else { f2.arrived(oracle) }, id_175: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T23 { r_187: f0 }, T23 { r_187: o0 }) => f0.same(o0),
+            (T23 { gamma_176: f0, beta_two_177: f1, delta_of_it_180: f2, id_175: f3 }, T23 { gamma_176: o0, beta_two_177: o1, delta_of_it_180: o2, id_175: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
@@ -810,8 +810,8 @@ impl Sample for T23 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T24 {
-    pub(crate) id_188: BTreeSet<String>,
-    #[serde(skip)] pub(crate) id_189: NotForSerde,
+    pub(crate) id_181: T19,
+    #[serde(skip)] pub(crate) gamma_182: NotForSerde,
 }
 impl Default for T24 {
     fn default() -> Self {
@@ -820,26 +820,22 @@ impl Default for T24 {
 }
 impl Sample for T24 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T24 { id_188: random.deeper(Sample::sample), id_189: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T24 { id_181: random.deeper(Sample::sample), gamma_182: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T24 { id_188: f0, id_189: f1 } => { T24 { id_188: f0.arrived(oracle), id_189: Default::default() } },
+            T24 { id_181: f0, gamma_182: f1 } => { T24 { id_181: f0.arrived(oracle), gamma_182: Default::default() } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T24 { id_188: f0, id_189: f1 }, T24 { id_188: o0, id_189: o1 }) => f0.same(o0) && f1.same(o1),
+            (T24 { id_181: f0, gamma_182: f1 }, T24 { id_181: o0, gamma_182: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T25 {
-    First(f64),
-    Second(u64),
-}
+pub(crate) struct T25(#[serde(skip_serializing)] pub(crate) u8, pub(crate) u8, #[serde(skip_deserializing)] pub(crate) u8);
 impl Default for T25 {
     fn default() -> Self {
         plain()
@@ -847,28 +843,27 @@ impl Default for T25 {
 }
 impl Sample for T25 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(2) { 0 => T25::First(random.deeper(Sample::sample)), _ => T25::Second(random.deeper(Sample::sample)) }
+        match random.variant(1) { _ => T25(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
-        oracle.buffered(|oracle| match self {
-            T25::First(f0) => { T25::First(f0.arrived(oracle)) },
-            T25::Second(f0) => { match Some(*f0 as f64) { Some(first) => { oracle.exception("untagged, f64 before u64"); T25::First(first) } None => T25::Second(*f0) } },
-        })
+        match self {
+            T25(f0, f1, f2) => { { oracle.exception("a tuple with skip_serializing and skip_deserializing"); T25(*f1, *f2, Default::default()) } },
+        }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T25::First(f0), T25::First(o0)) => f0.same(o0),
-            (T25::Second(f0), T25::Second(o0)) => f0.same(o0),
-            _ => false,
+            (T25(f0, f1, f2), T25(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T26 {
-    #[serde(serialize_with = "as_borrowed::serialize", deserialize_with = "as_borrowed::deserialize")] pub(crate) r_194: String,
-    #[serde(rename(serialize = "a.b.191", deserialize = "type192"), default = "another")] pub(crate) r_190: OsString,
-    #[serde(default, skip_deserializing)] pub(crate) id_193: T5,
+    #[serde(default, skip_serializing_if = "is_another")] pub(crate) r_187: Vec<Bytes>,
+    #[serde(default, skip_serializing_if = "is_default")] pub(crate) id_188: Bytes,
+    pub(crate) delta_of_it_189: Option<f64>,
+    #[serde(rename(serialize = "a.b.184", deserialize = "with space 185"), default = "another")] pub(crate) beta_two_183: [Box<[u32]>; 2],
+    #[serde(default, skip_serializing_if = "is_odd")] pub(crate) gamma_186: u16,
 }
 impl Default for T26 {
     fn default() -> Self {
@@ -877,25 +872,25 @@ impl Default for T26 {
 }
 impl Sample for T26 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T26 { r_194: random.deeper(Sample::sample), r_190: random.deeper(Sample::sample), id_193: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T26 { r_187: often(random, || another()), id_188: often(random, || Default::default()), delta_of_it_189: random.deeper(Sample::sample), beta_two_183: random.deeper(Sample::sample), gamma_186: often(random, || Sample::sample(&mut Random::new(3))) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T26 { r_194: f0, r_190: f1, id_193: f2 } => { T26 { r_194: f0.arrived(oracle), r_190: { oracle.exception("rename(serialize, deserialize)"); { f1.arrived(oracle); another() } }, id_193: { f2.arrived(oracle); Default::default() } } },
+            T26 { r_187: f0, id_188: f1, delta_of_it_189: f2, beta_two_183: f3, gamma_186: f4 } => { T26 { r_187: if is_another(f0) { Default::default() } else { f0.arrived(oracle) }, id_188: if is_default(f1) { Default::default() } else { f1.arrived(oracle) }, delta_of_it_189: f2.arrived(oracle), beta_two_183: { oracle.exception("rename(serialize, deserialize)"); { f3.arrived(oracle); another() } }, gamma_186: if is_odd(f4) { Default::default() } else { f4.arrived(oracle) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T26 { r_194: f0, r_190: f1, id_193: f2 }, T26 { r_194: o0, r_190: o1, id_193: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T26 { r_187: f0, id_188: f1, delta_of_it_189: f2, beta_two_183: f3, gamma_186: f4 }, T26 { r_187: o0, id_188: o1, delta_of_it_189: o2, beta_two_183: o3, gamma_186: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "190")]
 pub(crate) struct T27 {
-    #[serde(default = "another", skip_serializing_if = "is_another")] pub(crate) gamma_198: u128,
-    #[serde(default = "another")] pub(crate) gamma_199: T2,
-    #[serde(rename = "\\\"196")] pub(crate) beta_two_195: SocketAddr,
+    #[serde(rename = "192")] pub(crate) r_191: T1,
+    #[serde(skip_deserializing)] pub(crate) alpha_194: T22,
 }
 impl Default for T27 {
     fn default() -> Self {
@@ -904,24 +899,27 @@ impl Default for T27 {
 }
 impl Sample for T27 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T27 { gamma_198: often(random, || another()), gamma_199: random.deeper(Sample::sample), beta_two_195: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T27 { r_191: random.deeper(Sample::sample), alpha_194: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T27 { gamma_198: f0, gamma_199: f1, beta_two_195: f2 } => { T27 { gamma_198: if is_another(f0) { another() } else { f0.arrived(oracle) }, gamma_199: f1.arrived(oracle), beta_two_195: f2.arrived(oracle) } },
+            T27 { r_191: f0, alpha_194: f1 } => { T27 { r_191: f0.arrived(oracle), alpha_194: { f1.arrived(oracle); Default::default() } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T27 { gamma_198: f0, gamma_199: f1, beta_two_195: f2 }, T27 { gamma_198: o0, gamma_199: o1, beta_two_195: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T27 { r_191: f0, alpha_194: f1 }, T27 { r_191: o0, alpha_194: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct T28 {
-    #[serde(alias = "type201", alias = "a.b.202")] pub(crate) r_200: Box<Vec<Bytes>>,
-    #[serde(rename(serialize = "type204", deserialize = "with space 205"), alias = "type204")] pub(crate) beta_two_203: i8,
+    #[serde(rename = "0199")] pub(crate) beta_two_198: char,
+    pub(crate) beta_two_201: i8,
+    #[serde(default, skip_serializing)] pub(crate) r_202: i32,
+    #[serde(alias = "0196", alias = "a.b.197")] pub(crate) gamma_195: NonZeroI64,
 }
 impl Default for T28 {
     fn default() -> Self {
@@ -930,22 +928,22 @@ impl Default for T28 {
 }
 impl Sample for T28 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T28 { r_200: random.deeper(Sample::sample), beta_two_203: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T28 { beta_two_198: random.deeper(Sample::sample), beta_two_201: random.deeper(Sample::sample), r_202: random.deeper(Sample::sample), gamma_195: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T28 { r_200: f0, beta_two_203: f1 } => { T28 { r_200: f0.arrived(oracle), beta_two_203: f1.arrived(oracle) } },
+            T28 { beta_two_198: f0, beta_two_201: f1, r_202: f2, gamma_195: f3 } => { T28 { beta_two_198: f0.arrived(oracle), beta_two_201: f1.arrived(oracle), r_202: Default::default(), gamma_195: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T28 { r_200: f0, beta_two_203: f1 }, T28 { r_200: o0, beta_two_203: o1 }) => f0.same(o0) && f1.same(o1),
+            (T28 { beta_two_198: f0, beta_two_201: f1, r_202: f2, gamma_195: f3 }, T28 { beta_two_198: o0, beta_two_201: o1, r_202: o2, gamma_195: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T29(#[serde(serialize_with = "as_stream::serialize", deserialize_with = "as_stream::deserialize")] pub(crate) Vec<T23>, pub(crate) Cow<'static, str>, #[serde(with = "as_pair")] pub(crate) Result<T5, (Bound<u8>, Box<str>)>, #[serde(default, skip_deserializing)] pub(crate) Box<str>);
+pub(crate) struct T29(pub(crate) Bytes, #[serde(serialize_with = "as_option::serialize", deserialize_with = "as_option::deserialize")] pub(crate) f64, #[serde(with = "as_pair")] pub(crate) Box<[T14]>, #[serde(default = "another", skip_serializing_if = "is_odd")] pub(crate) u16);
 impl Default for T29 {
     fn default() -> Self {
         plain()
@@ -953,11 +951,11 @@ impl Default for T29 {
 }
 impl Sample for T29 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T29(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)) }
+        match random.variant(1) { _ => T29(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample), often(random, || Sample::sample(&mut Random::new(3)))) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T29(f0, f1, f2, f3) => { T29(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle), { if true { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } { f3.arrived(oracle); Default::default() } }) },
+            T29(f0, f1, f2, f3) => { T29(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle), { if is_odd(f3) { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } if is_odd(f3) { another() } else { f3.arrived(oracle) } }) },
         }
     }
     fn same(&self, other: &Self) -> bool {
@@ -991,23 +989,12 @@ impl Sample for T30 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, rename_all(serialize = "UPPERCASE", deserialize = "UPPERCASE"))]
 pub(crate) enum T31 {
-    Keep213(Box<str>),
-    ArchiveIt211 {
-        id_212: Cow<'static, str>,
-    },
-    Delete214 {
-        r_215: Vec<T22>,
-        #[serde(with = "as_option")] r_216: Range<i16>,
-        gamma_217: i32,
-    },
-    Delete218 {
-        alpha_219: T7,
-    },
-    Hidden220 {
-        beta_two_221: usize,
-        #[serde(alias = "0223")] id_222: String,
+    #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+    Delete208 {
+        r_209: T5,
+        #[serde(serialize_with = "as_variant::serialize", deserialize_with = "as_variant::deserialize")] r_210: i8,
     },
 }
 impl Default for T31 {
@@ -1017,35 +1004,26 @@ impl Default for T31 {
 }
 impl Sample for T31 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(5) { 0 => T31::Keep213(random.deeper(Sample::sample)), 1 => T31::ArchiveIt211 { id_212: random.deeper(Sample::sample) }, 2 => T31::Delete214 { r_215: random.deeper(Sample::sample), r_216: random.deeper(Sample::sample), gamma_217: random.deeper(Sample::sample) }, 3 => T31::Delete218 { alpha_219: random.deeper(Sample::sample) }, _ => T31::Hidden220 { beta_two_221: random.deeper(Sample::sample), id_222: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T31::Delete208 { r_209: random.deeper(Sample::sample), r_210: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T31::Keep213(f0) => { T31::Keep213(f0.arrived(oracle)) },
-            T31::ArchiveIt211 { id_212: f0 } => { T31::ArchiveIt211 { id_212: f0.arrived(oracle) } },
-            T31::Delete214 { r_215: f0, r_216: f1, gamma_217: f2 } => { T31::Delete214 { r_215: f0.arrived(oracle), r_216: f1.arrived(oracle), gamma_217: f2.arrived(oracle) } },
-            T31::Delete218 { alpha_219: f0 } => { T31::Delete218 { alpha_219: f0.arrived(oracle) } },
-            T31::Hidden220 { beta_two_221: f0, id_222: f1 } => { T31::Hidden220 { beta_two_221: f0.arrived(oracle), id_222: f1.arrived(oracle) } },
+            T31::Delete208 { r_209: f0, r_210: f1 } => { T31::Delete208 { r_209: f0.arrived(oracle), r_210: f1.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T31::Keep213(f0), T31::Keep213(o0)) => f0.same(o0),
-            (T31::ArchiveIt211 { id_212: f0 }, T31::ArchiveIt211 { id_212: o0 }) => f0.same(o0),
-            (T31::Delete214 { r_215: f0, r_216: f1, gamma_217: f2 }, T31::Delete214 { r_215: o0, r_216: o1, gamma_217: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T31::Delete218 { alpha_219: f0 }, T31::Delete218 { alpha_219: o0 }) => f0.same(o0),
-            (T31::Hidden220 { beta_two_221: f0, id_222: f1 }, T31::Hidden220 { beta_two_221: o0, id_222: o1 }) => f0.same(o0) && f1.same(o1),
-            _ => false,
+            (T31::Delete208 { r_209: f0, r_210: f1 }, T31::Delete208 { r_209: o0, r_210: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "a type of the corpus")]
+#[serde(rename = "$ref-211", rename_all(serialize = "snake_case", deserialize = "snake_case"))]
 pub(crate) struct T32 {
-    #[serde(default = "another", skip)] pub(crate) delta_of_it_226: NotForSerde,
-    #[serde(skip_deserializing)] pub(crate) alpha_227: (),
-    pub(crate) r_225: String,
+    pub(crate) beta_two_212: Option<Option<PhantomData<u8>>>,
+    pub(crate) r_213: BTreeMap<IpAddr, T13>,
+    pub(crate) gamma_214: i16,
 }
 impl Default for T32 {
     fn default() -> Self {
@@ -1054,22 +1032,22 @@ impl Default for T32 {
 }
 impl Sample for T32 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T32 { delta_of_it_226: random.deeper(Sample::sample), alpha_227: random.deeper(Sample::sample), r_225: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T32 { beta_two_212: random.deeper(Sample::sample), r_213: random.deeper(Sample::sample), gamma_214: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T32 { delta_of_it_226: f0, alpha_227: f1, r_225: f2 } => { T32 { delta_of_it_226: another(), alpha_227: { f1.arrived(oracle); Default::default() }, r_225: f2.arrived(oracle) } },
+            T32 { beta_two_212: f0, r_213: f1, gamma_214: f2 } => { T32 { beta_two_212: f0.arrived(oracle), r_213: f1.arrived(oracle), gamma_214: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T32 { delta_of_it_226: f0, alpha_227: f1, r_225: f2 }, T32 { delta_of_it_226: o0, alpha_227: o1, r_225: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T32 { beta_two_212: f0, r_213: f1, gamma_214: f2 }, T32 { beta_two_212: o0, r_213: o1, gamma_214: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T33(pub(crate) u128, #[serde(serialize_with = "as_variant::serialize", deserialize_with = "as_variant::deserialize")] pub(crate) u128, #[serde(default = "another", skip_deserializing)] pub(crate) T6);
+pub(crate) struct T33(pub(crate) LinkedList<Reverse<u16>>, #[serde(skip)] pub(crate) T31, #[serde(with = "as_pair")] pub(crate) Duration);
 impl Default for T33 {
     fn default() -> Self {
         plain()
@@ -1081,7 +1059,7 @@ impl Sample for T33 {
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T33(f0, f1, f2) => { T33(f0.arrived(oracle), f1.arrived(oracle), { if true { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } { f2.arrived(oracle); another() } }) },
+            T33(f0, f1, f2) => { T33(f0.arrived(oracle), Default::default(), f2.arrived(oracle)) },
         }
     }
     fn same(&self, other: &Self) -> bool {
@@ -1092,24 +1070,20 @@ impl Sample for T33 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all_fields = "kebab-case")]
+#[serde(rename_all_fields = "snake_case")]
 pub(crate) enum T34 {
-    #[serde(rename_all = "UPPERCASE")]
-    X232 {
-        #[serde(rename = "type234")] id_233: IpAddr,
-        gamma_236: u8,
-        r_237: Option<BTreeMap<Vec<String>, BTreeMap<(u8, char), f64>>>,
+    #[serde(alias = "$ref-220", alias = "with space 221")]
+    Keep219,
+    #[serde(skip_deserializing)]
+    X234 {
+        alpha_235: i64,
+        #[serde(alias = "$ref-237", alias = "\\\"238")] id_236: Option<Option<T14>>,
     },
-    #[serde(skip)]
-    #[serde(rename_all = "lowercase")]
-    Keep245 {
-        #[serde(serialize_with = "as_borrowed::serialize", deserialize_with = "as_borrowed::deserialize")] r_246: String,
-    },
-    #[serde(rename = "with space 243")]
-    Hidden240 {
-        beta_two_241: VecDeque<bool>,
-        #[serde(default, skip_deserializing)] gamma_242: BTreeMap<i64, Option<Option<Entry>>>,
-    },
+    Delete222,
+    #[serde(rename(serialize = "with space 226", deserialize = "227"), alias = "with space 226")]
+    Hidden225,
+    X228,
+    Delete231,
 }
 impl Default for T34 {
     fn default() -> Self {
@@ -1118,30 +1092,37 @@ impl Default for T34 {
 }
 impl Sample for T34 {
     fn sample(random: &mut Random) -> Self {
-        if random.one_in(9) { return T34::Keep245 { r_246: random.deeper(Sample::sample) }; }
-        match random.variant(2) { 0 => T34::X232 { id_233: random.deeper(Sample::sample), gamma_236: random.deeper(Sample::sample), r_237: random.deeper(Sample::sample) }, _ => T34::Hidden240 { beta_two_241: random.deeper(Sample::sample), gamma_242: random.deeper(Sample::sample) } }
+        if random.one_in(9) { return T34::X234 { alpha_235: random.deeper(Sample::sample), id_236: random.deeper(Sample::sample) }; }
+        match random.variant(5) { 0 => T34::Keep219, 1 => T34::Delete222, 2 => T34::Hidden225, 3 => T34::X228, _ => T34::Delete231 }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T34::X232 { id_233: f0, gamma_236: f1, r_237: f2 } => { T34::X232 { id_233: f0.arrived(oracle), gamma_236: f1.arrived(oracle), r_237: f2.arrived(oracle) } },
-            T34::Keep245 { r_246: f0 } => { oracle.must_fail("cannot be serialized"); T34::Keep245 { r_246: f0.arrived(oracle) } },
-            T34::Hidden240 { beta_two_241: f0, gamma_242: f1 } => { T34::Hidden240 { beta_two_241: f0.arrived(oracle), gamma_242: { f1.arrived(oracle); Default::default() } } },
+            T34::Keep219 => { T34::Keep219 },
+            T34::X234 { alpha_235: f0, id_236: f1 } => { oracle.must_fail(""); T34::X234 { alpha_235: f0.arrived(oracle), id_236: f1.arrived(oracle) } },
+            T34::Delete222 => { T34::Delete222 },
+            T34::Hidden225 => { T34::Hidden225 },
+            T34::X228 => { T34::X228 },
+            T34::Delete231 => { T34::Delete231 },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T34::X232 { id_233: f0, gamma_236: f1, r_237: f2 }, T34::X232 { id_233: o0, gamma_236: o1, r_237: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T34::Keep245 { r_246: f0 }, T34::Keep245 { r_246: o0 }) => f0.same(o0),
-            (T34::Hidden240 { beta_two_241: f0, gamma_242: f1 }, T34::Hidden240 { beta_two_241: o0, gamma_242: o1 }) => f0.same(o0) && f1.same(o1),
+            (T34::Keep219, T34::Keep219) => true,
+            (T34::X234 { alpha_235: f0, id_236: f1 }, T34::X234 { alpha_235: o0, id_236: o1 }) => f0.same(o0) && f1.same(o1),
+            (T34::Delete222, T34::Delete222) => true,
+            (T34::Hidden225, T34::Hidden225) => true,
+            (T34::X228, T34::X228) => true,
+            (T34::Delete231, T34::Delete231) => true,
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(expecting = "a type of the corpus")]
 pub(crate) struct T35 {
-    #[serde(default = "another", skip)] pub(crate) r_247: T24,
-    pub(crate) beta_two_248: Wrapping<i32>,
+    #[serde(default = "another", skip)] pub(crate) delta_of_it_239: T13,
+    #[serde(default, skip_deserializing)] pub(crate) r_240: Box<[[i64; 7]]>,
 }
 impl Default for T35 {
     fn default() -> Self {
@@ -1150,22 +1131,22 @@ impl Default for T35 {
 }
 impl Sample for T35 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T35 { r_247: random.deeper(Sample::sample), beta_two_248: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T35 { delta_of_it_239: random.deeper(Sample::sample), r_240: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T35 { r_247: f0, beta_two_248: f1 } => { T35 { r_247: another(), beta_two_248: f1.arrived(oracle) } },
+            T35 { delta_of_it_239: f0, r_240: f1 } => { T35 { delta_of_it_239: another(), r_240: { f1.arrived(oracle); Default::default() } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T35 { r_247: f0, beta_two_248: f1 }, T35 { r_247: o0, beta_two_248: o1 }) => f0.same(o0) && f1.same(o1),
+            (T35 { delta_of_it_239: f0, r_240: f1 }, T35 { delta_of_it_239: o0, r_240: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T36(#[serde(with = "as_option")] pub(crate) BTreeMap<u128, T17<BTreeMap<char, HashMap<[u8; 2], T10>>>>);
+pub(crate) struct T36(#[serde(with = "as_text")] pub(crate) u32);
 impl Default for T36 {
     fn default() -> Self {
         plain()
@@ -1188,23 +1169,28 @@ impl Sample for T36 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "$ref-250", rename_all(serialize = "lowercase", deserialize = "lowercase"), rename_all_fields = "SCREAMING-KEBAB-CASE")]
+#[serde(tag = "\\\"242", rename_all_fields = "kebab-case")]
 pub(crate) enum T37 {
-    X251,
-    #[serde(rename(serialize = "\\\"262", deserialize = "\\\"263"), alias = "\\\"262")]
-    #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
-    Keep254 {
-        #[serde(alias = "$ref-256", alias = "a.b.257")] beta_two_255: BTreeMap<bool, T34>,
-        #[serde(default, skip_serializing_if = "is_another")] r_258: Box<usize>,
-        #[serde(rename(serialize = "🦀260", deserialize = "261"), alias = "🦀260")] beta_two_259: String,
+    Hidden243,
+    X246 {
+        #[serde(default, skip_serializing)] id_247: Wrapping<i32>,
+        #[serde(default, skip_serializing_if = "is_default")] delta_of_it_248: Range<i16>,
     },
-    #[serde(skip_deserializing)]
-    X267 {
-        #[serde(rename(serialize = "0269", deserialize = "$ref-270"), alias = "0269")] beta_two_268: Wrapping<i32>,
-        alpha_271: Box<[VecDeque<PathBuf>]>,
-        alpha_272: T4,
+    Hidden251 {
+        delta_of_it_252: Option<Result<(T30,), SocketAddr>>,
+        id_253: T10,
     },
-    ArchiveIt264(T35),
+    Hidden256(T3),
+    #[serde(rename(serialize = "🦀262", deserialize = "🦀263"), alias = "🦀262")]
+    #[serde(rename_all = "kebab-case")]
+    Delete259 {
+        delta_of_it_260: T19,
+        #[serde(default, skip_serializing_if = "is_default")] delta_of_it_261: Box<[T7]>,
+    },
+    #[serde(rename(serialize = "type266", deserialize = "with space 267"))]
+    ArchiveIt264,
+    #[serde(other)]
+    Keep265,
 }
 impl Default for T37 {
     fn default() -> Self {
@@ -1213,35 +1199,39 @@ impl Default for T37 {
 }
 impl Sample for T37 {
     fn sample(random: &mut Random) -> Self {
-        if random.one_in(9) { return T37::X267 { beta_two_268: random.deeper(Sample::sample), alpha_271: random.deeper(Sample::sample), alpha_272: random.deeper(Sample::sample) }; }
-        match random.variant(3) { 0 => T37::X251, 1 => T37::Keep254 { beta_two_255: random.deeper(Sample::sample), r_258: often(random, || another()), beta_two_259: random.deeper(Sample::sample) }, _ => T37::ArchiveIt264(random.deeper(Sample::sample)) }
+        match random.variant(7) { 0 => T37::Hidden243, 1 => T37::X246 { id_247: random.deeper(Sample::sample), delta_of_it_248: often(random, || Default::default()) }, 2 => T37::Hidden251 { delta_of_it_252: random.deeper(Sample::sample), id_253: random.deeper(Sample::sample) }, 3 => T37::Hidden256(random.deeper(Sample::sample)), 4 => T37::Delete259 { delta_of_it_260: random.deeper(Sample::sample), delta_of_it_261: often(random, || Default::default()) }, 5 => T37::ArchiveIt264, _ => T37::Keep265 }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T37::X251 => { T37::X251 },
-            T37::Keep254 { beta_two_255: f0, r_258: f1, beta_two_259: f2 } => { T37::Keep254 { beta_two_255: f0.arrived(oracle), r_258: if is_another(f1) { Default::default() } else { f1.arrived(oracle) }, beta_two_259: f2.arrived(oracle) } },
-            T37::X267 { beta_two_268: f0, alpha_271: f1, alpha_272: f2 } => { oracle.must_fail(""); T37::X267 { beta_two_268: f0.arrived(oracle), alpha_271: f1.arrived(oracle), alpha_272: f2.arrived(oracle) } },
-            T37::ArchiveIt264(f0) => { T37::ArchiveIt264(f0.arrived(oracle)) },
+            T37::Hidden243 => { T37::Hidden243 },
+            T37::X246 { id_247: f0, delta_of_it_248: f1 } => { T37::X246 { id_247: Default::default(), delta_of_it_248: if is_default(f1) { Default::default() } else { f1.arrived(oracle) } } },
+            T37::Hidden251 { delta_of_it_252: f0, id_253: f1 } => { T37::Hidden251 { delta_of_it_252: f0.arrived(oracle), id_253: f1.arrived(oracle) } },
+            T37::Hidden256(f0) => { T37::Hidden256(f0.arrived(oracle)) },
+            T37::Delete259 { delta_of_it_260: f0, delta_of_it_261: f1 } => { T37::Delete259 { delta_of_it_260: f0.arrived(oracle), delta_of_it_261: if is_default(f1) { Default::default() } else { f1.arrived(oracle) } } },
+            T37::ArchiveIt264 => { oracle.exception("rename(serialize, deserialize)"); T37::Keep265 },
+            T37::Keep265 => { T37::Keep265 },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T37::X251, T37::X251) => true,
-            (T37::Keep254 { beta_two_255: f0, r_258: f1, beta_two_259: f2 }, T37::Keep254 { beta_two_255: o0, r_258: o1, beta_two_259: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T37::X267 { beta_two_268: f0, alpha_271: f1, alpha_272: f2 }, T37::X267 { beta_two_268: o0, alpha_271: o1, alpha_272: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T37::ArchiveIt264(f0), T37::ArchiveIt264(o0)) => f0.same(o0),
+            (T37::Hidden243, T37::Hidden243) => true,
+            (T37::X246 { id_247: f0, delta_of_it_248: f1 }, T37::X246 { id_247: o0, delta_of_it_248: o1 }) => f0.same(o0) && f1.same(o1),
+            (T37::Hidden251 { delta_of_it_252: f0, id_253: f1 }, T37::Hidden251 { delta_of_it_252: o0, id_253: o1 }) => f0.same(o0) && f1.same(o1),
+            (T37::Hidden256(f0), T37::Hidden256(o0)) => f0.same(o0),
+            (T37::Delete259 { delta_of_it_260: f0, delta_of_it_261: f1 }, T37::Delete259 { delta_of_it_260: o0, delta_of_it_261: o1 }) => f0.same(o0) && f1.same(o1),
+            (T37::ArchiveIt264, T37::ArchiveIt264) => true,
+            (T37::Keep265, T37::Keep265) => true,
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename = "273", rename_all = "PascalCase")]
 pub(crate) struct T38 {
-    #[serde(default = "another", skip_deserializing)] pub(crate) alpha_277: T13,
-    #[serde(default = "another", skip_serializing_if = "is_odd")] pub(crate) alpha_274: u16,
-    pub(crate) id_275: VecDeque<T31>,
-    #[serde(default)] pub(crate) gamma_276: (Option<(Duration,)>, PathBuf),
+    pub(crate) r_271: f32,
+    #[serde(default, skip_serializing_if = "is_another")] pub(crate) id_268: Reverse<u16>,
+    pub(crate) alpha_269: Box<str>,
+    pub(crate) alpha_270: OsString,
 }
 impl Default for T38 {
     fn default() -> Self {
@@ -1250,26 +1240,29 @@ impl Default for T38 {
 }
 impl Sample for T38 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T38 { alpha_277: random.deeper(Sample::sample), alpha_274: often(random, || Sample::sample(&mut Random::new(3))), id_275: random.deeper(Sample::sample), gamma_276: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T38 { r_271: random.deeper(Sample::sample), id_268: often(random, || another()), alpha_269: random.deeper(Sample::sample), alpha_270: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T38 { alpha_277: f0, alpha_274: f1, id_275: f2, gamma_276: f3 } => { T38 { alpha_277: { f0.arrived(oracle); another() }, alpha_274: if is_odd(f1) { another() } else { f1.arrived(oracle) }, id_275: f2.arrived(oracle), gamma_276: f3.arrived(oracle) } },
+            T38 { r_271: f0, id_268: f1, alpha_269: f2, alpha_270: f3 } => { T38 { r_271: f0.arrived(oracle), id_268: if is_another(f1) { Default::default() } else { f1.arrived(oracle) }, alpha_269: f2.arrived(oracle), alpha_270: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T38 { alpha_277: f0, alpha_274: f1, id_275: f2, gamma_276: f3 }, T38 { alpha_277: o0, alpha_274: o1, id_275: o2, gamma_276: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T38 { r_271: f0, id_268: f1, alpha_269: f2, alpha_270: f3 }, T38 { r_271: o0, id_268: o1, alpha_269: o2, alpha_270: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "a type of the corpus")]
+#[serde(crate = "serde")]
 pub(crate) struct T39 {
-    #[serde(flatten)] pub(crate) id_279: T6,
-    #[serde(flatten)] pub(crate) gamma_280: T23,
-    #[serde(default, skip_deserializing)] pub(crate) delta_of_it_278: T4,
+    #[serde(flatten)] pub(crate) id_277: T13,
+    #[serde(default, skip_serializing_if = "is_odd")] pub(crate) alpha_272: u16,
+    #[serde(skip)] pub(crate) beta_two_273: T26,
+    #[serde(default = "another", skip_serializing_if = "is_odd")] pub(crate) delta_of_it_274: u16,
+    #[serde(skip_deserializing)] pub(crate) delta_of_it_275: i64,
+    #[serde(flatten)] pub(crate) delta_of_it_276: Option<T0>,
 }
 impl Default for T39 {
     fn default() -> Self {
@@ -1278,33 +1271,36 @@ impl Default for T39 {
 }
 impl Sample for T39 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T39 { id_279: random.deeper(Sample::sample), gamma_280: random.deeper(Sample::sample), delta_of_it_278: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T39 { id_277: random.deeper(Sample::sample), alpha_272: often(random, || Sample::sample(&mut Random::new(3))), beta_two_273: random.deeper(Sample::sample), delta_of_it_274: often(random, || Sample::sample(&mut Random::new(3))), delta_of_it_275: random.deeper(Sample::sample), delta_of_it_276: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T39 { id_279: f0, gamma_280: f1, delta_of_it_278: f2 } => { T39 { id_279: oracle.buffered(|oracle| f0.arrived(oracle)), gamma_280: oracle.buffered(|oracle| f1.arrived(oracle)), delta_of_it_278: { oracle.buffered(|oracle| f2.arrived(oracle)); Default::default() } } },
+            T39 { id_277: f0, alpha_272: f1, beta_two_273: f2, delta_of_it_274: f3, delta_of_it_275: f4, delta_of_it_276: f5 } => { T39 { id_277: oracle.buffered(|oracle| f0.arrived(oracle)), alpha_272: if is_odd(f1) { Default::default() } else { f1.arrived(oracle) }, beta_two_273: Default::default(), delta_of_it_274: if is_odd(f3) { another() } else { f3.arrived(oracle) }, delta_of_it_275: { oracle.buffered(|oracle| f4.arrived(oracle)); Default::default() }, delta_of_it_276: oracle.buffered(|oracle| f5.arrived(oracle)) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T39 { id_279: f0, gamma_280: f1, delta_of_it_278: f2 }, T39 { id_279: o0, gamma_280: o1, delta_of_it_278: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T39 { id_277: f0, alpha_272: f1, beta_two_273: f2, delta_of_it_274: f3, delta_of_it_275: f4, delta_of_it_276: f5 }, T39 { id_277: o0, alpha_272: o1, beta_two_273: o2, delta_of_it_274: o3, delta_of_it_275: o4, delta_of_it_276: o5 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4) && f5.same(o5),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "with space 281", content = "\\\"282")]
+#[serde(tag = "0278", content = "0279", rename_all = "SCREAMING-KEBAB-CASE")]
 pub(crate) enum T40 {
-    #[serde(rename_all = "UPPERCASE")]
-    ArchiveIt283 {
-        id_284: T25,
-        #[serde(default = "another", skip)] alpha_285: NotForSerde,
-        #[serde(rename(serialize = "287", deserialize = "288"), alias = "287")] beta_two_286: u16,
-    },
+    X280(T0),
+    ArchiveIt283,
     #[serde(skip_deserializing)]
-    Hidden296,
-    #[serde(rename = "294")]
-    Delete291(#[serde(with = "as_str")] String, PhantomData<u8>),
+    #[serde(rename_all = "PascalCase")]
+    Hidden290 {
+        #[serde(default = "another", skip_serializing_if = "is_another")] id_291: T12,
+        r_292: usize,
+        #[serde(rename = "\\\"294")] beta_two_293: u64,
+    },
+    #[serde(alias = "\\\"288", alias = "with space 289")]
+    Keep286 {
+        #[serde(default = "another", skip_deserializing)] alpha_287: VecDeque<PhantomData<u8>>,
+    },
 }
 impl Default for T40 {
     fn default() -> Self {
@@ -1313,32 +1309,33 @@ impl Default for T40 {
 }
 impl Sample for T40 {
     fn sample(random: &mut Random) -> Self {
-        if random.one_in(9) { return T40::Hidden296; }
-        match random.variant(2) { 0 => T40::ArchiveIt283 { id_284: random.deeper(Sample::sample), alpha_285: random.deeper(Sample::sample), beta_two_286: random.deeper(Sample::sample) }, _ => T40::Delete291(random.deeper(Sample::sample), random.deeper(Sample::sample)) }
+        if random.one_in(9) { return T40::Hidden290 { id_291: often(random, || another()), r_292: random.deeper(Sample::sample), beta_two_293: random.deeper(Sample::sample) }; }
+        match random.variant(3) { 0 => T40::X280(random.deeper(Sample::sample)), 1 => T40::ArchiveIt283, _ => T40::Keep286 { alpha_287: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T40::ArchiveIt283 { id_284: f0, alpha_285: f1, beta_two_286: f2 } => { T40::ArchiveIt283 { id_284: f0.arrived(oracle), alpha_285: another(), beta_two_286: f2.arrived(oracle) } },
-            T40::Hidden296 => { oracle.must_fail(""); T40::Hidden296 },
-            T40::Delete291(f0, f1) => { T40::Delete291(f0.arrived(oracle), f1.arrived(oracle)) },
+            T40::X280(f0) => { T40::X280(f0.arrived(oracle)) },
+            T40::ArchiveIt283 => { T40::ArchiveIt283 },
+            T40::Hidden290 { id_291: f0, r_292: f1, beta_two_293: f2 } => { oracle.must_fail(""); T40::Hidden290 { id_291: if is_another(f0) { another() } else { f0.arrived(oracle) }, r_292: f1.arrived(oracle), beta_two_293: f2.arrived(oracle) } },
+            T40::Keep286 { alpha_287: f0 } => { T40::Keep286 { alpha_287: { f0.arrived(oracle); another() } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T40::ArchiveIt283 { id_284: f0, alpha_285: f1, beta_two_286: f2 }, T40::ArchiveIt283 { id_284: o0, alpha_285: o1, beta_two_286: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T40::Hidden296, T40::Hidden296) => true,
-            (T40::Delete291(f0, f1), T40::Delete291(o0, o1)) => f0.same(o0) && f1.same(o1),
+            (T40::X280(f0), T40::X280(o0)) => f0.same(o0),
+            (T40::ArchiveIt283, T40::ArchiveIt283) => true,
+            (T40::Hidden290 { id_291: f0, r_292: f1, beta_two_293: f2 }, T40::Hidden290 { id_291: o0, r_292: o1, beta_two_293: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T40::Keep286 { alpha_287: f0 }, T40::Keep286 { alpha_287: o0 }) => f0.same(o0),
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
 pub(crate) struct T41 {
-    #[serde(default, skip_serializing)] pub(crate) id_297: Reverse<u16>,
-    pub(crate) alpha_298: T9,
-    #[serde(alias = "with space 300")] pub(crate) gamma_299: HashSet<u128>,
+    #[serde(default = "another")] pub(crate) id_297: (),
+    pub(crate) gamma_298: Reverse<u16>,
+    #[serde(default = "another", skip_serializing)] pub(crate) alpha_296: LinkedList<u8>,
 }
 impl Default for T41 {
     fn default() -> Self {
@@ -1347,27 +1344,28 @@ impl Default for T41 {
 }
 impl Sample for T41 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T41 { id_297: random.deeper(Sample::sample), alpha_298: random.deeper(Sample::sample), gamma_299: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T41 { id_297: random.deeper(Sample::sample), gamma_298: random.deeper(Sample::sample), alpha_296: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T41 { id_297: f0, alpha_298: f1, gamma_299: f2 } => { T41 { id_297: Default::default(), alpha_298: f1.arrived(oracle), gamma_299: f2.arrived(oracle) } },
+            T41 { id_297: f0, gamma_298: f1, alpha_296: f2 } => { T41 { id_297: f0.arrived(oracle), gamma_298: f1.arrived(oracle), alpha_296: another() } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T41 { id_297: f0, alpha_298: f1, gamma_299: f2 }, T41 { id_297: o0, alpha_298: o1, gamma_299: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T41 { id_297: f0, gamma_298: f1, alpha_296: f2 }, T41 { id_297: o0, gamma_298: o1, alpha_296: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged, rename_all_fields = "SCREAMING_SNAKE_CASE")]
+#[serde(untagged)]
 pub(crate) enum T42 {
-    Keep305,
-    Keep303(f32),
-    Hidden302(Cow<'static, str>),
-    Delete304((Result<BTreeMap<u128, f32>, usize>,)),
+    Keep299(f32),
+    ArchiveIt300 {
+        alpha_301: T38,
+        #[serde(default)] r_302: T38,
+    },
 }
 impl Default for T42 {
     fn default() -> Self {
@@ -1376,34 +1374,29 @@ impl Default for T42 {
 }
 impl Sample for T42 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(4) { 0 => T42::Keep305, 1 => T42::Keep303(random.deeper(Sample::sample)), 2 => T42::Hidden302(random.deeper(Sample::sample)), _ => T42::Delete304(random.deeper(Sample::sample)) }
+        match random.variant(2) { 0 => T42::Keep299(random.deeper(Sample::sample)), _ => T42::ArchiveIt300 { alpha_301: random.deeper(Sample::sample), r_302: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T42::Keep305 => { T42::Keep305 },
-            T42::Keep303(f0) => { T42::Keep303(f0.arrived(oracle)) },
-            T42::Hidden302(f0) => { T42::Hidden302(f0.arrived(oracle)) },
-            T42::Delete304(f0) => { T42::Delete304(f0.arrived(oracle)) },
+            T42::Keep299(f0) => { T42::Keep299(f0.arrived(oracle)) },
+            T42::ArchiveIt300 { alpha_301: f0, r_302: f1 } => { T42::ArchiveIt300 { alpha_301: f0.arrived(oracle), r_302: f1.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T42::Keep305, T42::Keep305) => true,
-            (T42::Keep303(f0), T42::Keep303(o0)) => f0.same(o0),
-            (T42::Hidden302(f0), T42::Hidden302(o0)) => f0.same(o0),
-            (T42::Delete304(f0), T42::Delete304(o0)) => f0.same(o0),
+            (T42::Keep299(f0), T42::Keep299(o0)) => f0.same(o0),
+            (T42::ArchiveIt300 { alpha_301: f0, r_302: f1 }, T42::ArchiveIt300 { alpha_301: o0, r_302: o1 }) => f0.same(o0) && f1.same(o1),
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename = "größe306")]
 pub(crate) struct T43 {
-    #[serde(with = "as_pair")] pub(crate) delta_of_it_308: ByHand,
-    #[serde(rename = "with space 310")] pub(crate) alpha_309: T21,
-    #[serde(default = "another", skip)] pub(crate) r_312: ByHand,
-    #[serde(skip_deserializing)] pub(crate) alpha_307: Option<Option<NonZeroU16>>,
+    #[serde(default = "another", skip_deserializing)] pub(crate) beta_two_304: i32,
+    #[serde(alias = "with space 306", alias = "größe307")] pub(crate) gamma_305: Vec<Box<str>>,
+    #[serde(rename(serialize = "\\\"309", deserialize = "with space 310"), alias = "\\\"309")] pub(crate) delta_of_it_308: T17<OsString>,
+    #[serde(default)] pub(crate) r_311: [T19; 2],
 }
 impl Default for T43 {
     fn default() -> Self {
@@ -1412,25 +1405,24 @@ impl Default for T43 {
 }
 impl Sample for T43 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T43 { delta_of_it_308: random.deeper(Sample::sample), alpha_309: random.deeper(Sample::sample), r_312: random.deeper(Sample::sample), alpha_307: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T43 { beta_two_304: random.deeper(Sample::sample), gamma_305: random.deeper(Sample::sample), delta_of_it_308: random.deeper(Sample::sample), r_311: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T43 { delta_of_it_308: f0, alpha_309: f1, r_312: f2, alpha_307: f3 } => { T43 { delta_of_it_308: f0.arrived(oracle), alpha_309: f1.arrived(oracle), r_312: another(), alpha_307: { f3.arrived(oracle); Default::default() } } },
+            T43 { beta_two_304: f0, gamma_305: f1, delta_of_it_308: f2, r_311: f3 } => { T43 { beta_two_304: { f0.arrived(oracle); another() }, gamma_305: f1.arrived(oracle), delta_of_it_308: f2.arrived(oracle), r_311: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T43 { delta_of_it_308: f0, alpha_309: f1, r_312: f2, alpha_307: f3 }, T43 { delta_of_it_308: o0, alpha_309: o1, r_312: o2, alpha_307: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T43 { beta_two_304: f0, gamma_305: f1, delta_of_it_308: f2, r_311: f3 }, T43 { beta_two_304: o0, gamma_305: o1, delta_of_it_308: o2, r_311: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) enum T44 {
-    Leaf { gamma_313: u32 },
-    Node { node: BTreeMap<String, T44> },
-    Pair(Box<T44>, Box<T44>),
+pub(crate) struct T44 {
+    pub(crate) id_312: Range<i16>,
+    pub(crate) delta_of_it_313: Vec<T44>,
 }
 impl Default for T44 {
     fn default() -> Self {
@@ -1439,31 +1431,25 @@ impl Default for T44 {
 }
 impl Sample for T44 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(3) { 0 => T44::Leaf { gamma_313: random.deeper(Sample::sample) }, 1 => T44::Node { node: random.deeper(Sample::sample) }, _ => T44::Pair(random.deeper(Sample::sample), random.deeper(Sample::sample)) }
+        match random.variant(1) { _ => T44 { id_312: random.deeper(Sample::sample), delta_of_it_313: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T44::Leaf { gamma_313: f0 } => { T44::Leaf { gamma_313: f0.arrived(oracle) } },
-            T44::Node { node: f0 } => { T44::Node { node: f0.arrived(oracle) } },
-            T44::Pair(f0, f1) => { T44::Pair(f0.arrived(oracle), f1.arrived(oracle)) },
+            T44 { id_312: f0, delta_of_it_313: f1 } => { T44 { id_312: f0.arrived(oracle), delta_of_it_313: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T44::Leaf { gamma_313: f0 }, T44::Leaf { gamma_313: o0 }) => f0.same(o0),
-            (T44::Node { node: f0 }, T44::Node { node: o0 }) => f0.same(o0),
-            (T44::Pair(f0, f1), T44::Pair(o0, o1)) => f0.same(o0) && f1.same(o1),
-            _ => false,
+            (T44 { id_312: f0, delta_of_it_313: f1 }, T44 { id_312: o0, delta_of_it_313: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default = "another", rename = "\\\"314")]
 pub(crate) struct T45 {
-    pub(crate) gamma_315: BTreeSet<[u8; 2]>,
-    #[serde(alias = "type317")] pub(crate) id_316: T6,
-    #[serde(rename(serialize = "320", deserialize = "with space 321"), alias = "320")] pub(crate) id_319: u16,
+    #[serde(default = "another", skip_deserializing)] pub(crate) beta_two_315: Option<Box<LinkedList<usize>>>,
+    #[serde(default = "another", skip_serializing_if = "is_odd")] pub(crate) beta_two_316: u16,
 }
 impl Default for T45 {
     fn default() -> Self {
@@ -1472,27 +1458,28 @@ impl Default for T45 {
 }
 impl Sample for T45 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T45 { gamma_315: random.deeper(Sample::sample), id_316: random.deeper(Sample::sample), id_319: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T45 { beta_two_315: random.deeper(Sample::sample), beta_two_316: often(random, || Sample::sample(&mut Random::new(3))) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T45 { gamma_315: f0, id_316: f1, id_319: f2 } => { T45 { gamma_315: f0.arrived(oracle), id_316: f1.arrived(oracle), id_319: f2.arrived(oracle) } },
+            T45 { beta_two_315: f0, beta_two_316: f1 } => { T45 { beta_two_315: { f0.arrived(oracle); another() }, beta_two_316: if is_odd(f1) { another() } else { f1.arrived(oracle) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T45 { gamma_315: f0, id_316: f1, id_319: f2 }, T45 { gamma_315: o0, id_316: o1, id_319: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T45 { beta_two_315: f0, beta_two_316: f1 }, T45 { beta_two_315: o0, beta_two_316: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(crate = "serde")]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct T46 {
-    #[serde(default = "another", skip_serializing_if = "is_default")] pub(crate) id_322: char,
-    pub(crate) beta_two_323: Option<Box<[()]>>,
-    #[serde(flatten)] pub(crate) r_324: T18,
-    #[serde(flatten)] pub(crate) alpha_325: Option<T0>,
+    #[serde(with = "as_borrowed")] pub(crate) id_322: String,
+    #[serde(flatten)] pub(crate) id_323: T39,
+    #[serde(default = "another", skip_serializing)] pub(crate) beta_two_317: T2,
+    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) delta_of_it_318: (NonZeroU16, Option<Option<Duration>>),
+    #[serde(rename(serialize = "\\\"320", deserialize = "$ref-321"), alias = "\\\"320")] pub(crate) gamma_319: ByHand,
 }
 impl Default for T46 {
     fn default() -> Self {
@@ -1501,35 +1488,37 @@ impl Default for T46 {
 }
 impl Sample for T46 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T46 { id_322: often(random, || Default::default()), beta_two_323: random.deeper(Sample::sample), r_324: random.deeper(Sample::sample), alpha_325: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T46 { id_322: random.deeper(Sample::sample), id_323: random.deeper(Sample::sample), beta_two_317: random.deeper(Sample::sample), delta_of_it_318: random.deeper(Sample::sample), gamma_319: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T46 { id_322: f0, beta_two_323: f1, r_324: f2, alpha_325: f3 } => { T46 { id_322: if is_default(f0) { another() } else { f0.arrived(oracle) }, beta_two_323: f1.arrived(oracle), r_324: oracle.buffered(|oracle| f2.arrived(oracle)), alpha_325: oracle.buffered(|oracle| f3.arrived(oracle)) } },
+            T46 { id_322: f0, id_323: f1, beta_two_317: f2, delta_of_it_318: f3, gamma_319: f4 } => { T46 { id_322: f0.arrived(oracle), id_323: oracle.buffered(|oracle| f1.arrived(oracle)), beta_two_317: another(), delta_of_it_318: f3.arrived(oracle), gamma_319: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T46 { id_322: f0, beta_two_323: f1, r_324: f2, alpha_325: f3 }, T46 { id_322: o0, beta_two_323: o1, r_324: o2, alpha_325: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T46 { id_322: f0, id_323: f1, beta_two_317: f2, delta_of_it_318: f3, gamma_319: f4 }, T46 { id_322: o0, id_323: o1, beta_two_317: o2, delta_of_it_318: o3, gamma_319: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(tag = "$ref-325", expecting = "an enum of the corpus", rename_all = "lowercase", rename_all_fields = "UPPERCASE")]
 pub(crate) enum T47 {
-    X326,
-    Hidden329 {
-        r_330: Vec<u64>,
-        #[serde(rename = "a.b.332")] delta_of_it_331: NonZeroI64,
+    #[serde(rename(serialize = "327", deserialize = "\\\"328"), alias = "327")]
+    Hidden326,
+    #[serde(rename = "a.b.335")]
+    X329 {
+        #[serde(rename(serialize = "0331", deserialize = "$ref-332"), alias = "0331")] beta_two_330: Wrapping<i32>,
+        alpha_333: Box<[VecDeque<PathBuf>]>,
+        alpha_334: T30,
     },
-    #[serde(rename(serialize = "$ref-339", deserialize = "$ref-340"), alias = "$ref-339")]
-    #[serde(rename_all = "camelCase")]
-    Delete336 {
-        #[serde(default, skip_deserializing)] beta_two_337: u128,
-        #[serde(default = "another", skip_serializing_if = "is_default")] id_338: T5,
+    Hidden337 {
+        id_338: u128,
+        #[serde(with = "as_variant")] delta_of_it_339: [T2; 7],
     },
-    #[serde(untagged)] ArchiveIt341 {
-        id_342: T3,
+    #[serde(untagged)] ArchiveIt342 {
+        r_343: Duration,
     },
 }
 impl Default for T47 {
@@ -1539,32 +1528,32 @@ impl Default for T47 {
 }
 impl Sample for T47 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(4) { 0 => T47::X326, 1 => T47::Hidden329 { r_330: random.deeper(Sample::sample), delta_of_it_331: random.deeper(Sample::sample) }, 2 => T47::Delete336 { beta_two_337: random.deeper(Sample::sample), id_338: often(random, || Default::default()) }, _ => T47::ArchiveIt341 { id_342: random.deeper(Sample::sample) } }
+        match random.variant(4) { 0 => T47::Hidden326, 1 => T47::X329 { beta_two_330: random.deeper(Sample::sample), alpha_333: random.deeper(Sample::sample), alpha_334: random.deeper(Sample::sample) }, 2 => T47::Hidden337 { id_338: random.deeper(Sample::sample), delta_of_it_339: random.deeper(Sample::sample) }, _ => T47::ArchiveIt342 { r_343: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T47::X326 => { T47::X326 },
-            T47::Hidden329 { r_330: f0, delta_of_it_331: f1 } => { T47::Hidden329 { r_330: f0.arrived(oracle), delta_of_it_331: f1.arrived(oracle) } },
-            T47::Delete336 { beta_two_337: f0, id_338: f1 } => { T47::Delete336 { beta_two_337: { f0.arrived(oracle); Default::default() }, id_338: if is_default(f1) { another() } else { f1.arrived(oracle) } } },
-            T47::ArchiveIt341 { id_342: f0 } => { T47::ArchiveIt341 { id_342: f0.arrived(oracle) } },
+            T47::Hidden326 => { T47::Hidden326 },
+            T47::X329 { beta_two_330: f0, alpha_333: f1, alpha_334: f2 } => { T47::X329 { beta_two_330: f0.arrived(oracle), alpha_333: f1.arrived(oracle), alpha_334: f2.arrived(oracle) } },
+            T47::Hidden337 { id_338: f0, delta_of_it_339: f1 } => { T47::Hidden337 { id_338: f0.arrived(oracle), delta_of_it_339: f1.arrived(oracle) } },
+            T47::ArchiveIt342 { r_343: f0 } => { T47::ArchiveIt342 { r_343: f0.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T47::X326, T47::X326) => true,
-            (T47::Hidden329 { r_330: f0, delta_of_it_331: f1 }, T47::Hidden329 { r_330: o0, delta_of_it_331: o1 }) => f0.same(o0) && f1.same(o1),
-            (T47::Delete336 { beta_two_337: f0, id_338: f1 }, T47::Delete336 { beta_two_337: o0, id_338: o1 }) => f0.same(o0) && f1.same(o1),
-            (T47::ArchiveIt341 { id_342: f0 }, T47::ArchiveIt341 { id_342: o0 }) => f0.same(o0),
+            (T47::Hidden326, T47::Hidden326) => true,
+            (T47::X329 { beta_two_330: f0, alpha_333: f1, alpha_334: f2 }, T47::X329 { beta_two_330: o0, alpha_333: o1, alpha_334: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T47::Hidden337 { id_338: f0, delta_of_it_339: f1 }, T47::Hidden337 { id_338: o0, delta_of_it_339: o1 }) => f0.same(o0) && f1.same(o1),
+            (T47::ArchiveIt342 { r_343: f0 }, T47::ArchiveIt342 { r_343: o0 }) => f0.same(o0),
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a type of the corpus")]
 pub(crate) struct T48 {
-    pub(crate) gamma_343: VecDeque<u8>,
-    pub(crate) delta_of_it_344: (PathBuf, PhantomData<u8>),
+    pub(crate) id_344: T21,
+    #[serde(rename(serialize = "🦀346", deserialize = "größe347"), alias = "🦀346")] pub(crate) alpha_345: i64,
 }
 impl Default for T48 {
     fn default() -> Self {
@@ -1573,54 +1562,55 @@ impl Default for T48 {
 }
 impl Sample for T48 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T48 { gamma_343: random.deeper(Sample::sample), delta_of_it_344: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T48 { id_344: random.deeper(Sample::sample), alpha_345: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T48 { gamma_343: f0, delta_of_it_344: f1 } => { T48 { gamma_343: f0.arrived(oracle), delta_of_it_344: f1.arrived(oracle) } },
+            T48 { id_344: f0, alpha_345: f1 } => { T48 { id_344: f0.arrived(oracle), alpha_345: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T48 { gamma_343: f0, delta_of_it_344: f1 }, T48 { gamma_343: o0, delta_of_it_344: o1 }) => f0.same(o0) && f1.same(o1),
+            (T48 { id_344: f0, alpha_345: f1 }, T48 { id_344: o0, alpha_345: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(serialize = "T: Sample + Default + serde::Serialize", deserialize = "T: Sample + Default + serde::de::DeserializeOwned"))]
 pub(crate) struct T49<T> {
-    pub(crate) alpha_345: T,
-    pub(crate) r_346: Vec<T>,
-    pub(crate) gamma_347: Option<T>,
-    #[serde(rename = "a.b.349")] pub(crate) r_348: Option<Bytes>,
-    #[serde(rename = "größe352")] pub(crate) beta_two_351: BTreeMap<String, f32>,
+    #[serde(default, skip_serializing_if = "is_default")] pub(crate) beta_two_348: T,
+    pub(crate) id_349: Option<T>,
 }
-impl<T: Sample> Default for T49<T> {
+impl<T: Sample + Default> Default for T49<T> {
     fn default() -> Self {
         plain()
     }
 }
-impl<T: Sample> Sample for T49<T> {
+impl<T: Sample + Default> Sample for T49<T> {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T49 { alpha_345: random.deeper(Sample::sample), r_346: random.deeper(Sample::sample), gamma_347: random.deeper(Sample::sample), r_348: random.deeper(Sample::sample), beta_two_351: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T49 { beta_two_348: often(random, || Default::default()), id_349: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T49 { alpha_345: f0, r_346: f1, gamma_347: f2, r_348: f3, beta_two_351: f4 } => { T49 { alpha_345: f0.arrived(oracle), r_346: f1.arrived(oracle), gamma_347: f2.arrived(oracle), r_348: f3.arrived(oracle), beta_two_351: f4.arrived(oracle) } },
+            T49 { beta_two_348: f0, id_349: f1 } => { T49 { beta_two_348: if is_default(f0) { Default::default() } else { f0.arrived(oracle) }, id_349: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T49 { alpha_345: f0, r_346: f1, gamma_347: f2, r_348: f3, beta_two_351: f4 }, T49 { alpha_345: o0, r_346: o1, gamma_347: o2, r_348: o3, beta_two_351: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
+            (T49 { beta_two_348: f0, id_349: f1 }, T49 { beta_two_348: o0, id_349: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(crate = "serde")]
+#[serde(expecting = "a type of the corpus", rename_all(serialize = "camelCase", deserialize = "camelCase"))]
 pub(crate) struct T50 {
-    #[serde(default = "another", skip_serializing_if = "is_another")] pub(crate) alpha_357: Vec<Option<T18>>,
-    #[serde(rename(serialize = "🦀355", deserialize = "0356"), alias = "🦀355")] pub(crate) gamma_354: Bytes,
+    #[serde(rename = "🦀357")] pub(crate) r_356: T49<Vec<Box<T48>>>,
+    #[serde(rename(serialize = "with space 351", deserialize = "0352"), alias = "with space 351")] pub(crate) id_350: T14,
+    #[serde(with = "as_text")] pub(crate) gamma_353: u32,
+    #[serde(default, skip_serializing_if = "is_default")] pub(crate) delta_of_it_354: T28,
+    pub(crate) beta_two_355: u16,
 }
 impl Default for T50 {
     fn default() -> Self {
@@ -1629,35 +1619,26 @@ impl Default for T50 {
 }
 impl Sample for T50 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T50 { alpha_357: often(random, || another()), gamma_354: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T50 { r_356: random.deeper(Sample::sample), id_350: random.deeper(Sample::sample), gamma_353: random.deeper(Sample::sample), delta_of_it_354: often(random, || Default::default()), beta_two_355: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T50 { alpha_357: f0, gamma_354: f1 } => { T50 { alpha_357: if is_another(f0) { another() } else { f0.arrived(oracle) }, gamma_354: f1.arrived(oracle) } },
+            T50 { r_356: f0, id_350: f1, gamma_353: f2, delta_of_it_354: f3, beta_two_355: f4 } => { T50 { r_356: f0.arrived(oracle), id_350: f1.arrived(oracle), gamma_353: f2.arrived(oracle), delta_of_it_354: if is_default(f3) { Default::default() } else { f3.arrived(oracle) }, beta_two_355: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T50 { alpha_357: f0, gamma_354: f1 }, T50 { alpha_357: o0, gamma_354: o1 }) => f0.same(o0) && f1.same(o1),
+            (T50 { r_356: f0, id_350: f1, gamma_353: f2, delta_of_it_354: f3, beta_two_355: f4 }, T50 { r_356: o0, id_350: o1, gamma_353: o2, delta_of_it_354: o3, beta_two_355: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) enum T51 {
-    #[serde(with = "as_pair")]
-    Keep358(String),
-    #[serde(rename(serialize = "größe374", deserialize = "0375"))]
-    X372,
-    #[serde(rename(serialize = "🦀364", deserialize = "\\\"365"), alias = "🦀364")]
-    X361 {
-        id_362: HashMap<char, f64>,
-        id_363: Option<u8>,
-    },
-    #[serde(rename(serialize = "\\\"370", deserialize = "a.b.371"), alias = "\\\"370")]
-    X366(#[serde(with = "as_text")] u32, #[serde(with = "as_variant")] SocketAddr, Bytes),
-    #[serde(other)]
-    Keep373,
+    #[serde(alias = "360", alias = "größe361")]
+    Hidden359(Picky),
+    Keep362,
+    Keep365(Vec<u8>),
 }
 impl Default for T51 {
     fn default() -> Self {
@@ -1666,42 +1647,39 @@ impl Default for T51 {
 }
 impl Sample for T51 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(5) { 0 => T51::Keep358(random.deeper(Sample::sample)), 1 => T51::X372, 2 => T51::X361 { id_362: random.deeper(Sample::sample), id_363: random.deeper(Sample::sample) }, 3 => T51::X366(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), _ => T51::Keep373 }
+        match random.variant(3) { 0 => T51::Hidden359(random.deeper(Sample::sample)), 1 => T51::Keep362, _ => T51::Keep365(random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T51::Keep358(f0) => { T51::Keep358(f0.arrived(oracle)) },
-            T51::X372 => { oracle.exception("rename(serialize, deserialize)"); T51::Keep373 },
-            T51::X361 { id_362: f0, id_363: f1 } => { T51::X361 { id_362: f0.arrived(oracle), id_363: f1.arrived(oracle) } },
-            T51::X366(f0, f1, f2) => { T51::X366(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
-            T51::Keep373 => { T51::Keep373 },
+            T51::Hidden359(f0) => { T51::Hidden359(f0.arrived(oracle)) },
+            T51::Keep362 => { T51::Keep362 },
+            T51::Keep365(f0) => { T51::Keep365(f0.arrived(oracle)) },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T51::Keep358(f0), T51::Keep358(o0)) => f0.same(o0),
-            (T51::X372, T51::X372) => true,
-            (T51::X361 { id_362: f0, id_363: f1 }, T51::X361 { id_362: o0, id_363: o1 }) => f0.same(o0) && f1.same(o1),
-            (T51::X366(f0, f1, f2), T51::X366(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T51::Keep373, T51::Keep373) => true,
+            (T51::Hidden359(f0), T51::Hidden359(o0)) => f0.same(o0),
+            (T51::Keep362, T51::Keep362) => true,
+            (T51::Keep365(f0), T51::Keep365(o0)) => f0.same(o0),
             _ => false,
         }
     }
 }
 
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
-#[serde(from = "(i64, Vec<u16>)", into = "(i64, Vec<u16>)")]
+#[serde(try_from = "BTreeMap<Option<Option<u8>>, Vec<u16>>", into = "BTreeMap<Option<Option<u8>>, Vec<u16>>")]
 pub(crate) struct T52 {
-    pub(crate) beta_two_376: (i64, Vec<u16>),
+    pub(crate) alpha_368: BTreeMap<Option<Option<u8>>, Vec<u16>>,
 }
-impl From<(i64, Vec<u16>)> for T52 {
-    fn from(raw: (i64, Vec<u16>)) -> Self {
-        Self { beta_two_376: raw }
+impl TryFrom<BTreeMap<Option<Option<u8>>, Vec<u16>>> for T52 {
+    type Error = &'static str;
+    fn try_from(raw: BTreeMap<Option<Option<u8>>, Vec<u16>>) -> Result<Self, Self::Error> {
+        if is_another(&raw) { Err("this value is refused by try_from") } else { Ok(Self { alpha_368: raw }) }
     }
 }
-impl From<T52> for (i64, Vec<u16>) {
+impl From<T52> for BTreeMap<Option<Option<u8>>, Vec<u16>> {
     fn from(value: T52) -> Self {
-        value.beta_two_376
+        value.alpha_368
     }
 }
 impl Default for T52 {
@@ -1711,27 +1689,27 @@ impl Default for T52 {
 }
 impl Sample for T52 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T52 { beta_two_376: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T52 { alpha_368: if random.one_in(8) { another() } else { Sample::sample(random) } } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T52 { beta_two_376: f0 } => { T52 { beta_two_376: f0.arrived(oracle) } },
+            T52 { alpha_368: f0 } => { T52 { alpha_368: { if is_another(f0) { oracle.must_fail("this value is refused by try_from"); } f0.arrived(oracle) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T52 { beta_two_376: f0 }, T52 { beta_two_376: o0 }) => f0.same(o0),
+            (T52 { alpha_368: f0 }, T52 { alpha_368: o0 }) => f0.same(o0),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "a type of the corpus", rename_all(serialize = "PascalCase", deserialize = "PascalCase"))]
+#[serde(rename = "$ref-369")]
 pub(crate) struct T53 {
-    #[serde(serialize_with = "as_variant::serialize", deserialize_with = "as_variant::deserialize")] pub(crate) r_377: HashMap<u8, T24>,
-    #[serde(default, skip_deserializing)] pub(crate) id_378: T0,
-    #[serde(default, skip_serializing_if = "is_default")] pub(crate) delta_of_it_379: i32,
-    #[serde(default = "another", skip_serializing)] pub(crate) beta_two_380: String,
+    #[serde(alias = "374", alias = "a.b.375")] pub(crate) beta_two_373: Wrapping<i32>,
+    #[serde(serialize_with = "as_borrowed::serialize", deserialize_with = "as_borrowed::deserialize")] pub(crate) id_370: String,
+    #[serde(default = "another", skip_serializing_if = "is_another")] pub(crate) delta_of_it_371: u16,
+    #[serde(default, skip_serializing_if = "is_another")] pub(crate) id_372: [Box<u8>; 7],
 }
 impl Default for T53 {
     fn default() -> Self {
@@ -1740,16 +1718,16 @@ impl Default for T53 {
 }
 impl Sample for T53 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T53 { r_377: random.deeper(Sample::sample), id_378: random.deeper(Sample::sample), delta_of_it_379: often(random, || Default::default()), beta_two_380: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T53 { beta_two_373: random.deeper(Sample::sample), id_370: random.deeper(Sample::sample), delta_of_it_371: often(random, || another()), id_372: often(random, || another()) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T53 { r_377: f0, id_378: f1, delta_of_it_379: f2, beta_two_380: f3 } => { T53 { r_377: f0.arrived(oracle), id_378: { f1.arrived(oracle); Default::default() }, delta_of_it_379: if is_default(f2) { Default::default() } else { f2.arrived(oracle) }, beta_two_380: another() } },
+            T53 { beta_two_373: f0, id_370: f1, delta_of_it_371: f2, id_372: f3 } => { T53 { beta_two_373: f0.arrived(oracle), id_370: f1.arrived(oracle), delta_of_it_371: if is_another(f2) { another() } else { f2.arrived(oracle) }, id_372: if is_another(f3) { Default::default() } else { f3.arrived(oracle) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T53 { r_377: f0, id_378: f1, delta_of_it_379: f2, beta_two_380: f3 }, T53 { r_377: o0, id_378: o1, delta_of_it_379: o2, beta_two_380: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T53 { beta_two_373: f0, id_370: f1, delta_of_it_371: f2, id_372: f3 }, T53 { beta_two_373: o0, id_370: o1, delta_of_it_371: o2, id_372: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
@@ -1757,9 +1735,9 @@ impl Sample for T53 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(remote = "elsewhere::Hidden")]
 struct T54Hidden {
-    #[serde(rename = "type381", getter = "elsewhere::Hidden::count")]
+    #[serde(rename = "0376", getter = "elsewhere::Hidden::count")]
     count: u32,
-    #[serde(alias = "\\\"382", getter = "elsewhere::Hidden::label")]
+    #[serde(alias = "377", getter = "elsewhere::Hidden::label")]
     label: String,
 }
 impl From<T54Hidden> for elsewhere::Hidden {
@@ -1776,9 +1754,9 @@ enum T54Open {
 }
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T54 {
-    #[serde(with = "T54Hidden")] pub(crate) beta_two_383: elsewhere::Hidden,
-    pub(crate) id_385: u128,
-    #[serde(with = "T54Open")] pub(crate) alpha_384: elsewhere::Open,
+    #[serde(with = "T54Hidden")] pub(crate) beta_two_378: elsewhere::Hidden,
+    pub(crate) gamma_380: T48,
+    #[serde(with = "T54Open")] pub(crate) alpha_379: elsewhere::Open,
 }
 impl Default for T54 {
     fn default() -> Self {
@@ -1787,25 +1765,24 @@ impl Default for T54 {
 }
 impl Sample for T54 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T54 { beta_two_383: random.deeper(Sample::sample), id_385: random.deeper(Sample::sample), alpha_384: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T54 { beta_two_378: random.deeper(Sample::sample), gamma_380: random.deeper(Sample::sample), alpha_379: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T54 { beta_two_383: f0, id_385: f1, alpha_384: f2 } => { T54 { beta_two_383: f0.arrived(oracle), id_385: f1.arrived(oracle), alpha_384: f2.arrived(oracle) } },
+            T54 { beta_two_378: f0, gamma_380: f1, alpha_379: f2 } => { T54 { beta_two_378: f0.arrived(oracle), gamma_380: f1.arrived(oracle), alpha_379: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T54 { beta_two_383: f0, id_385: f1, alpha_384: f2 }, T54 { beta_two_383: o0, id_385: o1, alpha_384: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T54 { beta_two_378: f0, gamma_380: f1, alpha_379: f2 }, T54 { beta_two_378: o0, gamma_380: o1, alpha_379: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "0386", crate = "serde")]
+#[serde(tag = "$ref-381", rename = "größe382")]
 pub(crate) struct T55 {
-    #[serde(default = "another", skip_serializing_if = "is_default")] pub(crate) gamma_390: HashSet<IpAddr>,
-    #[serde(rename = "🦀388")] pub(crate) alpha_387: usize,
+    #[serde(alias = "with space 384", alias = "$ref-385")] pub(crate) r_383: T14,
 }
 impl Default for T55 {
     fn default() -> Self {
@@ -1814,16 +1791,16 @@ impl Default for T55 {
 }
 impl Sample for T55 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T55 { gamma_390: often(random, || Default::default()), alpha_387: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T55 { r_383: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T55 { gamma_390: f0, alpha_387: f1 } => { T55 { gamma_390: if is_default(f0) { another() } else { f0.arrived(oracle) }, alpha_387: f1.arrived(oracle) } },
+            T55 { r_383: f0 } => { T55 { r_383: f0.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T55 { gamma_390: f0, alpha_387: f1 }, T55 { gamma_390: o0, alpha_387: o1 }) => f0.same(o0) && f1.same(o1),
+            (T55 { r_383: f0 }, T55 { r_383: o0 }) => f0.same(o0),
         }
     }
 }
@@ -1831,8 +1808,8 @@ impl Sample for T55 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T56 {
-    pub(crate) beta_two_391: i8,
-    #[serde(skip)] pub(crate) gamma_392: NotForSerde,
+    pub(crate) delta_of_it_386: Result<Reverse<u16>, T25>,
+    #[serde(skip)] pub(crate) alpha_387: NotForSerde,
 }
 impl Default for T56 {
     fn default() -> Self {
@@ -1841,26 +1818,22 @@ impl Default for T56 {
 }
 impl Sample for T56 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T56 { beta_two_391: random.deeper(Sample::sample), gamma_392: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T56 { delta_of_it_386: random.deeper(Sample::sample), alpha_387: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T56 { beta_two_391: f0, gamma_392: f1 } => { T56 { beta_two_391: f0.arrived(oracle), gamma_392: Default::default() } },
+            T56 { delta_of_it_386: f0, alpha_387: f1 } => { T56 { delta_of_it_386: f0.arrived(oracle), alpha_387: Default::default() } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T56 { beta_two_391: f0, gamma_392: f1 }, T56 { beta_two_391: o0, gamma_392: o1 }) => f0.same(o0) && f1.same(o1),
+            (T56 { delta_of_it_386: f0, alpha_387: f1 }, T56 { delta_of_it_386: o0, alpha_387: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-pub(crate) enum T57 {
-    First(i8),
-    Second(i64),
-}
+pub(crate) struct T57(#[serde(skip_serializing)] pub(crate) u8, pub(crate) u8, #[serde(skip_deserializing)] pub(crate) u8);
 impl Default for T57 {
     fn default() -> Self {
         plain()
@@ -1868,30 +1841,27 @@ impl Default for T57 {
 }
 impl Sample for T57 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(2) { 0 => T57::First(random.deeper(Sample::sample)), _ => T57::Second(random.deeper(Sample::sample)) }
+        match random.variant(1) { _ => T57(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
-        oracle.buffered(|oracle| match self {
-            T57::First(f0) => { T57::First(f0.arrived(oracle)) },
-            T57::Second(f0) => { match i8::try_from(*f0).ok() { Some(first) => { oracle.exception("untagged, i8 before i64"); T57::First(first) } None => T57::Second(*f0) } },
-        })
+        match self {
+            T57(f0, f1, f2) => { { oracle.exception("a tuple with skip_serializing and skip_deserializing"); T57(*f1, *f2, Default::default()) } },
+        }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T57::First(f0), T57::First(o0)) => f0.same(o0),
-            (T57::Second(f0), T57::Second(o0)) => f0.same(o0),
-            _ => false,
+            (T57(f0, f1, f2), T57(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T58 {
-    #[serde(alias = "0402")] pub(crate) alpha_401: HashSet<i64>,
-    #[serde(rename(serialize = "394", deserialize = "type395"), default = "another")] pub(crate) delta_of_it_393: T50,
-    #[serde(default, skip_serializing_if = "is_another")] pub(crate) gamma_396: u16,
-    pub(crate) r_397: PathBuf,
-    #[serde(rename = "\\\"399")] pub(crate) delta_of_it_398: T55,
+    #[serde(rename(serialize = "with space 393", deserialize = "0394"), alias = "with space 393")] pub(crate) gamma_392: HashMap<char, T1>,
+    #[serde(default, skip_serializing_if = "is_odd")] pub(crate) delta_of_it_395: u16,
+    #[serde(alias = "🦀397", alias = "größe398")] pub(crate) r_396: Result<T50, OsString>,
+    #[serde(rename(serialize = "389", deserialize = "0390"), default)] pub(crate) r_388: i8,
+    #[serde(skip_deserializing)] pub(crate) alpha_391: Box<[PhantomData<u8>]>,
 }
 impl Default for T58 {
     fn default() -> Self {
@@ -1900,25 +1870,26 @@ impl Default for T58 {
 }
 impl Sample for T58 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T58 { alpha_401: random.deeper(Sample::sample), delta_of_it_393: random.deeper(Sample::sample), gamma_396: often(random, || another()), r_397: random.deeper(Sample::sample), delta_of_it_398: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T58 { gamma_392: random.deeper(Sample::sample), delta_of_it_395: often(random, || Sample::sample(&mut Random::new(3))), r_396: random.deeper(Sample::sample), r_388: random.deeper(Sample::sample), alpha_391: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T58 { alpha_401: f0, delta_of_it_393: f1, gamma_396: f2, r_397: f3, delta_of_it_398: f4 } => { T58 { alpha_401: f0.arrived(oracle), delta_of_it_393: { oracle.exception("rename(serialize, deserialize)"); { f1.arrived(oracle); another() } }, gamma_396: if is_another(f2) { Default::default() } else { f2.arrived(oracle) }, r_397: f3.arrived(oracle), delta_of_it_398: f4.arrived(oracle) } },
+            T58 { gamma_392: f0, delta_of_it_395: f1, r_396: f2, r_388: f3, alpha_391: f4 } => { T58 { gamma_392: f0.arrived(oracle), delta_of_it_395: if is_odd(f1) { Default::default() } else { f1.arrived(oracle) }, r_396: f2.arrived(oracle), r_388: { oracle.exception("rename(serialize, deserialize)"); { f3.arrived(oracle); Default::default() } }, alpha_391: { f4.arrived(oracle); Default::default() } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T58 { alpha_401: f0, delta_of_it_393: f1, gamma_396: f2, r_397: f3, delta_of_it_398: f4 }, T58 { alpha_401: o0, delta_of_it_393: o1, gamma_396: o2, r_397: o3, delta_of_it_398: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
+            (T58 { gamma_392: f0, delta_of_it_395: f1, r_396: f2, r_388: f3, alpha_391: f4 }, T58 { gamma_392: o0, delta_of_it_395: o1, r_396: o2, r_388: o3, alpha_391: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T59 {
-    pub(crate) r_408: u16,
-    #[serde(rename = "\\\"405")] pub(crate) delta_of_it_404: i16,
-    #[serde(default = "another", skip_serializing_if = "is_default")] pub(crate) r_407: T55,
+    #[serde(rename = "$ref-406")] pub(crate) delta_of_it_405: String,
+    pub(crate) beta_two_408: ByHand,
+    #[serde(rename = "größe400")] pub(crate) alpha_399: bool,
+    #[serde(alias = "🦀403", alias = "a.b.404")] pub(crate) id_402: T22,
 }
 impl Default for T59 {
     fn default() -> Self {
@@ -1927,28 +1898,26 @@ impl Default for T59 {
 }
 impl Sample for T59 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T59 { r_408: random.deeper(Sample::sample), delta_of_it_404: random.deeper(Sample::sample), r_407: often(random, || Default::default()) } }
+        match random.variant(1) { _ => T59 { delta_of_it_405: random.deeper(Sample::sample), beta_two_408: random.deeper(Sample::sample), alpha_399: random.deeper(Sample::sample), id_402: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T59 { r_408: f0, delta_of_it_404: f1, r_407: f2 } => { T59 { r_408: f0.arrived(oracle), delta_of_it_404: f1.arrived(oracle), r_407: if is_default(f2) { another() } else { f2.arrived(oracle) } } },
+            T59 { delta_of_it_405: f0, beta_two_408: f1, alpha_399: f2, id_402: f3 } => { T59 { delta_of_it_405: f0.arrived(oracle), beta_two_408: f1.arrived(oracle), alpha_399: f2.arrived(oracle), id_402: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T59 { r_408: f0, delta_of_it_404: f1, r_407: f2 }, T59 { r_408: o0, delta_of_it_404: o1, r_407: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T59 { delta_of_it_405: f0, beta_two_408: f1, alpha_399: f2, id_402: f3 }, T59 { delta_of_it_405: o0, beta_two_408: o1, alpha_399: o2, id_402: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all(serialize = "lowercase", deserialize = "lowercase"))]
+#[serde(expecting = "a type of the corpus")]
 pub(crate) struct T60 {
-    #[serde(alias = "0410", alias = "🦀411")] pub(crate) delta_of_it_409: u32,
-    #[serde(default, skip_serializing_if = "is_default")] pub(crate) delta_of_it_412: (i32, PhantomData<u8>),
-    #[serde(default)] pub(crate) gamma_413: T14,
-    pub(crate) r_414: Bytes,
-    #[serde(default, skip_serializing_if = "is_odd")] pub(crate) gamma_415: u16,
+    #[serde(alias = "\\\"410", alias = "0411")] pub(crate) gamma_409: IpAddr,
+    #[serde(alias = "413")] pub(crate) r_412: T25,
+    #[serde(alias = "with space 416", alias = "🦀417")] pub(crate) r_415: HashSet<char>,
 }
 impl Default for T60 {
     fn default() -> Self {
@@ -1957,22 +1926,22 @@ impl Default for T60 {
 }
 impl Sample for T60 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T60 { delta_of_it_409: random.deeper(Sample::sample), delta_of_it_412: often(random, || Default::default()), gamma_413: random.deeper(Sample::sample), r_414: random.deeper(Sample::sample), gamma_415: often(random, || Sample::sample(&mut Random::new(3))) } }
+        match random.variant(1) { _ => T60 { gamma_409: random.deeper(Sample::sample), r_412: random.deeper(Sample::sample), r_415: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T60 { delta_of_it_409: f0, delta_of_it_412: f1, gamma_413: f2, r_414: f3, gamma_415: f4 } => { T60 { delta_of_it_409: f0.arrived(oracle), delta_of_it_412: if is_default(f1) { Default::default() } else { f1.arrived(oracle) }, gamma_413: f2.arrived(oracle), r_414: f3.arrived(oracle), gamma_415: if is_odd(f4) { Default::default() } else { f4.arrived(oracle) } } },
+            T60 { gamma_409: f0, r_412: f1, r_415: f2 } => { T60 { gamma_409: f0.arrived(oracle), r_412: f1.arrived(oracle), r_415: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T60 { delta_of_it_409: f0, delta_of_it_412: f1, gamma_413: f2, r_414: f3, gamma_415: f4 }, T60 { delta_of_it_409: o0, delta_of_it_412: o1, gamma_413: o2, r_414: o3, gamma_415: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
+            (T60 { gamma_409: f0, r_412: f1, r_415: f2 }, T60 { gamma_409: o0, r_412: o1, r_415: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T61(pub(crate) i32, pub(crate) Entry, #[serde(serialize_with = "as_variant::serialize", deserialize_with = "as_variant::deserialize")] pub(crate) Result<LinkedList<Result<bool, T26>>, Box<Result<i32, Duration>>>, #[serde(default, skip_deserializing)] pub(crate) VecDeque<T5>);
+pub(crate) struct T61(#[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) T24, #[serde(serialize_with = "as_variant::serialize", deserialize_with = "as_variant::deserialize")] pub(crate) usize, pub(crate) Vec<Result<(), Result<T30, IpAddr>>>, #[serde(default, skip)] pub(crate) T17<OsString>);
 impl Default for T61 {
     fn default() -> Self {
         plain()
@@ -1984,7 +1953,7 @@ impl Sample for T61 {
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T61(f0, f1, f2, f3) => { T61(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle), { if true { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } { f3.arrived(oracle); Default::default() } }) },
+            T61(f0, f1, f2, f3) => { T61(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle), Default::default()) },
         }
     }
     fn same(&self, other: &Self) -> bool {
@@ -2018,13 +1987,11 @@ impl Sample for T62 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged, expecting = "an enum of the corpus")]
+#[serde(untagged, rename_all = "SCREAMING-KEBAB-CASE")]
 pub(crate) enum T63 {
-    Hidden421(bool),
-    ArchiveIt422(Box<[VecDeque<T20>]>),
-    Keep423 {
-        r_424: T54,
-        id_425: BTreeSet<()>,
+    Delete423 {
+        r_424: String,
+        #[serde(default = "another", skip_serializing_if = "is_odd")] id_425: u16,
     },
 }
 impl Default for T63 {
@@ -2034,32 +2001,28 @@ impl Default for T63 {
 }
 impl Sample for T63 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(3) { 0 => T63::Hidden421(random.deeper(Sample::sample)), 1 => T63::ArchiveIt422(random.deeper(Sample::sample)), _ => T63::Keep423 { r_424: random.deeper(Sample::sample), id_425: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T63::Delete423 { r_424: random.deeper(Sample::sample), id_425: often(random, || Sample::sample(&mut Random::new(3))) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T63::Hidden421(f0) => { T63::Hidden421(f0.arrived(oracle)) },
-            T63::ArchiveIt422(f0) => { T63::ArchiveIt422(f0.arrived(oracle)) },
-            T63::Keep423 { r_424: f0, id_425: f1 } => { T63::Keep423 { r_424: f0.arrived(oracle), id_425: f1.arrived(oracle) } },
+            T63::Delete423 { r_424: f0, id_425: f1 } => { T63::Delete423 { r_424: f0.arrived(oracle), id_425: if is_odd(f1) { another() } else { f1.arrived(oracle) } } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T63::Hidden421(f0), T63::Hidden421(o0)) => f0.same(o0),
-            (T63::ArchiveIt422(f0), T63::ArchiveIt422(o0)) => f0.same(o0),
-            (T63::Keep423 { r_424: f0, id_425: f1 }, T63::Keep423 { r_424: o0, id_425: o1 }) => f0.same(o0) && f1.same(o1),
-            _ => false,
+            (T63::Delete423 { r_424: f0, id_425: f1 }, T63::Delete423 { r_424: o0, id_425: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename = "größe426")]
 pub(crate) struct T64 {
-    #[serde(rename(serialize = "🦀429", deserialize = "with space 430"), alias = "🦀429")] pub(crate) id_428: HashSet<[u8; 2]>,
-    #[serde(default, skip_serializing_if = "is_default")] pub(crate) r_431: T63,
-    pub(crate) beta_two_426: Vec<u128>,
-    pub(crate) alpha_427: u32,
+    pub(crate) gamma_427: bool,
+    #[serde(with = "as_borrowed")] pub(crate) r_428: String,
+    pub(crate) gamma_429: (BTreeSet<u8>,),
+    #[serde(default, skip_serializing_if = "is_another")] pub(crate) gamma_430: Range<i16>,
+    #[serde(alias = "0432", alias = "\\\"433")] pub(crate) id_431: String,
 }
 impl Default for T64 {
     fn default() -> Self {
@@ -2068,22 +2031,22 @@ impl Default for T64 {
 }
 impl Sample for T64 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T64 { id_428: random.deeper(Sample::sample), r_431: often(random, || Default::default()), beta_two_426: random.deeper(Sample::sample), alpha_427: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T64 { gamma_427: random.deeper(Sample::sample), r_428: random.deeper(Sample::sample), gamma_429: random.deeper(Sample::sample), gamma_430: often(random, || another()), id_431: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T64 { id_428: f0, r_431: f1, beta_two_426: f2, alpha_427: f3 } => { T64 { id_428: f0.arrived(oracle), r_431: if is_default(f1) { Default::default() } else { f1.arrived(oracle) }, beta_two_426: f2.arrived(oracle), alpha_427: f3.arrived(oracle) } },
+            T64 { gamma_427: f0, r_428: f1, gamma_429: f2, gamma_430: f3, id_431: f4 } => { T64 { gamma_427: f0.arrived(oracle), r_428: f1.arrived(oracle), gamma_429: f2.arrived(oracle), gamma_430: if is_another(f3) { Default::default() } else { f3.arrived(oracle) }, id_431: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T64 { id_428: f0, r_431: f1, beta_two_426: f2, alpha_427: f3 }, T64 { id_428: o0, r_431: o1, beta_two_426: o2, alpha_427: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T64 { gamma_427: f0, r_428: f1, gamma_429: f2, gamma_430: f3, id_431: f4 }, T64 { gamma_427: o0, r_428: o1, gamma_429: o2, gamma_430: o3, id_431: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T65(#[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) IpAddr, pub(crate) Result<[ByHand; 7], T15>, #[serde(default, skip_serializing_if = "is_default")] pub(crate) ());
+pub(crate) struct T65(pub(crate) Reverse<u16>, pub(crate) T32, #[serde(default = "another", skip_serializing)] pub(crate) Range<i16>);
 impl Default for T65 {
     fn default() -> Self {
         plain()
@@ -2091,11 +2054,11 @@ impl Default for T65 {
 }
 impl Sample for T65 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T65(random.deeper(Sample::sample), random.deeper(Sample::sample), often(random, || Default::default())) }
+        match random.variant(1) { _ => T65(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T65(f0, f1, f2) => { T65(f0.arrived(oracle), f1.arrived(oracle), { if is_default(f2) { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } if is_default(f2) { Default::default() } else { f2.arrived(oracle) } }) },
+            T65(f0, f1, f2) => { T65(f0.arrived(oracle), f1.arrived(oracle), { if true { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } another() }) },
         }
     }
     fn same(&self, other: &Self) -> bool {
@@ -2106,17 +2069,20 @@ impl Sample for T65 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "an enum of the corpus", rename_all_fields = "lowercase")]
+#[serde(rename_all(serialize = "UPPERCASE", deserialize = "UPPERCASE"))]
 pub(crate) enum T66 {
-    #[serde(rename(serialize = "größe437", deserialize = "\\\"438"), alias = "größe437")]
-    Delete436(Result<(f64,), T12>),
-    Keep439 {
-        r_440: Box<[Box<[Box<T33>]>]>,
-        #[serde(default = "another", skip_serializing_if = "is_default")] id_441: (u64, Option<Option<PhantomData<u8>>>),
-        #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")] r_442: u32,
+    Keep438(bool, IpAddr, u8),
+    #[serde(rename(serialize = "🦀446", deserialize = "größe447"), alias = "🦀446")]
+    X444 {
+        #[serde(default = "another", skip_serializing_if = "is_another")] delta_of_it_445: VecDeque<T35>,
     },
-    #[serde(alias = "größe446", alias = "0447")]
-    Keep445,
+    Keep448(Option<Option<NonZeroU16>>),
+    #[serde(rename = "with space 452")]
+    Delete451,
+    #[serde(rename(serialize = "with space 456", deserialize = "with space 457"))]
+    Delete454,
+    #[serde(other)]
+    Keep455,
 }
 impl Default for T66 {
     fn default() -> Self {
@@ -2125,30 +2091,35 @@ impl Default for T66 {
 }
 impl Sample for T66 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(3) { 0 => T66::Delete436(random.deeper(Sample::sample)), 1 => T66::Keep439 { r_440: random.deeper(Sample::sample), id_441: often(random, || Default::default()), r_442: random.deeper(Sample::sample) }, _ => T66::Keep445 }
+        match random.variant(6) { 0 => T66::Keep438(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), 1 => T66::X444 { delta_of_it_445: often(random, || another()) }, 2 => T66::Keep448(random.deeper(Sample::sample)), 3 => T66::Delete451, 4 => T66::Delete454, _ => T66::Keep455 }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T66::Delete436(f0) => { T66::Delete436(f0.arrived(oracle)) },
-            T66::Keep439 { r_440: f0, id_441: f1, r_442: f2 } => { T66::Keep439 { r_440: f0.arrived(oracle), id_441: if is_default(f1) { another() } else { f1.arrived(oracle) }, r_442: f2.arrived(oracle) } },
-            T66::Keep445 => { T66::Keep445 },
+            T66::Keep438(f0, f1, f2) => { T66::Keep438(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
+            T66::X444 { delta_of_it_445: f0 } => { T66::X444 { delta_of_it_445: if is_another(f0) { another() } else { f0.arrived(oracle) } } },
+            T66::Keep448(f0) => { T66::Keep448(f0.arrived(oracle)) },
+            T66::Delete451 => { T66::Delete451 },
+            T66::Delete454 => { oracle.exception("rename(serialize, deserialize)"); T66::Keep455 },
+            T66::Keep455 => { T66::Keep455 },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T66::Delete436(f0), T66::Delete436(o0)) => f0.same(o0),
-            (T66::Keep439 { r_440: f0, id_441: f1, r_442: f2 }, T66::Keep439 { r_440: o0, id_441: o1, r_442: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T66::Keep445, T66::Keep445) => true,
+            (T66::Keep438(f0, f1, f2), T66::Keep438(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T66::X444 { delta_of_it_445: f0 }, T66::X444 { delta_of_it_445: o0 }) => f0.same(o0),
+            (T66::Keep448(f0), T66::Keep448(o0)) => f0.same(o0),
+            (T66::Delete451, T66::Delete451) => true,
+            (T66::Delete454, T66::Delete454) => true,
+            (T66::Keep455, T66::Keep455) => true,
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 pub(crate) struct T67 {
-    pub(crate) alpha_449: [Box<T52>; 0],
-    #[serde(default = "another", skip)] pub(crate) alpha_448: Box<Box<Vec<i64>>>,
+    #[serde(default, skip)] pub(crate) id_458: u32,
+    #[serde(alias = "type460", alias = "\\\"461")] pub(crate) id_459: BTreeMap<u8, Range<i16>>,
 }
 impl Default for T67 {
     fn default() -> Self {
@@ -2157,22 +2128,22 @@ impl Default for T67 {
 }
 impl Sample for T67 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T67 { alpha_449: random.deeper(Sample::sample), alpha_448: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T67 { id_458: random.deeper(Sample::sample), id_459: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T67 { alpha_449: f0, alpha_448: f1 } => { T67 { alpha_449: f0.arrived(oracle), alpha_448: another() } },
+            T67 { id_458: f0, id_459: f1 } => { T67 { id_458: Default::default(), id_459: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T67 { alpha_449: f0, alpha_448: f1 }, T67 { alpha_449: o0, alpha_448: o1 }) => f0.same(o0) && f1.same(o1),
+            (T67 { id_458: f0, id_459: f1 }, T67 { id_458: o0, id_459: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T68(#[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) Vec<VecDeque<PathBuf>>);
+pub(crate) struct T68(#[serde(with = "as_borrowed")] pub(crate) String);
 impl Default for T68 {
     fn default() -> Self {
         plain()
@@ -2195,13 +2166,28 @@ impl Sample for T68 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "🦀451", rename_all = "lowercase")]
+#[serde(tag = "🦀463")]
 pub(crate) enum T69 {
-    ArchiveIt452,
-    Delete455,
-    Delete458,
-    ArchiveIt461,
-    Hidden464,
+    #[serde(rename_all = "UPPERCASE")]
+    Keep464 {
+        #[serde(with = "as_str")] gamma_465: String,
+    },
+    #[serde(rename(serialize = "$ref-469", deserialize = "a.b.470"), alias = "$ref-469")]
+    Delete468(T53),
+    Keep471(T39),
+    ArchiveIt474 {
+        #[serde(alias = "$ref-476", alias = "$ref-477")] r_475: HashMap<i64, IpAddr>,
+        #[serde(default = "another", skip_serializing_if = "is_odd")] id_478: u16,
+    },
+    #[serde(skip)]
+    Hidden487 {
+        #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] gamma_488: OsString,
+    },
+    Delete481 {
+        #[serde(default)] beta_two_482: Option<HashMap<(u8, char), i64>>,
+        #[serde(default = "another")] delta_of_it_483: Box<[Reverse<u16>]>,
+        r_484: (),
+    },
 }
 impl Default for T69 {
     fn default() -> Self {
@@ -2210,34 +2196,39 @@ impl Default for T69 {
 }
 impl Sample for T69 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(5) { 0 => T69::ArchiveIt452, 1 => T69::Delete455, 2 => T69::Delete458, 3 => T69::ArchiveIt461, _ => T69::Hidden464 }
+        if random.one_in(9) { return T69::Hidden487 { gamma_488: random.deeper(Sample::sample) }; }
+        match random.variant(5) { 0 => T69::Keep464 { gamma_465: random.deeper(Sample::sample) }, 1 => T69::Delete468(random.deeper(Sample::sample)), 2 => T69::Keep471(random.deeper(Sample::sample)), 3 => T69::ArchiveIt474 { r_475: random.deeper(Sample::sample), id_478: often(random, || Sample::sample(&mut Random::new(3))) }, _ => T69::Delete481 { beta_two_482: random.deeper(Sample::sample), delta_of_it_483: random.deeper(Sample::sample), r_484: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T69::ArchiveIt452 => { T69::ArchiveIt452 },
-            T69::Delete455 => { T69::Delete455 },
-            T69::Delete458 => { T69::Delete458 },
-            T69::ArchiveIt461 => { T69::ArchiveIt461 },
-            T69::Hidden464 => { T69::Hidden464 },
+            T69::Keep464 { gamma_465: f0 } => { T69::Keep464 { gamma_465: f0.arrived(oracle) } },
+            T69::Delete468(f0) => { T69::Delete468(f0.arrived(oracle)) },
+            T69::Keep471(f0) => { T69::Keep471(f0.arrived(oracle)) },
+            T69::ArchiveIt474 { r_475: f0, id_478: f1 } => { T69::ArchiveIt474 { r_475: f0.arrived(oracle), id_478: if is_odd(f1) { another() } else { f1.arrived(oracle) } } },
+            T69::Hidden487 { gamma_488: f0 } => { oracle.must_fail("cannot be serialized"); T69::Hidden487 { gamma_488: f0.arrived(oracle) } },
+            T69::Delete481 { beta_two_482: f0, delta_of_it_483: f1, r_484: f2 } => { T69::Delete481 { beta_two_482: f0.arrived(oracle), delta_of_it_483: f1.arrived(oracle), r_484: f2.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T69::ArchiveIt452, T69::ArchiveIt452) => true,
-            (T69::Delete455, T69::Delete455) => true,
-            (T69::Delete458, T69::Delete458) => true,
-            (T69::ArchiveIt461, T69::ArchiveIt461) => true,
-            (T69::Hidden464, T69::Hidden464) => true,
+            (T69::Keep464 { gamma_465: f0 }, T69::Keep464 { gamma_465: o0 }) => f0.same(o0),
+            (T69::Delete468(f0), T69::Delete468(o0)) => f0.same(o0),
+            (T69::Keep471(f0), T69::Keep471(o0)) => f0.same(o0),
+            (T69::ArchiveIt474 { r_475: f0, id_478: f1 }, T69::ArchiveIt474 { r_475: o0, id_478: o1 }) => f0.same(o0) && f1.same(o1),
+            (T69::Hidden487 { gamma_488: f0 }, T69::Hidden487 { gamma_488: o0 }) => f0.same(o0),
+            (T69::Delete481 { beta_two_482: f0, delta_of_it_483: f1, r_484: f2 }, T69::Delete481 { beta_two_482: o0, delta_of_it_483: o1, r_484: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "a type of the corpus")]
 pub(crate) struct T70 {
-    pub(crate) r_468: Cow<'static, str>,
-    #[serde(default = "another", skip_serializing_if = "is_odd")] pub(crate) r_467: u16,
+    #[serde(default, skip_serializing_if = "is_another")] pub(crate) gamma_489: HashMap<[u8; 2], NonZeroU16>,
+    #[serde(rename(serialize = "a.b.491", deserialize = "492"), alias = "a.b.491")] pub(crate) id_490: T54,
+    #[serde(default = "another", skip_serializing)] pub(crate) alpha_493: T42,
+    pub(crate) r_494: Option<Option<Duration>>,
+    pub(crate) r_495: T65,
 }
 impl Default for T70 {
     fn default() -> Self {
@@ -2246,25 +2237,26 @@ impl Default for T70 {
 }
 impl Sample for T70 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T70 { r_468: random.deeper(Sample::sample), r_467: often(random, || Sample::sample(&mut Random::new(3))) } }
+        match random.variant(1) { _ => T70 { gamma_489: often(random, || another()), id_490: random.deeper(Sample::sample), alpha_493: random.deeper(Sample::sample), r_494: random.deeper(Sample::sample), r_495: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T70 { r_468: f0, r_467: f1 } => { T70 { r_468: f0.arrived(oracle), r_467: if is_odd(f1) { another() } else { f1.arrived(oracle) } } },
+            T70 { gamma_489: f0, id_490: f1, alpha_493: f2, r_494: f3, r_495: f4 } => { T70 { gamma_489: if is_another(f0) { Default::default() } else { f0.arrived(oracle) }, id_490: f1.arrived(oracle), alpha_493: another(), r_494: f3.arrived(oracle), r_495: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T70 { r_468: f0, r_467: f1 }, T70 { r_468: o0, r_467: o1 }) => f0.same(o0) && f1.same(o1),
+            (T70 { gamma_489: f0, id_490: f1, alpha_493: f2, r_494: f3, r_495: f4 }, T70 { gamma_489: o0, id_490: o1, alpha_493: o2, r_494: o3, r_495: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) struct T71 {
-    #[serde(flatten)] pub(crate) id_471: Option<T0>,
-    #[serde(default, skip_serializing_if = "is_odd")] pub(crate) id_469: u16,
-    #[serde(flatten)] pub(crate) alpha_470: Option<T18>,
+    #[serde(serialize_with = "as_borrowed::serialize", deserialize_with = "as_borrowed::deserialize")] pub(crate) delta_of_it_497: String,
+    #[serde(flatten)] pub(crate) alpha_498: Option<T3>,
+    #[serde(default)] pub(crate) delta_of_it_496: Box<(Box<str>, usize)>,
 }
 impl Default for T71 {
     fn default() -> Self {
@@ -2273,30 +2265,29 @@ impl Default for T71 {
 }
 impl Sample for T71 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T71 { id_471: random.deeper(Sample::sample), id_469: often(random, || Sample::sample(&mut Random::new(3))), alpha_470: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T71 { delta_of_it_497: random.deeper(Sample::sample), alpha_498: random.deeper(Sample::sample), delta_of_it_496: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T71 { id_471: f0, id_469: f1, alpha_470: f2 } => { T71 { id_471: oracle.buffered(|oracle| f0.arrived(oracle)), id_469: if is_odd(f1) { Default::default() } else { f1.arrived(oracle) }, alpha_470: oracle.buffered(|oracle| f2.arrived(oracle)) } },
+            T71 { delta_of_it_497: f0, alpha_498: f1, delta_of_it_496: f2 } => { T71 { delta_of_it_497: f0.arrived(oracle), alpha_498: oracle.buffered(|oracle| f1.arrived(oracle)), delta_of_it_496: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T71 { id_471: f0, id_469: f1, alpha_470: f2 }, T71 { id_471: o0, id_469: o1, alpha_470: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T71 { delta_of_it_497: f0, alpha_498: f1, delta_of_it_496: f2 }, T71 { delta_of_it_497: o0, alpha_498: o1, delta_of_it_496: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "$ref-472", content = "🦀473", rename_all(serialize = "lowercase", deserialize = "lowercase"))]
+#[serde(tag = "\\\"499", content = "500", expecting = "an enum of the corpus")]
 pub(crate) enum T72 {
-    Keep474,
-    #[serde(skip)]
-    Delete483,
-    #[serde(alias = "478", alias = "größe479")]
-    Hidden477,
-    #[serde(alias = "481", alias = "0482")]
-    Delete480,
+    X501(T6, #[serde(with = "as_pair")] Option<Option<HashSet<IpAddr>>>, Box<IpAddr>),
+    Keep507(Range<i16>, u128, #[serde(with = "as_borrowed")] String),
+    #[serde(rename(serialize = "\\\"515", deserialize = "type516"))]
+    Keep513,
+    #[serde(other)]
+    Hidden514,
 }
 impl Default for T72 {
     fn default() -> Self {
@@ -2305,35 +2296,34 @@ impl Default for T72 {
 }
 impl Sample for T72 {
     fn sample(random: &mut Random) -> Self {
-        if random.one_in(9) { return T72::Delete483; }
-        match random.variant(3) { 0 => T72::Keep474, 1 => T72::Hidden477, _ => T72::Delete480 }
+        match random.variant(4) { 0 => T72::X501(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), 1 => T72::Keep507(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)), 2 => T72::Keep513, _ => T72::Hidden514 }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T72::Keep474 => { T72::Keep474 },
-            T72::Delete483 => { oracle.must_fail("cannot be serialized"); T72::Delete483 },
-            T72::Hidden477 => { T72::Hidden477 },
-            T72::Delete480 => { T72::Delete480 },
+            T72::X501(f0, f1, f2) => { T72::X501(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
+            T72::Keep507(f0, f1, f2) => { T72::Keep507(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
+            T72::Keep513 => { oracle.exception("rename(serialize, deserialize)"); T72::Hidden514 },
+            T72::Hidden514 => { T72::Hidden514 },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T72::Keep474, T72::Keep474) => true,
-            (T72::Delete483, T72::Delete483) => true,
-            (T72::Hidden477, T72::Hidden477) => true,
-            (T72::Delete480, T72::Delete480) => true,
+            (T72::X501(f0, f1, f2), T72::X501(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T72::Keep507(f0, f1, f2), T72::Keep507(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T72::Keep513, T72::Keep513) => true,
+            (T72::Hidden514, T72::Hidden514) => true,
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(crate = "serde")]
+#[serde(rename = "$ref-517")]
 pub(crate) struct T73 {
-    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) alpha_487: f64,
-    #[serde(default, skip_serializing)] pub(crate) delta_of_it_484: (HashSet<bool>,),
-    pub(crate) alpha_485: T3,
-    #[serde(skip_deserializing)] pub(crate) beta_two_486: u16,
+    #[serde(default = "another", skip_serializing)] pub(crate) gamma_518: Option<Option<Vec<u64>>>,
+    #[serde(default = "another", skip_serializing_if = "is_another")] pub(crate) alpha_519: u16,
+    #[serde(rename = "🦀521")] pub(crate) alpha_520: T30,
+    pub(crate) id_523: char,
 }
 impl Default for T73 {
     fn default() -> Self {
@@ -2342,26 +2332,29 @@ impl Default for T73 {
 }
 impl Sample for T73 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T73 { alpha_487: random.deeper(Sample::sample), delta_of_it_484: random.deeper(Sample::sample), alpha_485: random.deeper(Sample::sample), beta_two_486: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T73 { gamma_518: random.deeper(Sample::sample), alpha_519: often(random, || another()), alpha_520: random.deeper(Sample::sample), id_523: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T73 { alpha_487: f0, delta_of_it_484: f1, alpha_485: f2, beta_two_486: f3 } => { T73 { alpha_487: f0.arrived(oracle), delta_of_it_484: Default::default(), alpha_485: f2.arrived(oracle), beta_two_486: { f3.arrived(oracle); Default::default() } } },
+            T73 { gamma_518: f0, alpha_519: f1, alpha_520: f2, id_523: f3 } => { T73 { gamma_518: another(), alpha_519: if is_another(f1) { another() } else { f1.arrived(oracle) }, alpha_520: f2.arrived(oracle), id_523: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T73 { alpha_487: f0, delta_of_it_484: f1, alpha_485: f2, beta_two_486: f3 }, T73 { alpha_487: o0, delta_of_it_484: o1, alpha_485: o2, beta_two_486: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T73 { gamma_518: f0, alpha_519: f1, alpha_520: f2, id_523: f3 }, T73 { gamma_518: o0, alpha_519: o1, alpha_520: o2, id_523: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged, expecting = "an enum of the corpus")]
+#[serde(untagged)]
 pub(crate) enum T74 {
-    X489(bool),
-    Keep488(Bytes),
-    Keep490(IpAddr, BTreeMap<bool, T35>, #[serde(with = "as_pair")] T11),
+    Hidden533(f64),
+    Hidden527 {
+        r_528: SocketAddr,
+        #[serde(default = "another", skip_serializing)] alpha_529: OsString,
+        #[serde(rename = "a.b.531")] r_530: ByHand,
+    },
 }
 impl Default for T74 {
     fn default() -> Self {
@@ -2370,30 +2363,30 @@ impl Default for T74 {
 }
 impl Sample for T74 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(3) { 0 => T74::X489(random.deeper(Sample::sample)), 1 => T74::Keep488(random.deeper(Sample::sample)), _ => T74::Keep490(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)) }
+        match random.variant(2) { 0 => T74::Hidden533(random.deeper(Sample::sample)), _ => T74::Hidden527 { r_528: random.deeper(Sample::sample), alpha_529: random.deeper(Sample::sample), r_530: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T74::X489(f0) => { T74::X489(f0.arrived(oracle)) },
-            T74::Keep488(f0) => { T74::Keep488(f0.arrived(oracle)) },
-            T74::Keep490(f0, f1, f2) => { T74::Keep490(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle)) },
+            T74::Hidden533(f0) => { T74::Hidden533(f0.arrived(oracle)) },
+            T74::Hidden527 { r_528: f0, alpha_529: f1, r_530: f2 } => { T74::Hidden527 { r_528: f0.arrived(oracle), alpha_529: another(), r_530: f2.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T74::X489(f0), T74::X489(o0)) => f0.same(o0),
-            (T74::Keep488(f0), T74::Keep488(o0)) => f0.same(o0),
-            (T74::Keep490(f0, f1, f2), T74::Keep490(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T74::Hidden533(f0), T74::Hidden533(o0)) => f0.same(o0),
+            (T74::Hidden527 { r_528: f0, alpha_529: f1, r_530: f2 }, T74::Hidden527 { r_528: o0, alpha_529: o1, r_530: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename = "type494")]
 pub(crate) struct T75 {
-    #[serde(default, skip_serializing)] pub(crate) r_496: T52,
-    #[serde(default, skip_deserializing)] pub(crate) gamma_495: Vec<[Option<Option<IpAddr>>; 3]>,
+    #[serde(default, skip_deserializing)] pub(crate) alpha_534: Cow<'static, str>,
+    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) beta_two_535: (HashMap<char, f64>,),
+    #[serde(default, skip_deserializing)] pub(crate) id_536: Option<Option<Bytes>>,
+    #[serde(default, skip_serializing_if = "is_another")] pub(crate) gamma_537: T16,
+    #[serde(alias = "a.b.539", alias = "0540")] pub(crate) id_538: BTreeSet<bool>,
 }
 impl Default for T75 {
     fn default() -> Self {
@@ -2402,24 +2395,25 @@ impl Default for T75 {
 }
 impl Sample for T75 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T75 { r_496: random.deeper(Sample::sample), gamma_495: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T75 { alpha_534: random.deeper(Sample::sample), beta_two_535: random.deeper(Sample::sample), id_536: random.deeper(Sample::sample), gamma_537: often(random, || another()), id_538: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T75 { r_496: f0, gamma_495: f1 } => { T75 { r_496: Default::default(), gamma_495: { f1.arrived(oracle); Default::default() } } },
+            T75 { alpha_534: f0, beta_two_535: f1, id_536: f2, gamma_537: f3, id_538: f4 } => { T75 { alpha_534: { f0.arrived(oracle); Default::default() }, beta_two_535: f1.arrived(oracle), id_536: { f2.arrived(oracle); Default::default() }, gamma_537: if is_another(f3) { Default::default() } else { f3.arrived(oracle) }, id_538: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T75 { r_496: f0, gamma_495: f1 }, T75 { r_496: o0, gamma_495: o1 }) => f0.same(o0) && f1.same(o1),
+            (T75 { alpha_534: f0, beta_two_535: f1, id_536: f2, gamma_537: f3, id_538: f4 }, T75 { alpha_534: o0, beta_two_535: o1, id_536: o2, gamma_537: o3, id_538: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T76 {
-    pub(crate) r_497: Entry,
-    pub(crate) alpha_498: BTreeMap<String, T76>,
+pub(crate) enum T76 {
+    Leaf { r_541: Duration },
+    Node { node: BTreeMap<String, T76> },
+    Pair(Box<T76>, Box<T76>),
 }
 impl Default for T76 {
     fn default() -> Self {
@@ -2428,27 +2422,29 @@ impl Default for T76 {
 }
 impl Sample for T76 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T76 { r_497: random.deeper(Sample::sample), alpha_498: random.deeper(Sample::sample) } }
+        match random.variant(3) { 0 => T76::Leaf { r_541: random.deeper(Sample::sample) }, 1 => T76::Node { node: random.deeper(Sample::sample) }, _ => T76::Pair(random.deeper(Sample::sample), random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T76 { r_497: f0, alpha_498: f1 } => { T76 { r_497: f0.arrived(oracle), alpha_498: f1.arrived(oracle) } },
+            T76::Leaf { r_541: f0 } => { T76::Leaf { r_541: f0.arrived(oracle) } },
+            T76::Node { node: f0 } => { T76::Node { node: f0.arrived(oracle) } },
+            T76::Pair(f0, f1) => { T76::Pair(f0.arrived(oracle), f1.arrived(oracle)) },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T76 { r_497: f0, alpha_498: f1 }, T76 { r_497: o0, alpha_498: o1 }) => f0.same(o0) && f1.same(o1),
+            (T76::Leaf { r_541: f0 }, T76::Leaf { r_541: o0 }) => f0.same(o0),
+            (T76::Node { node: f0 }, T76::Node { node: o0 }) => f0.same(o0),
+            (T76::Pair(f0, f1), T76::Pair(o0, o1)) => f0.same(o0) && f1.same(o1),
+            _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(default, crate = "serde", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(default = "another", crate = "serde")]
 pub(crate) struct T77 {
-    pub(crate) alpha_504: Picky,
-    #[serde(default = "another", skip_serializing)] pub(crate) alpha_499: char,
-    #[serde(default = "another", skip_serializing_if = "is_default")] pub(crate) delta_of_it_500: i8,
-    #[serde(alias = "\\\"502")] pub(crate) id_501: BTreeMap<char, ByHand>,
+    #[serde(skip_serializing)] pub(crate) delta_of_it_543: T63,
 }
 impl Default for T77 {
     fn default() -> Self {
@@ -2457,25 +2453,27 @@ impl Default for T77 {
 }
 impl Sample for T77 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T77 { alpha_504: random.deeper(Sample::sample), alpha_499: random.deeper(Sample::sample), delta_of_it_500: often(random, || Default::default()), id_501: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T77 { delta_of_it_543: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T77 { alpha_504: f0, alpha_499: f1, delta_of_it_500: f2, id_501: f3 } => { T77 { alpha_504: f0.arrived(oracle), alpha_499: another(), delta_of_it_500: if is_default(f2) { another() } else { f2.arrived(oracle) }, id_501: f3.arrived(oracle) } },
+            T77 { delta_of_it_543: f0 } => { T77 { delta_of_it_543: another::<Self>().delta_of_it_543 } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T77 { alpha_504: f0, alpha_499: f1, delta_of_it_500: f2, id_501: f3 }, T77 { alpha_504: o0, alpha_499: o1, delta_of_it_500: o2, id_501: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T77 { delta_of_it_543: f0 }, T77 { delta_of_it_543: o0 }) => f0.same(o0),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T78 {
-    #[serde(flatten)] pub(crate) beta_two_509: T23,
-    #[serde(alias = "\\\"506")] pub(crate) id_505: Box<HashSet<Option<i16>>>,
-    #[serde(default = "another")] pub(crate) r_508: (T30,),
+    pub(crate) id_547: Option<T40>,
+    pub(crate) alpha_544: T65,
+    #[serde(default = "another")] pub(crate) beta_two_545: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing)] pub(crate) delta_of_it_546: u8,
+    #[serde(flatten)] pub(crate) id_549: BTreeMap<char, Option<HashMap<Option<i16>, T42>>>,
 }
 impl Default for T78 {
     fn default() -> Self {
@@ -2484,35 +2482,39 @@ impl Default for T78 {
 }
 impl Sample for T78 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T78 { beta_two_509: random.deeper(Sample::sample), id_505: random.deeper(Sample::sample), r_508: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T78 { id_547: random.deeper(Sample::sample), alpha_544: random.deeper(Sample::sample), beta_two_545: random.deeper(Sample::sample), delta_of_it_546: random.deeper(Sample::sample), id_549: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T78 { beta_two_509: f0, id_505: f1, r_508: f2 } => { T78 { beta_two_509: oracle.buffered(|oracle| f0.arrived(oracle)), id_505: f1.arrived(oracle), r_508: f2.arrived(oracle) } },
+            T78 { id_547: f0, alpha_544: f1, beta_two_545: f2, delta_of_it_546: f3, id_549: f4 } => { T78 { id_547: f0.arrived(oracle), alpha_544: f1.arrived(oracle), beta_two_545: f2.arrived(oracle), delta_of_it_546: Default::default(), id_549: { oracle.odd_key(!f4.is_empty()); oracle.buffered(|oracle| f4.arrived(oracle)) } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T78 { beta_two_509: f0, id_505: f1, r_508: f2 }, T78 { beta_two_509: o0, id_505: o1, r_508: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T78 { id_547: f0, alpha_544: f1, beta_two_545: f2, delta_of_it_546: f3, id_549: f4 }, T78 { id_547: o0, alpha_544: o1, beta_two_545: o2, delta_of_it_546: o3, id_549: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "a.b.510", expecting = "an enum of the corpus", rename_all(serialize = "SCREAMING_SNAKE_CASE", deserialize = "SCREAMING_SNAKE_CASE"), rename_all_fields = "PascalCase")]
+#[serde(tag = "$ref-550")]
 pub(crate) enum T79 {
-    Delete511(T45),
-    Delete514(T45),
-    #[serde(rename_all = "lowercase")]
-    Hidden517 {
-        #[serde(alias = "0519", alias = "520")] delta_of_it_518: Picky,
-        #[serde(default, skip_serializing)] id_521: LinkedList<Box<[SocketAddr]>>,
-        #[serde(alias = "$ref-523", alias = "with space 524")] id_522: (Range<i16>,),
+    ArchiveIt551,
+    Hidden554 {
+        #[serde(default, skip_deserializing)] delta_of_it_555: char,
+        #[serde(default, skip_serializing)] beta_two_556: BTreeMap<Vec<String>, T17<OsString>>,
     },
-    #[serde(untagged)] ArchiveIt527 {
-        alpha_528: Vec<VecDeque<bool>>,
-        #[serde(default = "another", skip_serializing_if = "is_another")] gamma_529: u16,
-        #[serde(default, skip_serializing_if = "is_default")] beta_two_530: ByHand,
+    Hidden559(T51),
+    #[serde(rename(serialize = "$ref-563", deserialize = "$ref-564"), alias = "$ref-563")]
+    X562,
+    Hidden565 {
+        gamma_566: Vec<u128>,
+        alpha_567: Option<u32>,
+    },
+    #[serde(untagged)] Delete570 {
+        r_571: PhantomData<u8>,
+        #[serde(default, skip_deserializing)] gamma_572: (),
+        #[serde(default = "another", skip_serializing_if = "is_another")] beta_two_573: u16,
     },
 }
 impl Default for T79 {
@@ -2522,32 +2524,37 @@ impl Default for T79 {
 }
 impl Sample for T79 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(4) { 0 => T79::Delete511(random.deeper(Sample::sample)), 1 => T79::Delete514(random.deeper(Sample::sample)), 2 => T79::Hidden517 { delta_of_it_518: random.deeper(Sample::sample), id_521: random.deeper(Sample::sample), id_522: random.deeper(Sample::sample) }, _ => T79::ArchiveIt527 { alpha_528: random.deeper(Sample::sample), gamma_529: often(random, || another()), beta_two_530: often(random, || Default::default()) } }
+        match random.variant(6) { 0 => T79::ArchiveIt551, 1 => T79::Hidden554 { delta_of_it_555: random.deeper(Sample::sample), beta_two_556: random.deeper(Sample::sample) }, 2 => T79::Hidden559(random.deeper(Sample::sample)), 3 => T79::X562, 4 => T79::Hidden565 { gamma_566: random.deeper(Sample::sample), alpha_567: random.deeper(Sample::sample) }, _ => T79::Delete570 { r_571: random.deeper(Sample::sample), gamma_572: random.deeper(Sample::sample), beta_two_573: often(random, || another()) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T79::Delete511(f0) => { T79::Delete511(f0.arrived(oracle)) },
-            T79::Delete514(f0) => { T79::Delete514(f0.arrived(oracle)) },
-            T79::Hidden517 { delta_of_it_518: f0, id_521: f1, id_522: f2 } => { T79::Hidden517 { delta_of_it_518: f0.arrived(oracle), id_521: Default::default(), id_522: f2.arrived(oracle) } },
-            T79::ArchiveIt527 { alpha_528: f0, gamma_529: f1, beta_two_530: f2 } => { T79::ArchiveIt527 { alpha_528: f0.arrived(oracle), gamma_529: if is_another(f1) { another() } else { f1.arrived(oracle) }, beta_two_530: if is_default(f2) { Default::default() } else { f2.arrived(oracle) } } },
+            T79::ArchiveIt551 => { T79::ArchiveIt551 },
+            T79::Hidden554 { delta_of_it_555: f0, beta_two_556: f1 } => { T79::Hidden554 { delta_of_it_555: { f0.arrived(oracle); Default::default() }, beta_two_556: Default::default() } },
+            T79::Hidden559(f0) => { T79::Hidden559(f0.arrived(oracle)) },
+            T79::X562 => { T79::X562 },
+            T79::Hidden565 { gamma_566: f0, alpha_567: f1 } => { T79::Hidden565 { gamma_566: f0.arrived(oracle), alpha_567: f1.arrived(oracle) } },
+            T79::Delete570 { r_571: f0, gamma_572: f1, beta_two_573: f2 } => { T79::Delete570 { r_571: f0.arrived(oracle), gamma_572: { f1.arrived(oracle); Default::default() }, beta_two_573: if is_another(f2) { another() } else { f2.arrived(oracle) } } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T79::Delete511(f0), T79::Delete511(o0)) => f0.same(o0),
-            (T79::Delete514(f0), T79::Delete514(o0)) => f0.same(o0),
-            (T79::Hidden517 { delta_of_it_518: f0, id_521: f1, id_522: f2 }, T79::Hidden517 { delta_of_it_518: o0, id_521: o1, id_522: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
-            (T79::ArchiveIt527 { alpha_528: f0, gamma_529: f1, beta_two_530: f2 }, T79::ArchiveIt527 { alpha_528: o0, gamma_529: o1, beta_two_530: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T79::ArchiveIt551, T79::ArchiveIt551) => true,
+            (T79::Hidden554 { delta_of_it_555: f0, beta_two_556: f1 }, T79::Hidden554 { delta_of_it_555: o0, beta_two_556: o1 }) => f0.same(o0) && f1.same(o1),
+            (T79::Hidden559(f0), T79::Hidden559(o0)) => f0.same(o0),
+            (T79::X562, T79::X562) => true,
+            (T79::Hidden565 { gamma_566: f0, alpha_567: f1 }, T79::Hidden565 { gamma_566: o0, alpha_567: o1 }) => f0.same(o0) && f1.same(o1),
+            (T79::Delete570 { r_571: f0, gamma_572: f1, beta_two_573: f2 }, T79::Delete570 { r_571: o0, gamma_572: o1, beta_two_573: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
             _ => false,
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, expecting = "a type of the corpus")]
 pub(crate) struct T80 {
-    pub(crate) r_531: Range<i16>,
-    #[serde(rename(serialize = "größe533", deserialize = "534"), alias = "größe533")] pub(crate) beta_two_532: Box<str>,
+    #[serde(serialize_with = "as_stream::serialize", deserialize_with = "as_stream::deserialize")] pub(crate) r_575: Vec<Result<[ByHand; 7], T25>>,
+    #[serde(with = "as_pair")] pub(crate) gamma_576: Vec<T52>,
+    #[serde(default)] pub(crate) delta_of_it_574: i16,
 }
 impl Default for T80 {
     fn default() -> Self {
@@ -2556,24 +2563,25 @@ impl Default for T80 {
 }
 impl Sample for T80 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T80 { r_531: random.deeper(Sample::sample), beta_two_532: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T80 { r_575: random.deeper(Sample::sample), gamma_576: random.deeper(Sample::sample), delta_of_it_574: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T80 { r_531: f0, beta_two_532: f1 } => { T80 { r_531: f0.arrived(oracle), beta_two_532: f1.arrived(oracle) } },
+            T80 { r_575: f0, gamma_576: f1, delta_of_it_574: f2 } => { T80 { r_575: f0.arrived(oracle), gamma_576: f1.arrived(oracle), delta_of_it_574: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T80 { r_531: f0, beta_two_532: f1 }, T80 { r_531: o0, beta_two_532: o1 }) => f0.same(o0) && f1.same(o1),
+            (T80 { r_575: f0, gamma_576: f1, delta_of_it_574: f2 }, T80 { r_575: o0, gamma_576: o1, delta_of_it_574: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T81<T> {
-    pub(crate) beta_two_535: T,
-    pub(crate) alpha_536: Vec<T>,
+    #[serde(bound(serialize = "T: serde::Serialize", deserialize = "T: serde::Deserialize<'de>"))] pub(crate) gamma_577: T,
+    pub(crate) gamma_578: Vec<T>,
+    pub(crate) gamma_579: BTreeMap<u8, T>,
 }
 impl<T: Sample> Default for T81<T> {
     fn default() -> Self {
@@ -2582,27 +2590,25 @@ impl<T: Sample> Default for T81<T> {
 }
 impl<T: Sample> Sample for T81<T> {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T81 { beta_two_535: random.deeper(Sample::sample), alpha_536: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T81 { gamma_577: random.deeper(Sample::sample), gamma_578: random.deeper(Sample::sample), gamma_579: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T81 { beta_two_535: f0, alpha_536: f1 } => { T81 { beta_two_535: f0.arrived(oracle), alpha_536: f1.arrived(oracle) } },
+            T81 { gamma_577: f0, gamma_578: f1, gamma_579: f2 } => { T81 { gamma_577: f0.arrived(oracle), gamma_578: f1.arrived(oracle), gamma_579: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T81 { beta_two_535: f0, alpha_536: f1 }, T81 { beta_two_535: o0, alpha_536: o1 }) => f0.same(o0) && f1.same(o1),
+            (T81 { gamma_577: f0, gamma_578: f1, gamma_579: f2 }, T81 { gamma_577: o0, gamma_578: o1, gamma_579: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "580")]
 pub(crate) struct T82 {
-    #[serde(default, skip_serializing_if = "is_odd")] pub(crate) alpha_543: u16,
-    #[serde(rename(serialize = "538", deserialize = "type539"), alias = "538")] pub(crate) alpha_537: VecDeque<Option<Box<str>>>,
-    #[serde(skip)] pub(crate) r_540: bool,
-    #[serde(default = "another")] pub(crate) gamma_541: OsString,
-    pub(crate) id_542: Box<str>,
+    #[serde(rename(serialize = "$ref-582", deserialize = "a.b.583"), alias = "$ref-582")] pub(crate) delta_of_it_581: Range<i16>,
+    pub(crate) gamma_584: T42,
 }
 impl Default for T82 {
     fn default() -> Self {
@@ -2611,31 +2617,27 @@ impl Default for T82 {
 }
 impl Sample for T82 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T82 { alpha_543: often(random, || Sample::sample(&mut Random::new(3))), alpha_537: random.deeper(Sample::sample), r_540: random.deeper(Sample::sample), gamma_541: random.deeper(Sample::sample), id_542: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T82 { delta_of_it_581: random.deeper(Sample::sample), gamma_584: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T82 { alpha_543: f0, alpha_537: f1, r_540: f2, gamma_541: f3, id_542: f4 } => { T82 { alpha_543: if is_odd(f0) { Default::default() } else { f0.arrived(oracle) }, alpha_537: f1.arrived(oracle), r_540: Default::default(), gamma_541: f3.arrived(oracle), id_542: f4.arrived(oracle) } },
+            T82 { delta_of_it_581: f0, gamma_584: f1 } => { T82 { delta_of_it_581: f0.arrived(oracle), gamma_584: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T82 { alpha_543: f0, alpha_537: f1, r_540: f2, gamma_541: f3, id_542: f4 }, T82 { alpha_543: o0, alpha_537: o1, r_540: o2, gamma_541: o3, id_542: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
+            (T82 { delta_of_it_581: f0, gamma_584: f1 }, T82 { delta_of_it_581: o0, gamma_584: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all_fields = "UPPERCASE")]
+#[serde(expecting = "an enum of the corpus")]
 pub(crate) enum T83 {
-    #[serde(alias = "🦀545", alias = "\\\"546")]
-    Hidden544,
-    X547,
-    #[serde(rename(serialize = "with space 555", deserialize = "with space 556"))]
-    Keep553,
-    ArchiveIt550,
-    #[serde(other)]
-    Keep554,
+    #[serde(rename = "0586")]
+    Hidden585(Box<[Box<[Box<T25>]>]>),
+    #[serde(rename(serialize = "größe589", deserialize = "$ref-590"), alias = "größe589")]
+    X588(PathBuf),
 }
 impl Default for T83 {
     fn default() -> Self {
@@ -2644,43 +2646,36 @@ impl Default for T83 {
 }
 impl Sample for T83 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(5) { 0 => T83::Hidden544, 1 => T83::X547, 2 => T83::Keep553, 3 => T83::ArchiveIt550, _ => T83::Keep554 }
+        match random.variant(2) { 0 => T83::Hidden585(random.deeper(Sample::sample)), _ => T83::X588(random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T83::Hidden544 => { T83::Hidden544 },
-            T83::X547 => { T83::X547 },
-            T83::Keep553 => { oracle.exception("rename(serialize, deserialize)"); T83::Keep554 },
-            T83::ArchiveIt550 => { T83::ArchiveIt550 },
-            T83::Keep554 => { T83::Keep554 },
+            T83::Hidden585(f0) => { T83::Hidden585(f0.arrived(oracle)) },
+            T83::X588(f0) => { T83::X588(f0.arrived(oracle)) },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T83::Hidden544, T83::Hidden544) => true,
-            (T83::X547, T83::X547) => true,
-            (T83::Keep553, T83::Keep553) => true,
-            (T83::ArchiveIt550, T83::ArchiveIt550) => true,
-            (T83::Keep554, T83::Keep554) => true,
+            (T83::Hidden585(f0), T83::Hidden585(o0)) => f0.same(o0),
+            (T83::X588(f0), T83::X588(o0)) => f0.same(o0),
             _ => false,
         }
     }
 }
 
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "BTreeMap<Option<Option<u8>>, Vec<u16>>", into = "BTreeMap<Option<Option<u8>>, Vec<u16>>")]
+#[serde(from = "BTreeMap<Vec<u16>, i64>", into = "BTreeMap<Vec<u16>, i64>")]
 pub(crate) struct T84 {
-    pub(crate) id_557: BTreeMap<Option<Option<u8>>, Vec<u16>>,
+    pub(crate) beta_two_591: BTreeMap<Vec<u16>, i64>,
 }
-impl TryFrom<BTreeMap<Option<Option<u8>>, Vec<u16>>> for T84 {
-    type Error = &'static str;
-    fn try_from(raw: BTreeMap<Option<Option<u8>>, Vec<u16>>) -> Result<Self, Self::Error> {
-        if is_another(&raw) { Err("this value is refused by try_from") } else { Ok(Self { id_557: raw }) }
+impl From<BTreeMap<Vec<u16>, i64>> for T84 {
+    fn from(raw: BTreeMap<Vec<u16>, i64>) -> Self {
+        Self { beta_two_591: raw }
     }
 }
-impl From<T84> for BTreeMap<Option<Option<u8>>, Vec<u16>> {
+impl From<T84> for BTreeMap<Vec<u16>, i64> {
     fn from(value: T84) -> Self {
-        value.id_557
+        value.beta_two_591
     }
 }
 impl Default for T84 {
@@ -2690,25 +2685,27 @@ impl Default for T84 {
 }
 impl Sample for T84 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T84 { id_557: if random.one_in(8) { another() } else { Sample::sample(random) } } }
+        match random.variant(1) { _ => T84 { beta_two_591: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T84 { id_557: f0 } => { T84 { id_557: { if is_another(f0) { oracle.must_fail("this value is refused by try_from"); } f0.arrived(oracle) } } },
+            T84 { beta_two_591: f0 } => { T84 { beta_two_591: f0.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T84 { id_557: f0 }, T84 { id_557: o0 }) => f0.same(o0),
+            (T84 { beta_two_591: f0 }, T84 { beta_two_591: o0 }) => f0.same(o0),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(expecting = "a type of the corpus", rename_all = "PascalCase")]
 pub(crate) struct T85 {
-    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) alpha_558: u128,
-    #[serde(skip_deserializing)] pub(crate) id_559: i128,
+    #[serde(default, skip_serializing)] pub(crate) alpha_594: BTreeMap<Vec<String>, (Bytes, LinkedList<T38>)>,
+    pub(crate) beta_two_595: T38,
+    #[serde(default = "another", skip)] pub(crate) id_596: NotForSerde,
+    #[serde(serialize_with = "as_pair::serialize", deserialize_with = "as_pair::deserialize")] pub(crate) alpha_592: NonZeroU16,
+    pub(crate) alpha_593: Vec<Box<Range<i16>>>,
 }
 impl Default for T85 {
     fn default() -> Self {
@@ -2717,16 +2714,16 @@ impl Default for T85 {
 }
 impl Sample for T85 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T85 { alpha_558: random.deeper(Sample::sample), id_559: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T85 { alpha_594: random.deeper(Sample::sample), beta_two_595: random.deeper(Sample::sample), id_596: random.deeper(Sample::sample), alpha_592: random.deeper(Sample::sample), alpha_593: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T85 { alpha_558: f0, id_559: f1 } => { T85 { alpha_558: f0.arrived(oracle), id_559: { f1.arrived(oracle); Default::default() } } },
+            T85 { alpha_594: f0, beta_two_595: f1, id_596: f2, alpha_592: f3, alpha_593: f4 } => { T85 { alpha_594: Default::default(), beta_two_595: f1.arrived(oracle), id_596: another(), alpha_592: f3.arrived(oracle), alpha_593: f4.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T85 { alpha_558: f0, id_559: f1 }, T85 { alpha_558: o0, id_559: o1 }) => f0.same(o0) && f1.same(o1),
+            (T85 { alpha_594: f0, beta_two_595: f1, id_596: f2, alpha_592: f3, alpha_593: f4 }, T85 { alpha_594: o0, beta_two_595: o1, id_596: o2, alpha_592: o3, alpha_593: o4 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3) && f4.same(o4),
         }
     }
 }
@@ -2734,9 +2731,9 @@ impl Sample for T85 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(remote = "elsewhere::Hidden")]
 struct T86Hidden {
-    #[serde(rename = "a.b.560", getter = "elsewhere::Hidden::count")]
+    #[serde(rename = "type597", getter = "elsewhere::Hidden::count")]
     count: u32,
-    #[serde(alias = "type561", getter = "elsewhere::Hidden::label")]
+    #[serde(alias = "598", getter = "elsewhere::Hidden::label")]
     label: String,
 }
 impl From<T86Hidden> for elsewhere::Hidden {
@@ -2753,9 +2750,9 @@ enum T86Open {
 }
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T86 {
-    #[serde(with = "T86Hidden")] pub(crate) delta_of_it_562: elsewhere::Hidden,
-    pub(crate) id_564: Cow<'static, str>,
-    #[serde(with = "T86Open")] pub(crate) alpha_563: elsewhere::Open,
+    #[serde(with = "T86Hidden")] pub(crate) gamma_599: elsewhere::Hidden,
+    pub(crate) delta_of_it_601: Cow<'static, str>,
+    #[serde(with = "T86Open")] pub(crate) id_600: elsewhere::Open,
 }
 impl Default for T86 {
     fn default() -> Self {
@@ -2764,25 +2761,27 @@ impl Default for T86 {
 }
 impl Sample for T86 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T86 { delta_of_it_562: random.deeper(Sample::sample), id_564: random.deeper(Sample::sample), alpha_563: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T86 { gamma_599: random.deeper(Sample::sample), delta_of_it_601: random.deeper(Sample::sample), id_600: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T86 { delta_of_it_562: f0, id_564: f1, alpha_563: f2 } => { T86 { delta_of_it_562: f0.arrived(oracle), id_564: f1.arrived(oracle), alpha_563: f2.arrived(oracle) } },
+            T86 { gamma_599: f0, delta_of_it_601: f1, id_600: f2 } => { T86 { gamma_599: f0.arrived(oracle), delta_of_it_601: f1.arrived(oracle), id_600: f2.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T86 { delta_of_it_562: f0, id_564: f1, alpha_563: f2 }, T86 { delta_of_it_562: o0, id_564: o1, alpha_563: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T86 { gamma_599: f0, delta_of_it_601: f1, id_600: f2 }, T86 { gamma_599: o0, delta_of_it_601: o1, id_600: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(tag = "565", expecting = "a type of the corpus", rename_all = "snake_case")]
+#[serde(tag = "with space 602")]
 pub(crate) struct T87 {
-    #[serde(default, skip)] pub(crate) alpha_567: T52,
-    pub(crate) gamma_566: Box<Result<PhantomData<u8>, Option<Option<PathBuf>>>>,
+    #[serde(alias = "🦀608")] pub(crate) r_607: char,
+    #[serde(serialize_with = "as_str::serialize", deserialize_with = "as_str::deserialize")] pub(crate) r_610: String,
+    #[serde(alias = "0604")] pub(crate) id_603: Box<[Entry]>,
+    pub(crate) beta_two_606: Option<Box<Vec<String>>>,
 }
 impl Default for T87 {
     fn default() -> Self {
@@ -2791,16 +2790,16 @@ impl Default for T87 {
 }
 impl Sample for T87 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T87 { alpha_567: random.deeper(Sample::sample), gamma_566: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T87 { r_607: random.deeper(Sample::sample), r_610: random.deeper(Sample::sample), id_603: random.deeper(Sample::sample), beta_two_606: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T87 { alpha_567: f0, gamma_566: f1 } => { T87 { alpha_567: Default::default(), gamma_566: f1.arrived(oracle) } },
+            T87 { r_607: f0, r_610: f1, id_603: f2, beta_two_606: f3 } => { T87 { r_607: f0.arrived(oracle), r_610: f1.arrived(oracle), id_603: f2.arrived(oracle), beta_two_606: f3.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T87 { alpha_567: f0, gamma_566: f1 }, T87 { alpha_567: o0, gamma_566: o1 }) => f0.same(o0) && f1.same(o1),
+            (T87 { r_607: f0, r_610: f1, id_603: f2, beta_two_606: f3 }, T87 { r_607: o0, r_610: o1, id_603: o2, beta_two_606: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
         }
     }
 }
@@ -2808,8 +2807,8 @@ impl Sample for T87 {
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T88 {
-    pub(crate) r_568: Result<T7, ((),)>,
-    #[serde(skip)] pub(crate) alpha_569: NotForSerde,
+    pub(crate) beta_two_611: ByHand,
+    #[serde(skip)] pub(crate) id_612: NotForSerde,
 }
 impl Default for T88 {
     fn default() -> Self {
@@ -2818,50 +2817,22 @@ impl Default for T88 {
 }
 impl Sample for T88 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T88 { r_568: random.deeper(Sample::sample), alpha_569: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T88 { beta_two_611: random.deeper(Sample::sample), id_612: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T88 { r_568: f0, alpha_569: f1 } => { T88 { r_568: f0.arrived(oracle), alpha_569: Default::default() } },
+            T88 { beta_two_611: f0, id_612: f1 } => { T88 { beta_two_611: f0.arrived(oracle), id_612: Default::default() } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T88 { r_568: f0, alpha_569: f1 }, T88 { r_568: o0, alpha_569: o1 }) => f0.same(o0) && f1.same(o1),
+            (T88 { beta_two_611: f0, id_612: f1 }, T88 { beta_two_611: o0, id_612: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
-#[derive(Clone)]
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub(crate) struct T89Part {
-    pub(crate) part_89: u8,
-}
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T89 {
-    #[serde(flatten)] pub(crate) whole_89: Option<T89Part>,
-}
-impl Default for T89Part {
-    fn default() -> Self {
-        plain()
-    }
-}
-impl Sample for T89Part {
-    fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T89Part { part_89: random.deeper(Sample::sample) } }
-    }
-    fn arrived(&self, oracle: &mut Oracle) -> Self {
-        match self {
-            T89Part { part_89: f0 } => { T89Part { part_89: f0.arrived(oracle) } },
-        }
-    }
-    fn same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (T89Part { part_89: f0 }, T89Part { part_89: o0 }) => f0.same(o0),
-        }
-    }
-}
+pub(crate) struct T89(#[serde(skip_serializing)] pub(crate) u8, pub(crate) u8, #[serde(skip_deserializing)] pub(crate) u8);
 impl Default for T89 {
     fn default() -> Self {
         plain()
@@ -2869,25 +2840,25 @@ impl Default for T89 {
 }
 impl Sample for T89 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T89 { whole_89: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T89(random.deeper(Sample::sample), random.deeper(Sample::sample), random.deeper(Sample::sample)) }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T89 { whole_89: f0 } => { { if f0.is_none() { oracle.exception("a flattened Option of a struct of defaults"); } T89 { whole_89: Some(f0.clone().unwrap_or_default()) } } },
+            T89(f0, f1, f2) => { { oracle.exception("a tuple with skip_serializing and skip_deserializing"); T89(*f1, *f2, Default::default()) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T89 { whole_89: f0 }, T89 { whole_89: o0 }) => f0.same(o0),
+            (T89(f0, f1, f2), T89(o0, o1, o2)) => f0.same(o0) && f1.same(o1) && f2.same(o2),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename = "type613")]
 pub(crate) struct T90 {
-    #[serde(rename(serialize = "\\\"571", deserialize = "0572"), default)] pub(crate) gamma_570: T16,
-    pub(crate) alpha_573: (String, Range<i16>),
+    #[serde(default, skip_deserializing)] pub(crate) alpha_617: Duration,
+    #[serde(rename(serialize = "type615", deserialize = "\\\"616"), default)] pub(crate) delta_of_it_614: bool,
 }
 impl Default for T90 {
     fn default() -> Self {
@@ -2896,26 +2867,24 @@ impl Default for T90 {
 }
 impl Sample for T90 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T90 { gamma_570: random.deeper(Sample::sample), alpha_573: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T90 { alpha_617: random.deeper(Sample::sample), delta_of_it_614: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T90 { gamma_570: f0, alpha_573: f1 } => { T90 { gamma_570: { oracle.exception("rename(serialize, deserialize)"); { f0.arrived(oracle); Default::default() } }, alpha_573: f1.arrived(oracle) } },
+            T90 { alpha_617: f0, delta_of_it_614: f1 } => { T90 { alpha_617: { f0.arrived(oracle); Default::default() }, delta_of_it_614: { oracle.exception("rename(serialize, deserialize)"); { f1.arrived(oracle); Default::default() } } } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T90 { gamma_570: f0, alpha_573: f1 }, T90 { gamma_570: o0, alpha_573: o1 }) => f0.same(o0) && f1.same(o1),
+            (T90 { alpha_617: f0, delta_of_it_614: f1 }, T90 { alpha_617: o0, delta_of_it_614: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct T91 {
-    pub(crate) beta_two_580: Result<HashMap<Vec<String>, HashMap<u8, u64>>, T45>,
-    #[serde(default)] pub(crate) r_581: Bytes,
-    #[serde(rename = "größe575")] pub(crate) gamma_574: Option<Option<T61>>,
-    #[serde(rename = "type578")] pub(crate) beta_two_577: (f32, String),
+    #[serde(default)] pub(crate) alpha_621: T32,
+    #[serde(rename = "$ref-619")] pub(crate) r_618: T7,
 }
 impl Default for T91 {
     fn default() -> Self {
@@ -2924,26 +2893,25 @@ impl Default for T91 {
 }
 impl Sample for T91 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T91 { beta_two_580: random.deeper(Sample::sample), r_581: random.deeper(Sample::sample), gamma_574: random.deeper(Sample::sample), beta_two_577: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T91 { alpha_621: random.deeper(Sample::sample), r_618: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T91 { beta_two_580: f0, r_581: f1, gamma_574: f2, beta_two_577: f3 } => { T91 { beta_two_580: f0.arrived(oracle), r_581: f1.arrived(oracle), gamma_574: f2.arrived(oracle), beta_two_577: f3.arrived(oracle) } },
+            T91 { alpha_621: f0, r_618: f1 } => { T91 { alpha_621: f0.arrived(oracle), r_618: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T91 { beta_two_580: f0, r_581: f1, gamma_574: f2, beta_two_577: f3 }, T91 { beta_two_580: o0, r_581: o1, gamma_574: o2, beta_two_577: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T91 { alpha_621: f0, r_618: f1 }, T91 { alpha_621: o0, r_618: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) struct T92 {
-    pub(crate) id_589: T18,
-    #[serde(alias = "583")] pub(crate) id_582: T76,
-    #[serde(rename = "586")] pub(crate) gamma_585: T8,
-    pub(crate) r_588: [u8; 0],
+    #[serde(default = "another", skip_serializing_if = "is_another")] pub(crate) gamma_625: u16,
+    #[serde(alias = "\\\"623", alias = "$ref-624")] pub(crate) id_622: BTreeMap<[u8; 2], i16>,
 }
 impl Default for T92 {
     fn default() -> Self {
@@ -2952,22 +2920,22 @@ impl Default for T92 {
 }
 impl Sample for T92 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T92 { id_589: random.deeper(Sample::sample), id_582: random.deeper(Sample::sample), gamma_585: random.deeper(Sample::sample), r_588: random.deeper(Sample::sample) } }
+        match random.variant(1) { _ => T92 { gamma_625: often(random, || another()), id_622: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T92 { id_589: f0, id_582: f1, gamma_585: f2, r_588: f3 } => { T92 { id_589: f0.arrived(oracle), id_582: f1.arrived(oracle), gamma_585: f2.arrived(oracle), r_588: f3.arrived(oracle) } },
+            T92 { gamma_625: f0, id_622: f1 } => { T92 { gamma_625: if is_another(f0) { another() } else { f0.arrived(oracle) }, id_622: f1.arrived(oracle) } },
         }
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T92 { id_589: f0, id_582: f1, gamma_585: f2, r_588: f3 }, T92 { id_589: o0, id_582: o1, gamma_585: o2, r_588: o3 }) => f0.same(o0) && f1.same(o1) && f2.same(o2) && f3.same(o3),
+            (T92 { gamma_625: f0, id_622: f1 }, T92 { gamma_625: o0, id_622: o1 }) => f0.same(o0) && f1.same(o1),
         }
     }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct T93(#[serde(serialize_with = "as_stream::serialize", deserialize_with = "as_stream::deserialize")] pub(crate) Vec<Option<BTreeMap<bool, VecDeque<usize>>>>, pub(crate) T32, pub(crate) T40, #[serde(default = "another", skip_serializing)] pub(crate) usize);
+pub(crate) struct T93(pub(crate) Result<Wrapping<i32>, i64>, pub(crate) Bound<u8>, #[serde(skip)] pub(crate) Entry, pub(crate) [Bound<u8>; 1]);
 impl Default for T93 {
     fn default() -> Self {
         plain()
@@ -2979,7 +2947,7 @@ impl Sample for T93 {
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         match self {
-            T93(f0, f1, f2, f3) => { T93(f0.arrived(oracle), f1.arrived(oracle), f2.arrived(oracle), { if true { oracle.may_fail("a tuple struct shortened or lengthened by an attribute"); } another() }) },
+            T93(f0, f1, f2, f3) => { T93(f0.arrived(oracle), f1.arrived(oracle), Default::default(), f3.arrived(oracle)) },
         }
     }
     fn same(&self, other: &Self) -> bool {
@@ -3013,12 +2981,14 @@ impl Sample for T94 {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged, rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(untagged)]
 pub(crate) enum T95 {
-    ArchiveIt595 {
-        r_596: Box<[Reverse<u16>]>,
-        #[serde(default, skip)] alpha_597: Bytes,
-        #[serde(default)] id_598: T23,
+    #[serde(rename_all = "snake_case")]
+    X631 {
+        alpha_632: IpAddr,
+    },
+    Keep633 {
+        r_634: HashSet<[u8; 2]>,
     },
 }
 impl Default for T95 {
@@ -3028,16 +2998,19 @@ impl Default for T95 {
 }
 impl Sample for T95 {
     fn sample(random: &mut Random) -> Self {
-        match random.variant(1) { _ => T95::ArchiveIt595 { r_596: random.deeper(Sample::sample), alpha_597: random.deeper(Sample::sample), id_598: random.deeper(Sample::sample) } }
+        match random.variant(2) { 0 => T95::X631 { alpha_632: random.deeper(Sample::sample) }, _ => T95::Keep633 { r_634: random.deeper(Sample::sample) } }
     }
     fn arrived(&self, oracle: &mut Oracle) -> Self {
         oracle.buffered(|oracle| match self {
-            T95::ArchiveIt595 { r_596: f0, alpha_597: f1, id_598: f2 } => { T95::ArchiveIt595 { r_596: f0.arrived(oracle), alpha_597: Default::default(), id_598: f2.arrived(oracle) } },
+            T95::X631 { alpha_632: f0 } => { T95::X631 { alpha_632: f0.arrived(oracle) } },
+            T95::Keep633 { r_634: f0 } => { T95::Keep633 { r_634: f0.arrived(oracle) } },
         })
     }
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (T95::ArchiveIt595 { r_596: f0, alpha_597: f1, id_598: f2 }, T95::ArchiveIt595 { r_596: o0, alpha_597: o1, id_598: o2 }) => f0.same(o0) && f1.same(o1) && f2.same(o2),
+            (T95::X631 { alpha_632: f0 }, T95::X631 { alpha_632: o0 }) => f0.same(o0),
+            (T95::Keep633 { r_634: f0 }, T95::Keep633 { r_634: o0 }) => f0.same(o0),
+            _ => false,
         }
     }
 }
@@ -3060,7 +3033,7 @@ pub(crate) const ROOTS: &[Root] = &[
     Root { name: "T14", through_a_channel: through_a_channel::<T14>, through_a_process: Some(through_a_process::<T14>) },
     Root { name: "T15", through_a_channel: through_a_channel::<T15>, through_a_process: None },
     Root { name: "T16", through_a_channel: through_a_channel::<T16>, through_a_process: None },
-    Root { name: "T17<BTreeMap<char, HashMap<[u8; 2], T10>>>", through_a_channel: through_a_channel::<T17<BTreeMap<char, HashMap<[u8; 2], T10>>>>, through_a_process: None },
+    Root { name: "T17<OsString>", through_a_channel: through_a_channel::<T17<OsString>>, through_a_process: None },
     Root { name: "T18", through_a_channel: through_a_channel::<T18>, through_a_process: None },
     Root { name: "T19", through_a_channel: through_a_channel::<T19>, through_a_process: None },
     Root { name: "T20", through_a_channel: through_a_channel::<T20>, through_a_process: None },
@@ -3092,7 +3065,7 @@ pub(crate) const ROOTS: &[Root] = &[
     Root { name: "T46", through_a_channel: through_a_channel::<T46>, through_a_process: None },
     Root { name: "T47", through_a_channel: through_a_channel::<T47>, through_a_process: None },
     Root { name: "T48", through_a_channel: through_a_channel::<T48>, through_a_process: None },
-    Root { name: "T49<Option<Option<T35>>>", through_a_channel: through_a_channel::<T49<Option<Option<T35>>>>, through_a_process: Some(through_a_process::<T49<Option<Option<T35>>>>) },
+    Root { name: "T49<Vec<Box<T48>>>", through_a_channel: through_a_channel::<T49<Vec<Box<T48>>>>, through_a_process: Some(through_a_process::<T49<Vec<Box<T48>>>>) },
     Root { name: "T50", through_a_channel: through_a_channel::<T50>, through_a_process: None },
     Root { name: "T51", through_a_channel: through_a_channel::<T51>, through_a_process: None },
     Root { name: "T52", through_a_channel: through_a_channel::<T52>, through_a_process: None },

@@ -162,14 +162,11 @@ impl Maker<'_> {
     /// Variants that can be told apart by what each is written as.
     fn untagged(&mut self, most: usize) -> Vec<Variant> {
         let mut variants = Vec::new();
-        let mut shapes = vec![
-            Shape::Unit,
-            Shape::Bool,
-            Shape::Integer,
-            Shape::Float,
-            Shape::Text,
-            Shape::Sequence,
-        ];
+        let mut shapes = vec![Shape::Unit, Shape::Bool, Shape::Integer, Shape::Float];
+        // Texts and sequences can be read as bytes, and bytes as text.
+        let others =
+            if self.dice.one_in(4) { &[Shape::Bytes][..] } else { &[Shape::Text, Shape::Sequence] };
+        shapes.extend(others);
         let few = self.dice.below(most) + 1;
         for _ in 0..few {
             if self.dice.one_in(3) || self.style == Style::Mixed || shapes.is_empty() {

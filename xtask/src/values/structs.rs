@@ -246,7 +246,10 @@ pub(super) fn unit(id: usize) -> Made {
 /// A transparent struct, with a field beside the one that is seen.
 pub(super) fn transparent(dice: &mut Dice, names: &mut Names, pool: &Pool, id: usize) -> Made {
     let name = format!("T{id}");
-    let seen = Field::plain(names.field(dice), pool.any(dice));
+    // For serde a `PhantomData` is no field.
+    let seen = pool.find(dice, |ty| !ty.text.contains("PhantomData"));
+    let seen = seen.unwrap_or_else(|| Type::leaf("u8", Shape::Integer));
+    let seen = Field::plain(names.field(dice), seen);
     let mut beside = Field::plain(names.field(dice), Type::leaf("NotForSerde", Shape::Mixed));
     beside.attributes.push("skip".to_owned());
     beside.arrives("Default::default()");

@@ -15,6 +15,8 @@ pub(super) enum Shape {
     Integer,
     Float,
     Text,
+    /// Bytes, which can be read from a text and from a sequence of numbers too.
+    Bytes,
     Sequence,
     /// A map or a struct that only itself can be read from.
     Map,
@@ -93,7 +95,7 @@ const LEAVES: &[(&str, Shape, bool)] = &[
     ("Cow<'static, str>", Shape::Text, true),
     ("IpAddr", Shape::Text, false),
     ("SocketAddr", Shape::Text, false),
-    ("Bytes", Shape::Text, true),
+    ("Bytes", Shape::Bytes, true),
     ("OsString", Shape::Map, true),
     ("()", Shape::Unit, true),
     ("PhantomData<u8>", Shape::Unit, true),
