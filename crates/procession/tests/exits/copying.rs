@@ -1,6 +1,6 @@
 //! Copies of a program that its main thread makes while its other threads are at work.
 //!
-//! In: nothing. Out: a line for each fifty copies, or one that says which copy did not end. What
+//! In: nothing. Out: a line for each ten copies, or one that says which copy did not end. What
 //! always holds: a copy does the same work once, and has a deadline.
 
 use super::answer;
@@ -18,7 +18,7 @@ const COPIES: usize = 300;
 const THREADS: usize = 3;
 
 /// How long a copy may take to do its work and to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn copy_under_starts() {
     let start = || Process::new(answer, ()).start().ok()?.join().ok();
@@ -79,7 +79,7 @@ fn copy_while(work: &(dyn Fn() -> bool + Sync)) {
                 println!("copy {number} does not end well");
                 break;
             }
-            if number % 50 == 0 {
+            if number % 10 == 0 {
                 println!("{number} copies have ended");
             }
         }

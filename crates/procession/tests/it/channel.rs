@@ -213,11 +213,12 @@ fn an_idle_receiver_burns_no_processor_time() {
     let (ready, is_ready) = channel().expect("a channel");
     let child = Process::new(idle, (receiver, ready)).start().expect("a child");
     next(&is_ready).expect("it runs");
-    // Long enough that looking all the time would show a hundredfold.
+    // Looking all the time would take a hundred ticks; what surrounds the wait takes one or two, and
+    // several on an emulated processor.
     assert!(wait_any(&[child.as_fd()], Some(Duration::from_secs(1))).expect("poll").is_empty());
     sender.send(1).expect("the child listens");
     let burned = join(child).expect("how much");
-    assert!(burned <= 2, "{burned} ticks of 10 ms in a second of waiting");
+    assert!(burned <= 25, "{burned} ticks of 10 ms in a second of waiting");
 }
 
 /// User and system time of this process, in ticks of 10 ms (proc(5), fields 14 and 15).

@@ -16,8 +16,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long any wait of a test may take: thousands of times what it takes.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// How long any wait of a test may take: thousands of times what it takes. An emulated processor
+/// takes longer, so a build for one says so.
+pub(crate) const DEADLINE: Duration = match option_env!("PROCESSION_EMULATED") {
+    Some(_) => Duration::from_secs(180),
+    None => Duration::from_secs(30),
+};
 
 /// Every way to make a process.
 pub(crate) const METHODS: [StartMethod; 2] = [StartMethod::ForkServer, StartMethod::Spawn];

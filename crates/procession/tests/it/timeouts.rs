@@ -64,8 +64,12 @@ fn a_value_that_was_sent_whole_before_the_timeout_is_delivered() {
         "whole".to_owned()
     };
     for method in METHODS {
-        let plan = Process::new(work, ()).start_method(method).timeout(SOON);
-        assert_eq!(join(plan.start().expect("a child")).expect("its value"), "whole", "{method}");
+        // A slow machine may take longer than the first of these times to send the value.
+        let value = [SOON, 10 * SOON, 100 * SOON].into_iter().find_map(|timeout| {
+            let plan = Process::new(work, ()).start_method(method).timeout(timeout);
+            join(plan.start().expect("a child")).ok()
+        });
+        assert_eq!(value.as_deref(), Some("whole"), "{method}");
     }
 }
 
