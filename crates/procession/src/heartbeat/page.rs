@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 /// How many words are kept; older ones make room.
@@ -177,7 +177,9 @@ impl Page {
         let number = self.word(Word::Entries).fetch_add(1, Ordering::Relaxed);
         let at = offset(number);
         let done = &self.0.words()[at / 8];
-        done.store(0, Ordering::Release);
+        done.store(0, Ordering::Relaxed);
+        // The stores below must not move above that one.
+        fence(Ordering::Release);
         self.0.bytes()[at + 8].store(kind, Ordering::Relaxed);
         let lengths = [place.len(), text.len()].map(|length| length as u64);
         self.0.words()[at / 8 + 2].store(lengths[0] << 32 | lengths[1], Ordering::Relaxed);
