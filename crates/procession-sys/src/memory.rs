@@ -131,17 +131,16 @@ pub fn expect_use<T>(fresh: &mut [MaybeUninit<T>]) {
     }
 }
 
-/// Whether this process's limit on the size of files allows so many bytes. Met in a write, it would
-/// end the process by SIGXFSZ.
 /// The limit on the size of files that this process has (`RLIMIT_FSIZE`), which holds for memory files
 /// too; `None` if there is none.
 pub fn file_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
 }
 
+/// Whether this process's limit on the size of files allows so many bytes. Met in a write, it would
+/// end the process by SIGXFSZ.
 pub(crate) fn within_limit(length: u64) -> io::Result<()> {
-    let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
-    if most.is_some_and(|most| length > most) {
+    if file_limit().is_some_and(|most| length > most) {
         return Err(rustix::io::Errno::FBIG.into());
     }
     Ok(())

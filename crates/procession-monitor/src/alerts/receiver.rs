@@ -8,9 +8,9 @@ use crate::store::Letter;
 use procession_beat::Route;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -100,9 +100,7 @@ fn post(url: &str, key: &str, body: &[u8]) -> Result<(), String> {
 fn execute(command: &[String], environment: &[(&str, String)], input: &[u8]) -> Result<(), String> {
     let failed = |what: &str, why: &dyn std::fmt::Display| format!("{what}: {why}");
     let (program, arguments) = command.split_first().ok_or("no command is given")?;
-    let memory = memfd_create("letter", MemfdFlags::CLOEXEC).map_err(|e| failed("memfd", &e))?;
-    let mut file = File::from(memory);
-    file.write_all(input).and_then(|()| file.rewind()).map_err(|e| failed("memfd", &e))?;
+    let file = memory_file(input).map_err(|error| failed("its input", &error))?;
     let mut child = Command::new(program)
         .args(arguments)
         .envs(environment.iter().map(|(key, value)| (key, value)))
@@ -121,5 +119,53 @@ fn execute(command: &[String], environment: &[(&str, String)], input: &[u8]) -> 
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{program}: {status}")),
         Err(error) => Err(failed(program, &error)),
+    }
+}
+
+/// A memory file with these bytes, at its beginning.
+fn memory_file(bytes: &[u8]) -> io::Result<File> {
+    // Met in a write, the limit on the size of files, which holds for memory files too, would end
+    // the monitor by SIGXFSZ.
+    if let Some(limit) = getrlimit(Resource::Fsize).current {
+        if bytes.len() as u64 > limit {
+            let length = bytes.len();
+            let why = format!(
+                "{length} bytes are above this process's limit of {limit} on the size of files \
+                 (RLIMIT_FSIZE)"
+            );
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+    }
+    let mut file = File::from(memfd_create("letter", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Rlimit, setrlimit};
+
+    #[test]
+    fn a_message_above_the_limit_on_files_is_an_error_and_the_monitor_goes_on() {
+        const ALONE: &str = "PROCESSION_TEST_ALONE";
+        const NAME: &str = "a_message_above_the_limit_on_files_is_an_error_and_the_monitor_goes_on";
+        // The limit is the whole process's, so the test has a process of its own.
+        if std::env::var_os(ALONE).is_none() {
+            let mut own = Command::new(std::env::current_exe().expect("this program"));
+            own.args(["--exact", &format!("alerts::receiver::tests::{NAME}")]).env(ALONE, "");
+            let output = own.output().expect("this program, started again");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
+            return;
+        }
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        setrlimit(Resource::Fsize, Rlimit { current: Some(1000), maximum }).expect("a limit");
+        let count = ["sh", "-c", "test $(wc -c) = 1000"].map(str::to_owned);
+        execute(&count, &[], &[b'x'; 1000]).expect("it fits");
+        let error = execute(&count, &[], &[b'x'; 1001]).expect_err("it is too long");
+        assert!(error.contains("1001 bytes") && error.contains("RLIMIT_FSIZE"), "{error}");
+        execute(&count, &[], &[b'x'; 1000]).expect("the next one fits");
     }
 }
