@@ -26,7 +26,9 @@ impl<R: Value> Child<R> {
     ///
     /// Output is collected until the process has ended. Descendants that go on and write into the
     /// same pipes do not delay the call, and what they write later is not collected. Memory alone
-    /// bounds the size; a plan with a [`timeout`](crate::Process::timeout) bounds the time, and its
+    /// bounds the size: three gigabytes of output take three gigabytes of this process's memory. A
+    /// process that may write without bound should have its `stdout` taken and read in pieces, or
+    /// written to a file. A plan with a [`timeout`](crate::Process::timeout) bounds the time, and its
     /// process's output up to then is collected.
     ///
     /// ```

@@ -1,6 +1,6 @@
 //! A value together with all that its process has written.
 
-use crate::support::{METHODS, line, tell, within, within_minutes};
+use crate::support::{METHODS, alone, line, rounds, status, tell, within, within_minutes};
 use procession::{Fd, Output, Process, Stdio};
 use procession_sys::fork::{Fork, fork};
 use procession_sys::thread::SingleThreaded;
@@ -128,4 +128,38 @@ fn what_the_user_reads_himself_is_not_collected_again() {
         (taken.as_str(), &output.stdout[..], &output.stderr[..]),
         ("taken", &b""[..], &b"left"[..])
     );
+}
+
+/// Writes so many MiB; gives their number.
+fn write_much(megabytes: u64) -> u64 {
+    let piece = vec![b'x'; 1 << 20];
+    let mut out = stdout().lock();
+    for _ in 0..megabytes {
+        out.write_all(&piece).expect("its reader");
+    }
+    megabytes
+}
+
+/// The most memory that this process has had, in MiB.
+fn peak() -> u64 {
+    let text = status(std::process::id(), "VmHWM");
+    let kilobytes: u64 = text.trim_end_matches(" kB").parse().expect("a number");
+    kilobytes >> 10
+}
+
+#[test]
+fn a_long_output_arrives_whole_and_takes_memory_of_its_own_length() {
+    alone(|| {
+        let megabytes = rounds(100);
+        let before = peak();
+        let plan = Process::new(write_much, (megabytes,)).stdout(Stdio::Piped);
+        let output = plan.start().expect("a child").join_with_output();
+        assert_eq!(output.value.expect("a value"), megabytes);
+        let length = u64::try_from(output.stdout.len()).expect("a length");
+        assert_eq!(length >> 20, megabytes);
+        assert!(output.stdout.iter().all(|&byte| byte == b'x'), "other bytes came");
+        let taken = peak() - before;
+        println!("{megabytes} MiB of output took {taken} MiB");
+        assert!(taken < megabytes + megabytes / 8 + 16, "{megabytes} MiB took {taken} MiB");
+    });
 }
