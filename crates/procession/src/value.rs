@@ -30,7 +30,8 @@ use serde::de::DeserializeOwned;
 /// For these types serde itself does not say enough, in any format. They arrive as another value:
 ///
 /// - an `untagged` enum in which an earlier variant takes what a later one wrote, such as `u8` before
-///   `u64`, `f64` before `u64`, two unit variants, or a struct whose fields the later one has too;
+///   `u64`, `f64` before `u64`, two unit variants, bytes (not `Vec<u8>`) before an [`Fd`](crate::Fd),
+///   or a struct whose fields the later one has too;
 /// - a field with `rename(serialize = "a", deserialize = "b")` and `default`, which arrives as its
 ///   default;
 /// - a flattened `Option` of a struct whose fields all have defaults: `None` arrives as `Some`;
