@@ -59,9 +59,15 @@ pub(crate) struct Options {
     /// Ping this URL each minute while all is well, so that somebody notices if the monitor dies
     #[arg(long, value_name = "URL")]
     deadman: Vec<String>,
-    /// How long a host's first problem waits for its fellows before it is told
+    /// How long a problem of a check waits for others of its host before it is told
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     group_wait: Duration,
+    /// The shortest time between messages about a host whose checks recover or have other problems
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    group_interval: Duration,
+    /// How often a problem that lasts is told again
+    #[arg(long, value_name = "TIME", default_value = "4h", value_parser = humantime::parse_duration)]
+    repeat_interval: Duration,
 }
 
 /// Why no server was started.
@@ -133,7 +139,7 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         name,
         command: line.split_whitespace().map(str::to_owned).collect(),
     });
-    let group_wait = u64::try_from(options.group_wait.as_millis()).unwrap_or(u64::MAX);
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Ok(Config {
         database: options.data.clone(),
         url: options.public_url.clone(),
@@ -143,7 +149,12 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         tokens,
         receivers: webhooks.chain(commands).collect(),
         deadman: options.deadman.clone(),
-        judge: judge::Config { group_wait, ..judge::Config::default() },
+        judge: judge::Config {
+            group_wait: ms(options.group_wait),
+            group_interval: ms(options.group_interval),
+            repeat: ms(options.repeat_interval),
+            ..judge::Config::default()
+        },
     })
 }
 

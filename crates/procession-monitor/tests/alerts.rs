@@ -38,6 +38,64 @@ fn a_death_is_told_with_its_cause_and_a_return_resolves_it() {
     assert_eq!((key.as_str(), &letter["status"]), ("1:2:resolved:hook", &json!("resolved")));
 }
 
+/// The checks of a letter's alerts, each with its status and whether it has an end.
+fn alerts(letter: &serde_json::Value) -> Vec<(String, String, bool)> {
+    let alerts = letter["alerts"].as_array().unwrap().iter();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let alert = |alert: &serde_json::Value| {
+        let ends = text(&alert["endsAt"]) != "0001-01-01T00:00:00Z";
+        (text(&alert["labels"]["check"]), text(&alert["status"]), ends)
+    };
+    alerts.map(alert).collect()
+}
+
+#[test]
+fn a_check_that_recovers_stands_as_resolved_in_its_hosts_next_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let mut settings = config(directory.path());
+    settings.judge.group_interval = 0;
+    settings.receivers = vec![told.receiver()];
+    let monitor = Monitor::start(settings);
+    let program = |name: &str, started, kind| {
+        let mut beat = beat(1, kind);
+        (beat.program, beat.instance.started) = (name.to_owned(), started);
+        send(&monitor, &beat).unwrap();
+    };
+    program("crawler", 9, dead());
+    program("indexer", 9, dead());
+    let firing = told.letters(2).remove(1).1;
+    assert_eq!(
+        firing["commonAnnotations"]["summary"],
+        "web-3: crawler dead: signal 9; indexer dead: signal 9"
+    );
+    program("indexer", 10, Kind::Alive);
+    let (key, better) = told.letters(3).remove(2);
+    assert_eq!((key.as_str(), &better["status"]), ("1:3:better:hook", &json!("firing")));
+    let summary = "web-3: indexer resolved (was dead: signal 9); crawler dead: signal 9";
+    assert_eq!(better["commonAnnotations"]["summary"], summary);
+    let alert = |check: &str, status: &str, ends| (check.to_owned(), status.to_owned(), ends);
+    let expected = [alert("crawler", "firing", false), alert("indexer", "resolved", true)];
+    assert_eq!(alerts(&better), expected);
+    assert_eq!(better["alerts"][1]["fingerprint"], firing["alerts"][1]["fingerprint"]);
+    let uuid = monitor.api("GET", "/api/v3/checks/", "").json()["checks"].clone();
+    let crawler = uuid.as_array().unwrap().iter().find(|check| check["name"] == "crawler").unwrap();
+    let pause = crawler["pause_url"].as_str().unwrap();
+    monitor.api("POST", pause.strip_prefix(&monitor.url).unwrap(), "");
+    let over = told.letters(4).remove(3).1;
+    assert_eq!(over["status"], "resolved");
+    let expected = [alert("crawler", "resolved", true), alert("indexer", "resolved", true)];
+    let mut ended = alerts(&over);
+    ended.sort();
+    assert_eq!(ended, expected);
+    let crawler = over["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|alert| alert["labels"]["check"] == "crawler");
+    assert_eq!(crawler.unwrap()["annotations"]["ended"], "paused");
+}
+
 #[test]
 fn a_receiver_that_fails_is_told_again_under_the_same_name_until_it_takes_it() {
     let directory = tempfile::tempdir().unwrap();

@@ -3,7 +3,9 @@
 mod court;
 
 use court::{Court, FIVE_MINUTES, HOUR, MINUTE, SECOND, dead};
-use procession_monitor::judge::{CheckId, Message, Signal, State, Subject, Time, Transition};
+use procession_monitor::judge::{
+    CheckId, How, Message, Problem, Signal, State, Subject, Time, Transition,
+};
 
 #[test]
 fn one_message_a_host_however_many_checks_it_has() {
@@ -26,18 +28,151 @@ fn one_message_a_host_however_many_checks_it_has() {
     assert_eq!(court.told(), ["web-3 resolved"]);
 }
 
-#[test]
-fn what_joins_an_incident_waits_for_the_group_interval() {
+/// What the last message says is firing, and what it says has ended, by check.
+fn firing_and_ended(message: &Message) -> (Vec<u64>, Vec<(u64, How)>) {
+    let firing = message.troubles.keys().map(|check| check.0).collect();
+    (firing, message.ended.iter().map(|ended| (ended.check.0, ended.how)).collect())
+}
+
+/// A host with these checks, which have all been heard of.
+fn host_with(checks: impl Iterator<Item = u64>) -> Court {
     let mut court = Court::new();
-    court.watch(1, "web-3", FIVE_MINUTES);
-    court.watch(2, "web-3", FIVE_MINUTES);
+    for check in checks {
+        court.watch(check, "web-3", FIVE_MINUTES);
+        court.hear(check, &Signal::Alive);
+    }
+    court
+}
+
+#[test]
+fn a_new_check_joins_an_incident_after_the_group_wait() {
+    let mut court = host_with(1..3);
     court.hear(1, &dead());
     court.pass(MINUTE);
     court.hear(2, &dead());
+    court.pass(9 * SECOND);
+    assert_eq!(court.told(), ["web-3 firing"]);
+    court.pass(2 * SECOND);
+    assert_eq!(court.told(), ["web-3 worse"]);
+}
+
+#[test]
+fn another_problem_of_a_check_that_was_told_waits_for_the_group_interval() {
+    let mut court = host_with(1..2);
+    court.hear(1, &dead());
+    court.pass(MINUTE);
+    court.hear(1, &Signal::Degraded(Problem::Stuck("no ticks".into())));
     court.pass(3 * MINUTE);
     assert_eq!(court.told(), ["web-3 firing"]);
     court.pass(2 * MINUTE);
+    court.collect();
+    let message = court.told.pop().expect("a message");
+    assert_eq!(message.transition, Transition::Worse);
+    assert_eq!(firing_and_ended(&message), (vec![1], vec![(1, How::Changed)]));
+}
+
+#[test]
+fn a_check_that_recovers_leaves_its_incident_with_a_message_and_fails_again_as_news() {
+    let mut court = host_with(1..3);
+    court.hear(1, &dead());
+    court.hear(2, &dead());
+    court.pass(MINUTE);
+    assert_eq!(court.told(), ["web-3 firing"]);
+    let recovered = court.now;
+    court.hear(2, &Signal::Alive);
+    court.pass(5 * MINUTE);
+    court.collect();
+    let better = court.told.pop().expect("a message");
+    assert_eq!(better.transition, Transition::Better);
+    assert_eq!(firing_and_ended(&better), (vec![1], vec![(2, How::Recovered)]));
+    assert_eq!(better.ended[0].at, Time(recovered));
+    court.hear(2, &dead());
+    court.pass(11 * SECOND);
+    court.collect();
+    let worse = court.told.pop().expect("a message");
+    assert_eq!(
+        (worse.transition, firing_and_ended(&worse)),
+        (Transition::Worse, (vec![1, 2], vec![]))
+    );
+}
+
+#[test]
+fn a_check_that_fails_again_before_its_recovery_was_told_is_a_newer_problem() {
+    let mut court = host_with(1..3);
+    court.hear(1, &dead());
+    court.hear(2, &dead());
+    court.pass(MINUTE);
+    court.hear(2, &Signal::Alive);
+    court.pass(MINUTE);
+    court.hear(2, &dead());
+    assert_eq!(court.told(), ["web-3 firing"]);
+    court.pass(5 * MINUTE);
     assert_eq!(court.told(), ["web-3 worse"]);
+}
+
+#[test]
+fn each_check_that_was_told_is_among_those_that_ended_once_all_is_well() {
+    let mut court = host_with(1..4);
+    court.hear(1, &dead());
+    court.hear(2, &dead());
+    court.pass(MINUTE);
+    court.hear(2, &Signal::Alive);
+    court.hear(3, &dead());
+    court.pass(MINUTE);
+    court.hear(1, &Signal::Alive);
+    court.hear(3, &Signal::Alive);
+    court.collect();
+    let resolved = court.told.pop().expect("a message");
+    assert_eq!(resolved.transition, Transition::Resolved);
+    let (_, mut ended) = firing_and_ended(&resolved);
+    ended.sort_by_key(|(check, _)| *check);
+    assert_eq!(ended, [1, 2, 3].map(|check| (check, How::Recovered)));
+}
+
+#[test]
+fn a_pause_ends_an_incident_as_a_pause() {
+    let mut court = host_with(1..3);
+    court.hear(1, &dead());
+    court.hear(2, &dead());
+    court.pass(MINUTE);
+    court.told();
+    court.judge.pause(CheckId(1), Time(court.now));
+    court.pass(5 * MINUTE);
+    court.collect();
+    let better = court.told.pop().expect("a message");
+    assert_eq!(firing_and_ended(&better), (vec![2], vec![(1, How::Paused)]));
+    court.judge.retire(CheckId(2), Time(court.now));
+    court.collect();
+    let over = court.told.pop().expect("a message");
+    assert_eq!(over.transition, Transition::Resolved);
+    assert_eq!(firing_and_ended(&over).1, [(1, How::Paused), (2, How::Removed)]);
+}
+
+#[test]
+fn hosts_with_incidents_of_their_own_belong_to_a_mass_silence_and_are_not_well() {
+    let mut court = Court::new();
+    let stuck = Signal::Degraded(Problem::Stuck("no ticks".into()));
+    for id in 0..12 {
+        court.watch(id, &format!("host-{id}"), FIVE_MINUTES);
+        court.hear(id, &stuck);
+    }
+    court.pass(MINUTE);
+    assert_eq!(court.told().len(), 12, "one for each");
+    court.pass(9 * MINUTE);
+    court.collect();
+    let mass = court.told.pop().expect("a message");
+    assert_eq!((mass.subject, mass.transition), (Subject::Mass("eu".into()), Transition::Firing));
+    assert_eq!((mass.hosts.len(), mass.of), (12, 12));
+    assert!(court.told().is_empty(), "nobody is said to be well");
+    for id in 0..12 {
+        court.hear(id, &Signal::Alive);
+    }
+    court.collect();
+    let (masses, hosts): (Vec<Message>, Vec<Message>) =
+        court.told.drain(..).partition(|message| matches!(message.subject, Subject::Mass(_)));
+    assert!(hosts.iter().all(|message| message.transition == Transition::Resolved));
+    assert_eq!((masses.len(), hosts.len()), (1, 12));
+    assert_eq!((masses[0].transition, masses[0].left.len()), (Transition::Resolved, 12));
 }
 
 #[test]

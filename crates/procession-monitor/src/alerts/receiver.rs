@@ -4,6 +4,7 @@
 //! after ten seconds for a webhook, after thirty for a command, which is then killed.
 
 use super::words::{summary, webhook};
+use crate::judge::Transition;
 use crate::store::Letter;
 use procession_beat::Route;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -61,8 +62,8 @@ impl Receiver {
         match self {
             Receiver::Webhook { url, .. } => post(url, &letter.key, json.as_bytes()),
             Receiver::Command { command, .. } => {
-                let status =
-                    if json.contains("\"status\":\"resolved\"") { "resolved" } else { "firing" };
+                let over = letter.message.transition == Transition::Resolved;
+                let status = if over { "resolved" } else { "firing" };
                 let environment = [
                     ("PROCESSION_KEY", letter.key.clone()),
                     ("PROCESSION_STATUS", status.to_owned()),

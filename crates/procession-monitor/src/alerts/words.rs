@@ -4,7 +4,7 @@
 //! that whatever receives from an Alertmanager receives from us. Always: pure.
 
 use crate::intake::check_json::iso;
-use crate::judge::{CheckId, Problem, Subject, Transition, Trouble};
+use crate::judge::{CheckId, Ended, How, Ms, Problem, Subject, Time, Transition, Trouble};
 use crate::store::Letter;
 use serde_json::{Map, Value, json};
 
@@ -15,11 +15,12 @@ const NO_END: &str = "0001-01-01T00:00:00Z";
 pub fn summary(letter: &Letter) -> String {
     let message = &letter.message;
     let head = match message.transition {
-        Transition::Firing | Transition::Worse => String::new(),
+        Transition::Firing | Transition::Worse | Transition::Better => String::new(),
         Transition::Again => format!("since {}: ", iso(letter.opened)),
         Transition::Released => "still silent: ".into(),
         Transition::Resolved => {
-            format!("resolved, was {} to {}: ", iso(letter.opened), iso(letter.written))
+            let times = (iso(letter.opened), iso(letter.written));
+            format!("{}, was {} to {}: ", how_all_ended(letter), times.0, times.1)
         }
     };
     let common = message.common.as_ref().map(|(key, value)| format!(" (all have {key}={value})"));
@@ -27,7 +28,7 @@ pub fn summary(letter: &Letter) -> String {
         Subject::Host(host) => host_line(letter, host),
         Subject::Mass(group) => format!(
             "{} of {} hosts{} stopped reporting{}",
-            message.hosts.len(),
+            hosts_of(letter),
             message.of,
             if group.is_empty() { String::new() } else { format!(" in {group}") },
             common.unwrap_or_default()
@@ -39,16 +40,49 @@ pub fn summary(letter: &Letter) -> String {
     head + &body
 }
 
+/// How many hosts a mass silence has, or had once it is over.
+fn hosts_of(letter: &Letter) -> usize {
+    let message = &letter.message;
+    if message.transition == Transition::Resolved {
+        message.left.len()
+    } else {
+        message.hosts.len()
+    }
+}
+
+/// The word for the end of an incident.
+fn how_all_ended(letter: &Letter) -> &'static str {
+    let ended = letter.message.ended.iter().map(|ended| ended.how);
+    let mut hows = ended.filter(|how| *how != How::Changed);
+    let first = hows.next().unwrap_or(How::Recovered);
+    if hows.all(|how| how == first) { word(first) } else { "resolved" }
+}
+
+fn word(how: How) -> &'static str {
+    match how {
+        How::Recovered => "resolved",
+        How::Paused => "paused",
+        How::Removed => "removed",
+        How::Changed => "changed",
+    }
+}
+
 fn host_line(letter: &Letter, host: &str) -> String {
     let message = &letter.message;
     let troubles = &message.troubles;
     let silent = troubles.values().all(|trouble| trouble.problem == Problem::Silent);
-    if silent && troubles.len() == message.of && message.of > 1 {
+    let better = message.transition == Transition::Better;
+    if silent && troubles.len() == message.of && message.of > 1 && !better {
         return format!("{host} silent ({} checks)", message.of);
     }
     let line =
         |(id, trouble): (&CheckId, &Trouble)| format!("{} {}", name(letter, *id), trouble.problem);
-    let lines: Vec<String> = troubles.iter().map(line).collect();
+    let over = |ended: &Ended| {
+        format!("{} {} (was {})", name(letter, ended.check), word(ended.how), ended.trouble.problem)
+    };
+    let told = |ended: &&Ended| better && ended.how != How::Changed;
+    let ended = message.ended.iter().filter(told).map(over);
+    let lines: Vec<String> = ended.chain(troubles.iter().map(line)).collect();
     // A ping's host is the ping itself.
     let alone = message.of == 1 && uuid::Uuid::parse_str(host).is_ok();
     if alone { lines.join("; ") } else { format!("{host}: {}", lines.join("; ")) }
@@ -61,51 +95,14 @@ fn name(letter: &Letter, id: CheckId) -> String {
 /// The letter as Alertmanager's webhook JSON, version 4.
 pub fn webhook(letter: &Letter, url: &str) -> Value {
     let message = &letter.message;
-    let resolved = message.transition == Transition::Resolved;
-    let status = if resolved { "resolved" } else { "firing" };
-    let ends = if resolved { iso(letter.written) } else { NO_END.to_owned() };
     let group = match &message.subject {
         Subject::Host(host) => json!({ "host": host }),
         Subject::Mass(group) => json!({ "group": group }),
         Subject::Monitor => json!({}),
     };
-    let alert = |labels: Value, annotations: Value| {
-        let print = sha1_smol::Sha1::from(labels.to_string()).digest().to_string();
-        json!({
-            "status": status, "labels": labels, "annotations": annotations,
-            "startsAt": iso(letter.opened), "endsAt": ends, "generatorURL": url,
-            "fingerprint": &print[..16],
-        })
-    };
-    let named = |name: &str, more: &[(&str, String)]| {
-        let mut labels = group.as_object().cloned().unwrap_or_default();
-        labels.insert("alertname".into(), name.into());
-        labels.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())));
-        Value::Object(labels)
-    };
-    let alerts: Vec<Value> = match &message.subject {
-        Subject::Host(_) => {
-            let trouble = |(id, trouble): (&CheckId, &Trouble)| {
-                let check = ("check", name(letter, *id));
-                let mut said = json!({ "summary": trouble.problem.to_string() });
-                if let Some(words) = letter.words.get(&id.0) {
-                    said["description"] = format!("last words:\n{}", words.join("\n")).into();
-                }
-                alert(named(alert_name(&trouble.problem), &[check]), said)
-            };
-            message.troubles.iter().map(trouble).collect()
-        }
-        Subject::Mass(_) => {
-            let silent = |host: &String| {
-                let labels = named("MassSilence", &[("host", host.clone())]);
-                alert(labels, json!({ "summary": "silent" }))
-            };
-            message.hosts.iter().map(silent).collect()
-        }
-        Subject::Monitor => {
-            vec![alert(named("MonitorTrouble", &[]), json!({ "summary": summary(letter) }))]
-        }
-    };
+    let alerts: Vec<Value> =
+        alerts(letter).into_iter().map(|alert| alert.json(&group, url)).collect();
+    let status = if message.transition == Transition::Resolved { "resolved" } else { "firing" };
     json!({
         "version": "4", "groupKey": format!("procession:{}", message.incident),
         "truncatedAlerts": 0, "status": status, "receiver": letter.receiver,
@@ -113,6 +110,95 @@ pub fn webhook(letter: &Letter, url: &str) -> Value {
         "commonAnnotations": { "summary": summary(letter), "key": letter.key },
         "externalURL": url, "alerts": alerts,
     })
+}
+
+/// One alert of a letter; times are Unix milliseconds.
+struct Alert {
+    name: &'static str,
+    /// The label beside the group's and the name's.
+    label: Option<(&'static str, String)>,
+    annotations: Value,
+    starts: Ms,
+    /// None while it lasts.
+    ends: Option<Ms>,
+}
+
+impl Alert {
+    fn json(self, group: &Value, url: &str) -> Value {
+        let mut labels = group.as_object().cloned().unwrap_or_default();
+        labels.insert("alertname".into(), self.name.into());
+        labels.extend(self.label.map(|(key, value)| (key.to_owned(), value.into())));
+        let labels = Value::Object(labels);
+        let print = sha1_smol::Sha1::from(labels.to_string()).digest().to_string();
+        let status = if self.ends.is_some() { "resolved" } else { "firing" };
+        json!({
+            "status": status, "labels": labels, "annotations": self.annotations,
+            "startsAt": iso(self.starts), "endsAt": self.ends.map_or(NO_END.to_owned(), iso),
+            "generatorURL": url, "fingerprint": &print[..16],
+        })
+    }
+}
+
+/// What is firing, and what was and is over.
+fn alerts(letter: &Letter) -> Vec<Alert> {
+    let message = &letter.message;
+    let over = message.transition == Transition::Resolved;
+    let wall = |at: Time| letter.written.saturating_sub(message.at - at);
+    match &message.subject {
+        Subject::Host(_) => {
+            let still = |(id, trouble): (&CheckId, &Trouble)| {
+                let mut alert = check_alert(letter, *id, trouble);
+                alert.ends = over.then_some(letter.written);
+                alert
+            };
+            let ended = |ended: &Ended| {
+                let mut alert = check_alert(letter, ended.check, &ended.trouble);
+                alert.ends = Some(wall(ended.at));
+                alert.annotations["ended"] = word(ended.how).into();
+                alert
+            };
+            let is_over = |id: &CheckId, trouble: &Trouble| {
+                let mut ended = message.ended.iter().filter(|ended| ended.check == *id);
+                ended.any(|ended| ended.trouble.is_kind_of(trouble))
+            };
+            let lasting = message.troubles.iter().filter(|(id, trouble)| !is_over(id, trouble));
+            lasting.map(still).chain(message.ended.iter().map(ended)).collect()
+        }
+        Subject::Mass(_) => {
+            let silent = |host: &String, ends| Alert {
+                name: "MassSilence",
+                label: Some(("host", host.clone())),
+                annotations: json!({ "summary": "silent" }),
+                starts: letter.opened,
+                ends,
+            };
+            let lasting = message.hosts.iter().map(|host| silent(host, None));
+            let left = message.left.iter().map(|(host, at)| silent(host, Some(wall(*at))));
+            lasting.chain(left).collect()
+        }
+        Subject::Monitor => vec![Alert {
+            name: "MonitorTrouble",
+            label: None,
+            annotations: json!({ "summary": summary(letter) }),
+            starts: letter.opened,
+            ends: over.then_some(letter.written),
+        }],
+    }
+}
+
+fn check_alert(letter: &Letter, id: CheckId, trouble: &Trouble) -> Alert {
+    let since = letter.message.at - trouble.since;
+    let mut annotations = json!({ "summary": trouble.problem.to_string() });
+    if let Some(words) = letter.words.get(&id.0) {
+        annotations["description"] = format!("last words:\n{}", words.join("\n")).into();
+    }
+    Alert {
+        name: alert_name(&trouble.problem),
+        label: Some(("check", name(letter, id))),
+        annotations,
+        starts: letter.written.saturating_sub(since),
+        ends: None,
+    }
 }
 
 fn alert_name(problem: &Problem) -> &'static str {

@@ -20,7 +20,7 @@ mod ledger;
 mod masses;
 mod roll;
 
-use super::incident::{Incident, Message, Subject, Transition, Trouble};
+use super::incident::{How, Incident, Message, Subject, Transition, Trouble};
 use super::mass::Look;
 use super::{CheckId, Config, Flip, Ms, Problem, State, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,6 +38,8 @@ struct Host {
     labels: Labels,
     checks: usize,
     problems: BTreeMap<CheckId, Trouble>,
+    /// Problems that ended since the last message, when and how.
+    gone: BTreeMap<CheckId, (Time, How)>,
     heard: Option<Time>,
     silent_since: Option<Time>,
     /// The period and grace of the check that fell silent last.
@@ -119,10 +121,14 @@ impl Alerts {
                     host.rhythm = rhythm;
                 }
                 host.recovering = None;
+                host.gone.remove(&check);
                 host.problems.insert(check, Trouble { problem: problem.clone(), since: flip.at });
             }
             None if host.problems.remove(&check).is_some() => {
-                host.recovering = Some((check, 0));
+                let paused = flip.to == State::Paused;
+                host.recovering = (!paused).then_some((check, 0));
+                let how = if paused { How::Paused } else { How::Recovered };
+                host.gone.insert(check, (flip.at, how));
                 self.leave_mass(id, flip.at);
             }
             None => return,
@@ -219,11 +225,13 @@ impl Alerts {
                     let id = self.host(name);
                     self.hosts[id].mass = Some(incident.id);
                 }
-                if let Some(hold) = incident.hold {
+                if incident.hold.is_some() {
                     let group = self.group(group);
                     self.groups[group].mass = Some(incident.id);
-                    self.wakes.insert((hold, Wake::Mass(incident.id)));
                 }
+                let again = incident.sent + self.config.repeat;
+                let next = incident.hold.unwrap_or(again);
+                self.wakes.insert((next, Wake::Mass(incident.id)));
             }
             Subject::Monitor => {}
         }
@@ -258,22 +266,16 @@ impl Alerts {
             return self.settle_untold(id, &own, now);
         };
         if own.is_empty() {
-            if self.has_recovered(id, now) {
+            // Under a mass silence the host is not well: what it told itself ends when it speaks.
+            if self.hosts[id].mass.is_none() && self.has_recovered(id, now) {
                 self.close(incident, now, true);
             }
             return;
         }
-        let told = &self.open[&incident];
-        let kind = |trouble: &Trouble| std::mem::discriminant(&trouble.problem);
-        let worse = own
-            .iter()
-            .any(|(check, trouble)| told.told.get(check).map(kind) != Some(kind(trouble)));
-        let (due, transition) = if worse {
-            (told.sent + self.config.group_interval, Transition::Worse)
-        } else {
-            (told.sent + self.config.repeat, Transition::Again)
-        };
-        if due <= now {
+        let (due, transition) = self.next_message(&self.open[&incident], id, &own);
+        if due <= now && transition == Transition::Worse && self.may_become_mass(id, now) {
+            self.wake_host(id, now + self.config.group_wait.max(1));
+        } else if due <= now {
             self.tell(incident, transition, now);
             self.wake_host(id, now + self.config.repeat);
         } else {
@@ -281,9 +283,41 @@ impl Alerts {
         }
     }
 
+    /// What is to be told next of an open incident, and when.
+    fn next_message(
+        &self,
+        incident: &Incident,
+        id: HostId,
+        own: &BTreeMap<CheckId, Trouble>,
+    ) -> (Time, Transition) {
+        let Incident { told, sent, .. } = incident;
+        let interval = *sent + self.config.group_interval;
+        let is_news = |(check, new): &(&CheckId, &Trouble)| {
+            told.get(check).is_none_or(|old| !old.is_kind_of(new) || old.since < new.since)
+        };
+        let news: Vec<_> = own.iter().filter(is_news).collect();
+        let first = |wanted: &dyn Fn(&CheckId) -> bool| {
+            let wanted = news.iter().filter(|(check, _)| wanted(check));
+            wanted.map(|(_, new)| new.since).min()
+        };
+        if let Some(since) = first(&|_| true) {
+            let untold = first(&|check| !told.contains_key(check));
+            let due = untold.map_or(interval, |since| interval.min(since + self.config.group_wait));
+            // Others of the group may fall silent too.
+            let silent = news.iter().all(|(_, new)| new.problem == Problem::Silent);
+            let together = since + self.config.group_wait;
+            (if silent { due.max(together) } else { due }, Transition::Worse)
+        } else if told.keys().any(|check| !self.hosts[id].problems.contains_key(check)) {
+            (interval, Transition::Better)
+        } else {
+            (*sent + self.config.repeat, Transition::Again)
+        }
+    }
+
     fn settle_untold(&mut self, id: HostId, own: &BTreeMap<CheckId, Trouble>, now: Time) {
         if own.is_empty() {
             self.hosts[id].wait = None;
+            self.hosts[id].gone.clear();
             return;
         }
         let wait = *self.hosts[id].wait.get_or_insert(now + self.config.group_wait);

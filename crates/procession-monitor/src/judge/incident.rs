@@ -28,6 +28,8 @@ pub enum Transition {
     Firing,
     /// Something joined it.
     Worse,
+    /// A part of it is over.
+    Better,
     /// It lasts.
     Again,
     /// A mass silence has stood for its hosts long enough: these are still silent.
@@ -43,6 +45,40 @@ pub struct Trouble {
     pub problem: Problem,
     /// Since when it is known.
     pub since: Time,
+}
+
+impl Trouble {
+    /// Whether it is the same kind of problem.
+    pub fn is_kind_of(&self, other: &Trouble) -> bool {
+        std::mem::discriminant(&self.problem) == std::mem::discriminant(&other.problem)
+    }
+}
+
+/// How a check's trouble ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The check is well, or said goodbye.
+    Recovered,
+    /// An operator paused the check.
+    Paused,
+    /// An operator removed the check.
+    Removed,
+    /// The check has another kind of problem.
+    Changed,
+}
+
+/// A trouble that was told and is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Whose it was.
+    pub check: CheckId,
+    /// What it was.
+    pub trouble: Trouble,
+    /// When it ended.
+    pub at: Time,
+    /// How.
+    pub how: How,
 }
 
 /// Something that is told once and remembered until it is over.
@@ -61,11 +97,17 @@ pub struct Incident {
     pub seq: u32,
     /// When the last one was.
     pub sent: Time,
-    /// What the last one told.
+    /// What has been told and is not over.
     pub told: BTreeMap<CheckId, Trouble>,
+    /// What was told in this incident and is over: a check and a kind of problem once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<Ended>,
     /// A mass silence's hosts that have not been heard of since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub hosts: BTreeSet<String>,
+    /// A mass silence's hosts that have been heard of again, and when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, Time>,
     /// Until when a mass silence takes further hosts in and keeps them quiet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Time>,
@@ -91,14 +133,28 @@ pub struct Message {
     pub opened: Time,
     /// The checks in trouble; on [`Transition::Resolved`] those that were.
     pub troubles: BTreeMap<CheckId, Trouble>,
+    /// The troubles of the incident that were told and are over: each message has all of them, so a
+    /// receiver that missed one learns of them from the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<Ended>,
     /// The hosts of a mass silence.
     pub hosts: Vec<String>,
+    /// The hosts of a mass silence that have been heard of again, and when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, Time>,
     /// How many there are of what the subject holds: checks of a host, hosts of a group.
     pub of: usize,
     /// A label that the hosts of a mass silence share and the rest of their group does not.
     pub common: Option<(String, String)>,
     /// The monitor's own problem, in words.
     pub note: Option<String>,
+}
+
+impl Incident {
+    /// Whether a check's trouble has been told in it.
+    pub fn speaks_of(&self, check: CheckId) -> bool {
+        self.told.contains_key(&check) || self.ended.iter().any(|ended| ended.check == check)
+    }
 }
 
 impl Message {
@@ -114,6 +170,7 @@ impl Transition {
         match self {
             Transition::Firing => "firing",
             Transition::Worse => "worse",
+            Transition::Better => "better",
             Transition::Again => "again",
             Transition::Released => "released",
             Transition::Resolved => "resolved",

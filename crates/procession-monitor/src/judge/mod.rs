@@ -27,7 +27,7 @@ pub mod time;
 pub use check::{Check, Flip, Problem, Signal, Source, State, Timing};
 pub use fleet::{Heard, Judge, Spec, Verdicts};
 pub use fresh::Stamp;
-pub use incident::{Incident, Message, Subject, Transition, Trouble};
+pub use incident::{Ended, How, Incident, Message, Subject, Transition, Trouble};
 pub use time::{Ms, Time};
 
 /// A check's number: given once, never again.
@@ -41,9 +41,10 @@ pub struct CheckId(pub u64);
 pub struct Config {
     /// How often [`Judge::advance`] is called at least. Later than two of these is blindness.
     pub tick: Ms,
-    /// How long a host's first problem waits for its fellows.
+    /// How long a problem of a check of which nothing has been told waits for its fellows.
     pub group_wait: Ms,
-    /// The shortest time between two messages about one incident that got worse.
+    /// The shortest time between two messages about one incident, where checks of which it has told
+    /// recover or have another problem.
     pub group_interval: Ms,
     /// How often an incident that lasts is told again.
     pub repeat: Ms,

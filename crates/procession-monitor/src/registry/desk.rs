@@ -40,6 +40,8 @@ pub(super) struct Desk {
     pub(super) by_slug: HashMap<String, Vec<CheckId>>,
     /// Heartbeats by host and program.
     pub(super) by_program: HashMap<(String, String), CheckId>,
+    /// The names of checks that were removed while an incident had told of them.
+    pub(super) removed: HashMap<CheckId, String>,
     pub(super) access: Access,
     pub(super) last_check: u64,
     last_incident: u64,
@@ -81,6 +83,7 @@ impl Registry {
         let judge =
             Judge::restore(config, judged, saved.incidents, saved.last_incident, alive, now);
         let mut desk = Desk {
+            removed: HashMap::new(),
             judge,
             entries: HashMap::new(),
             by_uuid: HashMap::new(),
@@ -257,6 +260,8 @@ impl Registry {
         for message in &verdicts.messages {
             batch.letters.extend(self.letters(desk, message));
         }
+        let Desk { judge, removed, .. } = desk;
+        removed.retain(|id, _| judge.incidents().any(|incident| incident.speaks_of(*id)));
         batch.last = Some((desk.last_check, desk.last_incident));
         batch.mark.get_or_insert_with(|| self.clock.mark());
         desk.blind = batch.blind.or(desk.blind);
@@ -265,9 +270,14 @@ impl Registry {
     }
 
     fn letters(&self, desk: &Desk, message: &Message) -> Vec<Letter> {
-        let name = |id: &CheckId| desk.entries.get(id).map(|entry| entry.record.name.clone());
+        let name = |id: &CheckId| {
+            let watched = desk.entries.get(id).map(|entry| &entry.record.name);
+            watched.or_else(|| desk.removed.get(id)).cloned()
+        };
+        let spoken_of =
+            message.troubles.keys().chain(message.ended.iter().map(|ended| &ended.check));
         let names: BTreeMap<u64, String> =
-            message.troubles.keys().filter_map(|id| Some((id.0, name(id)?))).collect();
+            spoken_of.filter_map(|id| Some((id.0, name(id)?))).collect();
         let last_words = |id: &CheckId| desk.entries.get(id).map(|e| e.standing.last_words());
         let words: BTreeMap<u64, Vec<String>> = message
             .troubles

@@ -128,7 +128,10 @@ impl Registry {
     pub fn delete(&self, id: CheckId) -> Committed {
         let mut desk = self.lock();
         desk.judge.retire(id, self.clock.now());
-        desk.unfile(id);
+        if let Some(entry) = desk.unfile(id) {
+            // A message may still have to speak of it.
+            desk.removed.insert(id, entry.record.name);
+        }
         self.commit(&mut desk, Batch { deleted: vec![id], ..Batch::default() })
     }
 

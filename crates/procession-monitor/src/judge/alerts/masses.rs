@@ -2,7 +2,7 @@
 //!
 //! In: a host that fell silent or spoke. Out: whether its silence is told by one message for many.
 //! Always: a host is under one mass silence at most; one that has told of its silence itself joins
-//! none; who speaks again on all its checks has left.
+//! none that exists, and belongs to one that begins; who speaks again on all its checks has left.
 
 use super::super::incident::{Subject, Transition, Trouble};
 use super::super::mass::{self, Look, Sign};
@@ -23,7 +23,9 @@ impl Alerts {
         if let Some(mass) = self.groups[group].mass {
             let name = host.name.clone();
             self.hosts[id].mass = Some(mass);
-            self.incident(mass).hosts.insert(name);
+            let incident = self.incident(mass);
+            incident.left.remove(&name);
+            incident.hosts.insert(name);
             self.remember_incident(mass);
         } else if self.look(group, host.rhythm, now) == Look::Mass {
             self.open_mass(group, now);
@@ -55,14 +57,15 @@ impl Alerts {
         look
     }
 
-    /// One incident for every host of the group that is silent and not yet told of.
+    /// One incident for every host of the group that is silent. A host with an incident of its own
+    /// keeps it, and says no more there until it speaks.
     pub(super) fn open_mass(&mut self, group: usize, now: Time) {
         let mass = self.open_incident(Subject::Mass(self.groups[group].name.clone()), now);
         let hold = now + self.config.mass_hold;
         self.groups[group].mass = Some(mass);
         for id in self.groups[group].hosts.clone() {
             let host = &mut self.hosts[id];
-            if host.silent_since.is_some() && host.mass.is_none() && host.incident.is_none() {
+            if host.silent_since.is_some() && host.mass.is_none() {
                 host.mass = Some(mass);
                 host.wait = None;
                 let name = host.name.clone();
@@ -106,7 +109,9 @@ impl Alerts {
         }
         let Some(mass) = host.mass.take() else { return };
         let name = host.name.clone();
-        self.incident(mass).hosts.remove(&name);
+        let incident = self.incident(mass);
+        incident.hosts.remove(&name);
+        incident.left.insert(name, now);
         if self.open[&mass].hosts.is_empty() {
             self.close(mass, now, true);
         } else {

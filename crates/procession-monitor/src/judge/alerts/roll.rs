@@ -3,6 +3,7 @@
 //! In: checks that join a host and leave it. Out: the host's place. Always: a host is in one group,
 //! as long as it has a check.
 
+use super::super::incident::How;
 use super::super::{CheckId, Time};
 use super::{Alerts, Group, Host, HostId, Labels};
 
@@ -29,8 +30,12 @@ impl Alerts {
 
     /// A check leaves its host; with the last one the host leaves its group.
     pub(in crate::judge) fn leave(&mut self, check: CheckId, id: HostId, now: Time) {
-        self.hosts[id].problems.remove(&check);
-        self.hosts[id].checks -= 1;
+        let host = &mut self.hosts[id];
+        if host.problems.remove(&check).is_some() {
+            host.gone.insert(check, (now, How::Removed));
+            host.recovering = None;
+        }
+        host.checks -= 1;
         if self.hosts[id].checks == 0 {
             let group = self.hosts[id].group;
             self.groups[group].hosts.retain(|other| *other != id);
