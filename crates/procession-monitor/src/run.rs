@@ -67,6 +67,8 @@ pub enum RunError {
     PlainHttp(SocketAddr),
     /// The certificate chain or the key, in these files, could not be used.
     Tls(PathBuf, PathBuf, std::io::Error),
+    /// A receiver, by its name, could never be told anything, and why.
+    Receiver(String, String),
     /// The socket could not be served.
     Socket(std::io::Error),
 }
@@ -80,6 +82,10 @@ pub async fn run(
     let address = listener.local_addr().map_err(RunError::Socket)?;
     if config.tls.is_none() && !config.plain && !address.ip().is_loopback() {
         return Err(RunError::PlainHttp(address));
+    }
+    for receiver in &config.receivers {
+        let checked = receiver.check();
+        checked.map_err(|why| RunError::Receiver(receiver.name().to_owned(), why))?;
     }
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let url = config.url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
@@ -291,6 +297,9 @@ impl fmt::Display for RunError {
                 chain.display(),
                 key.display()
             ),
+            RunError::Receiver(name, why) => {
+                write!(f, "the receiver {name} can be told nothing: {why}")
+            }
             RunError::Socket(_) => f.write_str("the socket cannot be served"),
         }
     }
@@ -303,7 +312,7 @@ impl std::error::Error for RunError {
             RunError::Database(_, rusqlite::Error::SqliteFailure(code, None)) => Some(code),
             RunError::Database(_, why) => Some(why),
             RunError::Lock(_, why) | RunError::Tls(_, _, why) | RunError::Socket(why) => Some(why),
-            RunError::InUse(_) | RunError::PlainHttp(_) => None,
+            RunError::InUse(_) | RunError::PlainHttp(_) | RunError::Receiver(..) => None,
         }
     }
 }

@@ -198,6 +198,45 @@ fn only_the_named_run_is_ended_and_timed() {
 }
 
 #[test]
+fn a_check_that_was_late_and_spoke_is_up_since_when_it_was() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.hear(1, &Signal::Alive);
+    let since = court.judge.check(CheckId(1)).unwrap().since;
+    court.pass(5 * MINUTE + SECOND);
+    assert_eq!(court.state(1), State::Late);
+    assert_eq!(court.hear(1, &Signal::Alive), State::Up);
+    assert_eq!(court.judge.check(CheckId(1)).unwrap().since, since);
+    court.pass(5 * MINUTE + SECOND);
+    court.sleep(HOUR);
+    assert_eq!(court.judge.check(CheckId(1)).unwrap().since, since, "blindness changes nothing");
+}
+
+#[test]
+fn a_check_that_was_not_due_while_the_monitor_was_blind_is_what_it_was() {
+    let daily = Timing { period: 24 * HOUR, source: Source::Ping, ..FIVE_MINUTES };
+    let mut court = Court::new().with(1, daily).with(2, FIVE_MINUTES);
+    court.hear(1, &Signal::Alive);
+    court.hear(2, &Signal::Alive);
+    court.pass(MINUTE);
+    court.sleep(HOUR);
+    assert_eq!((court.state(1), court.state(2)), (State::Up, State::Unknown));
+    court.pass(23 * HOUR);
+    assert_eq!(court.state(1), State::Unknown, "it was due, and may have spoken in that hour");
+    court.pass(24 * HOUR);
+    assert_eq!(court.state(1), State::Down);
+}
+
+#[test]
+fn the_monitor_was_blind_since_its_last_pass_and_no_longer() {
+    let mut court = Court::new().with(1, FIVE_MINUTES);
+    court.pass(20 * SECOND);
+    court.judge.take();
+    court.now += 4 * SECOND;
+    court.judge.advance(Time(court.now), Time(court.now));
+    assert_eq!(court.judge.take().blind, Some((Time(20 * SECOND), Time(24 * SECOND))));
+}
+
+#[test]
 fn a_pause_is_ended_by_a_ping_but_not_by_a_heartbeat() {
     // (who reports, the signal, the state after it)
     let cases = [

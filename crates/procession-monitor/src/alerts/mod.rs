@@ -10,12 +10,14 @@
 //! | [`queue`] | which letter is next, and what becomes of it: pure |
 //! | [`receiver`] | one attempt: a webhook or a command |
 //! | [`sender`] | a thread for each receiver |
+//! | `standing` | whether a receiver takes what it is told: pure |
 //! | [`deadman`] | the ping out that says that all of this works |
 
 pub mod deadman;
 pub mod queue;
 pub mod receiver;
 pub mod sender;
+mod standing;
 pub mod words;
 
 pub use receiver::Receiver;

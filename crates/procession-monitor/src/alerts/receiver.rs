@@ -8,10 +8,11 @@ use crate::judge::Transition;
 use crate::store::Letter;
 use procession_beat::Route;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{Access, MemfdFlags, access, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -53,6 +54,31 @@ impl Receiver {
         match self {
             Receiver::Webhook { .. } => "webhook",
             Receiver::Command { .. } => "command",
+        }
+    }
+
+    /// Says what would make every attempt fail, as far as that can be known before one.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Receiver::Webhook { url, .. } => {
+                let parsed = url.parse::<axum::http::Uri>().ok();
+                match parsed.as_ref().and_then(|url| url.scheme_str()) {
+                    Some("http" | "https") => Ok(()),
+                    _ => Err(format!("{url} is no URL that begins with http:// or https://")),
+                }
+            }
+            Receiver::Command { command, .. } => {
+                let program = command.first().ok_or("no command is given")?;
+                let is_found =
+                    |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+                let found = if program.contains('/') {
+                    is_found(Path::new(program))
+                } else {
+                    let path = std::env::var_os("PATH").unwrap_or_default();
+                    std::env::split_paths(&path).any(|folder| is_found(&folder.join(program)))
+                };
+                if found { Ok(()) } else { Err(format!("{program} is no program that can be run")) }
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::Receiver;
 use super::queue::Queue;
+use super::standing::Standing;
 use crate::clock::wall;
 use crate::registry::Registry;
 use crate::store::Letter;
@@ -93,9 +94,15 @@ impl Working {
     }
 }
 
+/// The name under which a receiver's trouble is one of the monitor's own.
+pub fn trouble_of(receiver: &str) -> String {
+    format!("receiver {receiver}")
+}
+
 fn send_all(receiver: &Receiver, letters: &mpsc::Receiver<Job>, registry: &Registry, url: &str) {
     let mut queue = Queue::default();
-    let trouble = format!("receiver {}", receiver.name());
+    let mut standing = Standing::default();
+    let trouble = trouble_of(receiver.name());
     loop {
         let wait = queue.next().map(|next| Duration::from_millis(next.saturating_sub(wall())));
         let job = match wait {
@@ -110,11 +117,10 @@ fn send_all(receiver: &Receiver, letters: &mpsc::Receiver<Job>, registry: &Regis
         let (due, mut deliveries) = queue.due(wall());
         if let Some(letter) = due {
             let incident = letter.message.incident;
-            let outcome = match receiver.deliver(&letter, url) {
-                Ok(()) => {
-                    registry.set_problem(&trouble, None);
-                    queue.delivered(incident)
-                }
+            let tried = receiver.deliver(&letter, url);
+            registry.set_problem(&trouble, standing.tried(&tried, wall()));
+            let outcome = match tried {
+                Ok(()) => queue.delivered(incident),
                 Err(why) => queue.failed(incident, &why, wall(), fastrand::f64()),
             };
             if let Some(dead) = outcome.iter().find(|delivery| delivery.state == "dead") {

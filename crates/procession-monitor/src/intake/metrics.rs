@@ -6,6 +6,7 @@
 use super::app::App;
 use super::check_json::{status, unique_key};
 use super::status::forbidden;
+use crate::alerts::sender::trouble_of;
 use crate::registry::{Scope, View};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -89,6 +90,12 @@ fn text(app: &App) -> String {
     for (name, help, value) in gauges {
         head(&mut out, name, help);
         line(&mut out, format_args!("{name} {value}"));
+    }
+    let name = "procession_receiver_failing";
+    head(&mut out, name, "Whether the receiver takes no messages.");
+    for (receiver, _) in &app.receivers {
+        let failing = u8::from(app.registry.has_problem(&trouble_of(receiver)));
+        line(&mut out, format_args!("{name}{{receiver=\"{}\"}} {failing}", escape(receiver)));
     }
     out
 }

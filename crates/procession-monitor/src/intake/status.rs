@@ -5,7 +5,7 @@
 
 use super::app::App;
 use super::check_json::iso;
-use crate::judge::{CheckId, Incident, State as Standing, Subject};
+use crate::judge::{CheckId, Incident, State as Standing, Subject, Time};
 use crate::registry::View;
 use crate::store::Record;
 use axum::Json;
@@ -13,6 +13,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,16 +41,19 @@ pub async fn livez() -> &'static str {
     "ok"
 }
 
-/// `GET /readyz`: the judge is at work and what is decided is written.
+/// `GET /readyz`: the judge is at work and what is decided is written. A receiver that takes no
+/// messages is told of in the answer; beats are taken all the same, so it is no reason to send them
+/// elsewhere.
 pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     if !app.judging.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, "the judge is not at work").into_response();
     }
-    match app.registry.health().problem {
-        Some(why) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("the database cannot be written: {why}"))
-                .into_response()
-        }
+    if let Some(why) = app.registry.health().problem {
+        let text = format!("the database cannot be written: {why}");
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    match app.registry.problems() {
+        Some(problems) => format!("ok, but {problems}").into_response(),
         None => "ok".into_response(),
     }
 }
@@ -147,7 +151,15 @@ fn incidents(app: &App, open: &[Incident]) -> Vec<Value> {
                 "hosts": incident.hosts.iter().take(MOST).collect::<Vec<_>>(),
                 "note": incident.note, "words": words(app, incident) })
     };
-    open.iter().take(MOST).map(incident).collect()
+    let mut open: Vec<&Incident> = open.iter().collect();
+    open.sort_by_key(|incident| rank_of_incident(incident));
+    open.into_iter().take(MOST).map(incident).collect()
+}
+
+/// The worst first: the monitor's own, then the largest, then the oldest.
+fn rank_of_incident(incident: &Incident) -> (bool, Reverse<usize>, Time) {
+    let size = incident.hosts.len().max(1);
+    (incident.subject != Subject::Monitor, Reverse(size), incident.opened)
 }
 
 /// What an incident is about, for a person.

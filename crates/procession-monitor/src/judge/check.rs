@@ -8,7 +8,8 @@
 //!
 //! In: a signal and when it was received, or the time. Out: a [`Flip`] if the state changed.
 //! Always: `unknown` is no state but a view: since the monitor could see again it has not heard
-//! from this check, so nothing is claimed until `ready + period (or the catch-up) + grace`.
+//! from this check, which was due, so nothing is claimed until `ready + period (or the catch-up) +
+//! grace`. Being late and being heard of again leaves a check up since when it was.
 
 use super::fresh::Memory;
 use super::{Ms, Time};
@@ -133,6 +134,9 @@ pub struct Check {
     pub state: State,
     /// Since when.
     pub since: Time,
+    /// While it is late: since when it was up, which goes on if it is heard of in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_since: Option<Time>,
     /// When it last proved that it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Time>,
@@ -160,6 +164,7 @@ impl Check {
             timing,
             state: State::New,
             since: now,
+            up_since: None,
             heard: None,
             run: None,
             last_duration: None,
@@ -219,28 +224,37 @@ impl Check {
         None
     }
 
-    /// When [`Check::overdue`] must be asked next.
-    pub fn next_look(&self, ready: Time) -> Option<Time> {
+    /// When [`Check::overdue`] must be asked next, or [`Check::shown`] says something else, after `now`.
+    pub fn next_look(&self, ready: Time, now: Time) -> Option<Time> {
         let deadline = self.deadline(ready).map(|(due, _)| due);
         let late = if self.state == State::Up { self.expected(ready) } else { None };
-        [deadline, late].into_iter().flatten().min()
+        let unknown = if self.unproven(ready) { self.promised() } else { None };
+        let unknown = unknown.filter(|at| *at > now);
+        [deadline, late, unknown].into_iter().flatten().min()
     }
 
-    /// The state that may be claimed.
-    pub fn shown(&self, ready: Time) -> State {
+    /// The state that may be claimed at `now`: a check that should have been heard of by now, and may
+    /// have spoken while the monitor was blind, is unknown.
+    pub fn shown(&self, ready: Time, now: Time) -> State {
+        let was_due = self.promised().is_some_and(|at| at <= now);
         match self.state {
-            State::Up | State::Late if self.unproven(ready) => State::Unknown,
+            State::Up | State::Late if was_due && self.unproven(ready) => State::Unknown,
             state => state,
         }
     }
 
     /// Until when it must be heard of: the end of its period.
     pub fn expected(&self, ready: Time) -> Option<Time> {
-        let next = self.heard? + self.timing.period;
+        let next = self.promised()?;
         if !self.unproven(ready) {
             return Some(next);
         }
         Some(next.max(ready + self.catch_up()))
+    }
+
+    /// When its period ends, whether or not the monitor could see.
+    fn promised(&self) -> Option<Time> {
+        Some(self.heard? + self.timing.period)
     }
 
     /// The longest time from its silence to the verdict, while the monitor sees.
@@ -267,10 +281,10 @@ impl Check {
     }
 
     /// The monitor was blind: what it half concluded is taken back.
-    pub fn forgive_late(&mut self, now: Time) {
+    pub fn forgive_late(&mut self) {
         if self.state == State::Late {
             self.state = State::Up;
-            self.since = now;
+            self.since = self.up_since.take().unwrap_or(self.since);
         }
     }
 
@@ -343,7 +357,13 @@ impl Check {
             return None;
         }
         if from != to {
-            self.since = at;
+            let before = std::mem::replace(&mut self.since, at);
+            let up_since = self.up_since.take();
+            match (from, to) {
+                (State::Up, State::Late) => self.up_since = Some(before),
+                (State::Late, State::Up) => self.since = up_since.unwrap_or(at),
+                _ => {}
+            }
         }
         Some(Flip { from, to, at, problem })
     }

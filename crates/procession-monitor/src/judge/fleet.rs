@@ -46,12 +46,18 @@ pub struct Verdicts {
     pub incidents: Vec<Incident>,
     /// Messages to send, in order.
     pub messages: Vec<Message>,
+    /// Checks whose state may be shown as another without a change of it.
+    pub looked: Vec<CheckId>,
+    /// The last time for which the monitor saw nothing.
+    pub blind: Option<(Time, Time)>,
 }
 
 impl Verdicts {
     /// Whether nothing was decided.
     pub fn is_empty(&self) -> bool {
-        self.flips.is_empty() && self.incidents.is_empty() && self.messages.is_empty()
+        let Verdicts { flips, incidents, messages, looked, blind } = self;
+        let nothing = flips.is_empty() && incidents.is_empty() && messages.is_empty();
+        nothing && looked.is_empty() && blind.is_none()
     }
 }
 
@@ -88,6 +94,9 @@ pub struct Judge {
     now: Time,
     /// Since when the monitor has seen everything.
     ready: Time,
+    /// The last blindness that was not taken yet.
+    blind: Option<(Time, Time)>,
+    looked: Vec<CheckId>,
     flips: Vec<(CheckId, Flip)>,
 }
 
@@ -101,6 +110,8 @@ impl Judge {
             deadlines: Deadlines::default(),
             now,
             ready: now,
+            blind: None,
+            looked: Vec::new(),
             flips: Vec::new(),
         }
     }
@@ -205,6 +216,8 @@ impl Judge {
             if let Some(flip) = flip {
                 self.alerts.flip(id, entry.host, &flip, (timing.period, timing.grace));
                 self.flips.push((id, flip));
+            } else {
+                self.looked.push(id);
             }
             self.arm(id);
         }
@@ -213,12 +226,15 @@ impl Judge {
 
     /// The monitor saw nothing from `from` to `to`: nobody is blamed for that time.
     pub fn blind(&mut self, from: Time, to: Time) {
+        if from < to {
+            self.blind = Some((from, to));
+        }
         self.now = self.now.max(to);
         self.ready = self.ready.max(to);
         self.alerts.blind(from, to);
         for (id, entry) in &mut self.entries {
-            entry.check.forgive_late(to);
-            let look = entry.check.next_look(self.ready);
+            entry.check.forgive_late();
+            let look = entry.check.next_look(self.ready, self.now);
             self.deadlines.arm(*id, &mut entry.queued, look);
         }
     }
@@ -251,18 +267,22 @@ impl Judge {
             flips: std::mem::take(&mut self.flips),
             incidents: std::mem::take(&mut self.alerts.changed),
             messages: std::mem::take(&mut self.alerts.messages),
+            looked: std::mem::take(&mut self.looked),
+            blind: self.blind.take(),
         }
     }
 
     /// Whether there is something to take.
     pub fn has_decided(&self) -> bool {
-        let Judge { flips, alerts, .. } = self;
-        !(flips.is_empty() && alerts.changed.is_empty() && alerts.messages.is_empty())
+        let Judge { flips, alerts, looked, blind, .. } = self;
+        let Alerts { changed, messages, .. } = alerts;
+        let nothing = flips.is_empty() && changed.is_empty() && messages.is_empty();
+        !(nothing && looked.is_empty() && blind.is_none())
     }
 
     /// The state that may be claimed for a check.
     pub fn state(&self, id: CheckId) -> Option<State> {
-        Some(self.entries.get(&id)?.check.shown(self.ready))
+        Some(self.entries.get(&id)?.check.shown(self.ready, self.now))
     }
 
     /// A check as it stands.
@@ -310,7 +330,7 @@ impl Judge {
 
     fn arm(&mut self, id: CheckId) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            self.deadlines.arm(id, &mut entry.queued, entry.check.next_look(self.ready));
+            self.deadlines.arm(id, &mut entry.queued, entry.check.next_look(self.ready, self.now));
         }
     }
 }

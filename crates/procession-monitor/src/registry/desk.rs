@@ -115,11 +115,7 @@ impl Registry {
             reading: Reading::default(),
             desk: Mutex::new(desk),
         };
-        if let Some(mark) = saved.mark {
-            let blind = Some((mark.wall, wall()));
-            let mut desk = registry.lock();
-            registry.write(&mut desk, Batch { blind, ..Batch::default() });
-        }
+        registry.write(&mut registry.lock(), Batch::default());
         registry
     }
 
@@ -135,17 +131,14 @@ impl Registry {
         let mut desk = self.lock();
         let now = self.clock.now();
         let applied = self.reading.applied(now);
-        let seen = desk.judge.ready();
         desk.judge.advance(now, applied);
         desk.judge.own_problem(problem.as_deref(), now);
-        let blind =
-            (desk.judge.ready() != seen).then(|| (wall().saturating_sub(now - seen), wall()));
         let mark = Some(self.clock.mark());
         let prune = (now - desk.pruned >= PRUNE).then(|| {
             desk.pruned = now;
             wall()
         });
-        self.write(&mut desk, Batch { blind, prune, mark, ..Batch::default() });
+        self.write(&mut desk, Batch { prune, mark, ..Batch::default() });
     }
 
     /// Judges what is due between two ticks; writes only what it has decided.
@@ -174,13 +167,26 @@ impl Registry {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// Something is wrong with a part of the monitor, or (`None`) is not any more.
+    /// Something is wrong with a part of the monitor, or (`None`) is not any more. The beginning and
+    /// the end of it are said on standard error.
     pub fn set_problem(&self, of: &str, why: Option<String>) {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        match why {
-            Some(why) => problems.insert(of.to_owned(), why),
-            None => problems.remove(of),
+        let (before, said) = match why {
+            Some(why) => {
+                let said = format!("{of}: {why}");
+                (problems.insert(of.to_owned(), why).is_some(), said)
+            }
+            None => (problems.remove(of).is_none(), format!("{of}: well again")),
         };
+        drop(problems);
+        if !before {
+            eprintln!("procession: {said}");
+        }
+    }
+
+    /// Whether something is wrong with a part of the monitor.
+    pub fn has_problem(&self, of: &str) -> bool {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).contains_key(of)
     }
 
     /// What opens what.
@@ -253,6 +259,8 @@ impl Registry {
                 batch.flips.push((id, self.clock.wall(flip.at), flip));
             }
         }
+        batch.states.extend(verdicts.looked.iter().filter_map(|id| desk.state_of(*id)));
+        batch.blind = verdicts.blind.map(|(from, to)| (self.clock.wall(from), self.clock.wall(to)));
         for incident in &verdicts.incidents {
             desk.last_incident = desk.last_incident.max(incident.id);
         }
