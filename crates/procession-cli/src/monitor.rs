@@ -5,6 +5,7 @@
 
 use clap::Args;
 use procession_monitor::{Config, Receiver, Scope, judge, run};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// The fewest characters of a token.
+const SHORTEST_TOKEN: usize = 16;
 
 /// What the server is told.
 #[derive(Debug, Args)]
@@ -81,6 +85,10 @@ enum MonitorError {
     NobodyMay,
     /// A key that the management API would never accept.
     KeyLength(&'static str),
+    /// A token that could be guessed, or was left empty.
+    ShortToken(&'static str),
+    /// One token is given twice, so it would be valid for one of two purposes.
+    OneToken,
 }
 
 /// Serves until it is told to end.
@@ -127,6 +135,15 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
     tokens.extend(all(&options.api_key, Scope::Admin));
     if tokens.is_empty() && !options.open {
         return Err(MonitorError::NobodyMay);
+    }
+    for (of, name) in [(Scope::Beat, "--beat-token"), (Scope::Ping, "--ping-key")] {
+        if tokens.iter().any(|(token, scope, _)| *scope == of && token.len() < SHORTEST_TOKEN) {
+            return Err(MonitorError::ShortToken(name));
+        }
+    }
+    let given: BTreeSet<&str> = tokens.iter().map(|(token, ..)| token.as_str()).collect();
+    if given.len() < tokens.len() {
+        return Err(MonitorError::OneToken);
     }
     for (keys, name) in [(&options.read_key, "--read-key"), (&options.api_key, "--api-key")] {
         if keys.iter().any(|key| key.len() != 32) {
@@ -180,6 +197,13 @@ impl fmt::Display for MonitorError {
             MonitorError::NobodyMay => f.write_str(
                 "nobody could send or read: give keys (--beat-token, --ping-key, --read-key, \
                  --api-key), or say --open for a monitor of one's own machine",
+            ),
+            MonitorError::ShortToken(name) => write!(
+                f,
+                "a {name} has at least {SHORTEST_TOKEN} characters; `openssl rand -hex 16` makes one"
+            ),
+            MonitorError::OneToken => f.write_str(
+                "one token is given twice: give each host and each purpose a token of its own",
             ),
             MonitorError::KeyLength(name) => {
                 write!(f, "{name} has 32 characters; `openssl rand -hex 16` makes one")

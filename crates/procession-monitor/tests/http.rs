@@ -34,6 +34,33 @@ fn a_token_beats_for_its_host_only_and_reads_nothing() {
 }
 
 #[test]
+fn an_open_monitor_answers_no_page_of_another_site_and_makes_no_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = procession_monitor::Config { open: true, ..config(directory.path()) };
+    let monitor = Monitor::start(settings);
+    let uuid = monitor.make(r#"{"name": "n"}"#);
+    let own = format!("/api/v3/checks/{uuid}");
+    let evil = [("Origin", "http://evil.example")];
+    let rebound = [("Host", "evil.example")];
+    let image = [("Sec-Fetch-Site", "cross-site")];
+    for headers in [&evil[..], &rebound[..], &image[..]] {
+        for (method, path) in [("GET", "/api/status"), ("DELETE", &own), ("OPTIONS", &own)] {
+            let answer = monitor.request(method, path, headers, "");
+            assert_eq!(answer.status, 403, "{method} {path} {headers:?}");
+        }
+        let ping = monitor.request("GET", &format!("/ping/{uuid}"), headers, "");
+        assert_eq!(ping.status, 403, "{headers:?}");
+    }
+    assert_eq!(monitor.check(&uuid)["n_pings"], 0, "it is there, and was not pinged");
+    let answer = monitor.request("GET", &own, &[], "");
+    assert_eq!(answer.status, 200);
+    let head = answer.head.to_lowercase();
+    assert!(!head.contains("access-control"), "no page may read it: {head}");
+    let tokens = monitor.request("POST", "/api/tokens", &[], r#"{"scope": "admin"}"#);
+    assert_eq!(tokens.status, 403, "{}", tokens.body);
+}
+
+#[test]
 fn bytes_that_are_no_beat_are_refused_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let monitor = Monitor::start(config(directory.path()));

@@ -1,6 +1,6 @@
 //! `status`, `checks`, and the monitor's keys and receivers.
 
-use crate::support::{API_KEY, Monitor, procession, said, until};
+use crate::support::{API_KEY, BEAT_TOKEN, Monitor, procession, said, until};
 use serde_json::Value;
 
 #[test]
@@ -54,18 +54,38 @@ fn checks_are_added_paused_resumed_and_deleted() {
 }
 
 #[test]
+fn a_token_that_is_empty_or_short_or_given_twice_is_refused() {
+    let start = |keys: &[&str]| {
+        let mut command = procession(&["monitor", "--listen", "127.0.0.1:0"]);
+        let said = said(command.args(["--data", "/nowhere/monitor.db"]).args(keys));
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        said.err
+    };
+    for short in ["", "@web-1", "fifteen letters"] {
+        let err = start(&["--beat-token", short]);
+        assert!(err.contains("a --beat-token has at least 16 characters"), "{err}");
+    }
+    let err = start(&["--ping-key", ""]);
+    assert!(err.contains("a --ping-key has at least 16 characters"), "{err}");
+    let (one, other) = (format!("{BEAT_TOKEN}@web-1"), format!("{BEAT_TOKEN}@web-2"));
+    let err = start(&["--beat-token", &one, "--beat-token", &other]);
+    assert!(err.contains("one token is given twice"), "{err}");
+}
+
+#[test]
 fn a_beat_needs_its_token_and_a_command_is_told_of_a_failure() {
     let directory = tempfile::tempdir().expect("a directory");
     let letter = directory.path().join("letter");
     let command = format!("cp /dev/stdin {}", letter.display());
-    let monitor = Monitor::start(&["--beat-token", "B@web-1", "--command", &command]);
+    let monitor =
+        Monitor::start(&["--beat-token", &format!("{BEAT_TOKEN}@web-1"), "--command", &command]);
     let run = |host: &str, token: &str| {
         let options = ["--host", host, "--token", token];
         said(&mut monitor.sh("guarded", &options, "exit 1"))
     };
     assert!(run("web-1", "wrong").err.contains("the monitor refuses it: HTTP 401"));
-    assert!(run("web-2", "B").err.contains("HTTP 403"));
-    let told = run("web-1", "B");
+    assert!(run("web-2", BEAT_TOKEN).err.contains("HTTP 403"));
+    let told = run("web-1", BEAT_TOKEN);
     assert_eq!((told.code, told.err.as_str()), (Some(1), ""));
     until("the letter", || {
         let text = std::fs::read_to_string(&letter).unwrap_or_default();

@@ -94,9 +94,9 @@ fn a_monitor_on_the_loopback_interface_is_never_asked_through_a_proxy() {
 
 #[test]
 fn another_monitor_is_asked_through_the_proxy_of_its_scheme_unless_no_proxy_names_it() {
-    let monitor = Monitor::open();
-    let proxy = Proxy::to(&monitor.url);
     let url = "http://monitor.invalid:8420";
+    let monitor = Monitor::start(&["--open", "--public-url", url]);
+    let proxy = Proxy::to(&monitor.url);
     let told = said(run(url, "far", "60s").env("http_proxy", proxy.url()));
     assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
     let shown = said(status(url).env("all_proxy", proxy.url()));

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const API_KEY: &str = "0123456789abcdef0123456789abcdef";
 
+/// The shortest token that a monitor takes.
+pub(crate) const BEAT_TOKEN: &str = "sixteen letters!";
+
 /// The command, with nothing of the machine's own options.
 pub(crate) fn procession(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_procession"));

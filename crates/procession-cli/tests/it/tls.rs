@@ -1,6 +1,6 @@
 //! A monitor over TLS with a certificate that somebody made himself.
 
-use crate::support::{API_KEY, Monitor, procession, said};
+use crate::support::{API_KEY, BEAT_TOKEN, Monitor, procession, said};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,14 +21,15 @@ fn whoever_is_named_the_monitors_certificate_speaks_to_it_and_nobody_else() {
     let directory = tempfile::tempdir().expect("a directory");
     let (certificate, key) = certificate(directory.path());
     let [certificate, key] = [&certificate, &key].map(|path| path.to_str().expect("text"));
-    let keys = ["--beat-token", "B", "--api-key", API_KEY];
+    let keys = ["--beat-token", BEAT_TOKEN, "--api-key", API_KEY];
     let monitor = Monitor::start(&[&keys[..], &["--cert", certificate, "--key", key]].concat());
     assert!(monitor.url.starts_with("https://"), "{}", monitor.url);
     let script = "echo out; exit 3";
-    let told = said(&mut monitor.sh("trusting", &["--token", "B", "--ca", certificate], script));
+    let told =
+        said(&mut monitor.sh("trusting", &["--token", BEAT_TOKEN, "--ca", certificate], script));
     assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(3), "out\n", ""));
     let mut doubting = procession(&["run", "--url", &monitor.url, "--name", "doubting"]);
-    doubting.args(["--linger", "5s", "--token", "B", "--", "sh", "-c", script]);
+    doubting.args(["--linger", "5s", "--token", BEAT_TOKEN, "--", "sh", "-c", script]);
     let untold = said(&mut doubting);
     assert_eq!((untold.code, untold.out.as_str()), (Some(3), "out\n"));
     for words in

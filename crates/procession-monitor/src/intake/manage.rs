@@ -184,12 +184,17 @@ pub async fn well(version: Path<String>) -> Response {
     reply(self::version(&version).map(|_| "OK".into_response()))
 }
 
-/// `POST /api/tokens` with `{"scope": "beat", "host": "web-3"}`: makes a token and shows it once.
+/// `POST /api/tokens` with `{"scope": "beat", "host": "web-3"}`: makes a token and shows it once. A
+/// monitor that asks for no keys makes none, since they would go on to be valid once it does.
 pub async fn new_token(state: Shared, request: Request) -> Response {
     let fields = match authorized_body(&state, request).await {
         Ok(fields) => fields,
         Err(refusal) => return reply(Err(refusal)),
     };
+    if state.open {
+        let why = "an open monitor makes no tokens: start it with --api-key".to_owned();
+        return reply(Err((StatusCode::FORBIDDEN, why)));
+    }
     let scope = fields.get("scope").and_then(Value::as_str).and_then(Scope::of_word);
     let Some(scope) = scope else {
         let why = "scope must be beat, ping, read or admin".to_owned();

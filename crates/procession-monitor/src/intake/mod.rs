@@ -12,6 +12,7 @@
 //! | [`ping`] | the healthchecks ping API |
 //! | [`beat`] | our own beats |
 //! | [`secret`] | who asks |
+//! | `browser` | what pages of other sites may do with an open monitor: pure |
 //! | `asking` | who asks the management API, and how every answer of it looks |
 //! | [`manage`] | the healthchecks management API: checks |
 //! | [`history`] | the same: pings, their bodies, changes of state |
@@ -26,6 +27,7 @@ pub mod app;
 mod asking;
 pub mod badge;
 pub mod beat;
+mod browser;
 pub mod check_json;
 pub mod events;
 pub mod history;

@@ -5,9 +5,11 @@
 
 use super::app::App;
 use super::asking::preflight;
+use super::browser::own_pages_only;
 use super::{badge, beat, events, history, manage, metrics, ping, status};
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use std::sync::Arc;
 
@@ -51,5 +53,6 @@ pub fn router(app: Arc<App>) -> Router {
             router = router.route(&path(route), methods.head(no_head).options(asked));
         }
     }
-    router.with_state(app)
+    let guard = from_fn_with_state(app.clone(), own_pages_only);
+    router.layer(guard).with_state(app)
 }
