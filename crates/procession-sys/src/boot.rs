@@ -195,6 +195,7 @@ pub unsafe fn enter(
     // SAFETY: the name is NUL-ended; before `main` nobody else changes the environment.
     let value = unsafe { libc::getenv(VARIABLE.as_ptr()) };
     if value.is_null() {
+        signal::note_start();
         return Stage::Running.enter();
     }
     // SAFETY: `getauxval` reads the vector that the kernel gave this process.

@@ -163,6 +163,10 @@ pub fn signal_child(child: Pid, signal: i32) -> io::Result<()> {
 }
 
 fn named(signal: i32) -> io::Result<Signal> {
+    if (libc::SIGRTMIN()..=libc::SIGRTMAX()).contains(&signal) {
+        // SAFETY: real-time signals in the range that the C library leaves to programs (signal(7)).
+        return Ok(unsafe { Signal::from_raw_unchecked(signal) });
+    }
     Signal::from_named_raw(signal).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 

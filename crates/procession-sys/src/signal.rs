@@ -6,6 +6,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGPWR, SIGSEGV, SIGSTOP, SIGTERM};
 
@@ -70,6 +71,41 @@ fn set(signal: i32, disposition: libc::sighandler_t) {
     unsafe { libc::signal(signal, disposition) };
 }
 
+/// Whether this program was started with SIGPIPE ignored, which std hides from `main`.
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Notes what std changes. Called before `main`.
+pub(crate) fn note_start() {
+    PIPE_IGNORED.store(is_ignored(SIGPIPE), Ordering::Relaxed);
+}
+
+/// Whether this program was started with SIGPIPE ignored.
+pub fn started_ignoring_pipe() -> bool {
+    PIPE_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Whether a signal is ignored now.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action only the present one is written, to memory of its size; zeroes
+    // are an action too.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Ignores a signal or takes it as by default, for the program that this process becomes.
+pub fn set_ignored(signal: i32, ignored: bool) {
+    set(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
+}
+
+/// The kernel keeps children that have ended until they are waited for, whatever this program's
+/// parent left in SIGCHLD.
+pub fn keep_children() {
+    set(SIGCHLD, libc::SIG_DFL);
+}
+
 /// The calling thread blocks exactly these signals from now on.
 fn set_mask(blocked: &[i32]) {
     let set = set_of(blocked);
@@ -132,6 +168,21 @@ impl AllSignals {
     pub fn open() -> io::Result<Self> {
         block_all();
         open_signalfd(&full_set()).map(Self)
+    }
+
+    /// As [`open`](Self::open), but for these signals, which stay as they are.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_all_but(left: &[i32]) -> io::Result<Self> {
+        let mut set = full_set();
+        for &signal in left {
+            // SAFETY: the set is initialised.
+            unsafe { libc::sigdelset(&raw mut set, signal) };
+        }
+        // SAFETY: `set` is initialised; a null third argument asks for no old mask.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+        open_signalfd(&set).map(Self)
     }
 
     /// The descriptor to wait on.

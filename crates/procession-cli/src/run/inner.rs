@@ -13,7 +13,7 @@ use super::outer::code_of;
 use super::output::{Output, piped};
 use super::program::Start;
 use super::report::Reporter;
-use super::signals::{Arrived, Signals, asks_to_stop};
+use super::signals::{Arrived, Signals, asks};
 use super::socket::NotifySocket;
 use super::suspend::Suspend;
 use nix::sys::wait::WaitStatus;
@@ -135,8 +135,8 @@ impl Supervisor {
             }
             // Before the end is looked at: what it said last was said before.
             self.hear();
-            while let Some(signal) = signals.next() {
-                self.pass_on(signal)?;
+            for signal in signals.arrived() {
+                self.pass_on(signal);
             }
             let ended = family::reap();
             if let Some(end) = ended.iter().find_map(|status| self.end_of_main(status)) {
@@ -159,15 +159,15 @@ impl Supervisor {
         self.reporter.report(kinds, self.life.main());
     }
 
-    fn pass_on(&mut self, signal: Arrived) -> Result<(), Box<dyn Error>> {
-        let (Arrived::Sent(number) | Arrived::Terminal(number)) = signal else { return Ok(()) };
-        if asks_to_stop(number) {
-            self.life.asked_to_stop();
+    fn pass_on(&mut self, signal: Arrived) {
+        let (Arrived::Sent(number) | Arrived::Terminal(number)) = signal else { return };
+        self.life.asked(asks(number));
+        let Arrived::Sent(number) = signal else { return };
+        // A program that has another user by now goes on, and so does its supervision.
+        if let Err(error) = life::send_signal(self.main.pidfd.as_fd(), number) {
+            let pid = self.main.pid;
+            eprintln!("procession run: signal {number} does not reach process {pid}: {error}");
         }
-        if let Arrived::Sent(number) = signal {
-            life::send_signal(self.main.pidfd.as_fd(), number)?;
-        }
-        Ok(())
     }
 
     /// Takes in all datagrams that are there.

@@ -9,6 +9,7 @@
 //! `READY=1`).
 
 use super::notify::Word;
+use super::signals::Asks;
 use procession_beat::{Cause, Death, Kind, Main, MainState};
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ pub(crate) struct Life {
     stuck: bool,
     heard: Duration,
     ticks: u64,
-    stopping: bool,
+    /// What it was asked that its end may come of.
+    asked: Asks,
     errno: Option<i32>,
     status: String,
     statuses: u32,
@@ -73,7 +75,7 @@ impl Life {
             stuck: false,
             heard: Duration::ZERO,
             ticks: 0,
-            stopping: false,
+            asked: Asks::Other,
             errno: None,
             status: String::new(),
             statuses: 0,
@@ -92,9 +94,13 @@ impl Life {
         Main { state, ticks: self.ticks }
     }
 
-    /// Somebody asked the program to stop.
-    pub(crate) fn asked_to_stop(&mut self) {
-        self.stopping = true;
+    /// Somebody sent the program a signal that asks for this. What ends by a SIGHUP was stopped, and
+    /// what goes on after it was not.
+    pub(crate) fn asked(&mut self, asks: Asks) {
+        match (self.asked, asks) {
+            (Asks::Stop, _) | (_, Asks::Other) => {}
+            (_, asks) => self.asked = asks,
+        }
     }
 
     /// The program said something.
@@ -108,7 +114,7 @@ impl Life {
             }
             Word::Reloading => log("reloading".into()),
             Word::Stopping => {
-                self.stopping = true;
+                self.asked = Asks::Stop;
                 log("stopping".into())
             }
             Word::Status(text) if *text == self.status => Vec::new(),
@@ -189,7 +195,7 @@ impl Life {
             }
             // A stop that was asked for, and went as such stops go.
             Exit::Code(0 | 129 | 130 | 131 | 143) | Exit::Signal(1 | 2 | 3 | 15)
-                if self.stopping =>
+                if self.was_asked_for(exit) =>
             {
                 let back_in = u64::try_from(self.promise.every.as_millis()).ok();
                 return Kind::Goodbye { back_in_ms: back_in };
@@ -208,6 +214,14 @@ impl Life {
             last_words.push(format!("STATUS={}", self.status));
         }
         Kind::Dead(Death { cause, panic: None, last_words })
+    }
+
+    fn was_asked_for(&self, exit: Exit) -> bool {
+        match self.asked {
+            Asks::Stop => true,
+            Asks::HangUp => matches!(exit, Exit::Signal(1) | Exit::Code(129)),
+            Asks::Other => false,
+        }
     }
 
     fn be_stuck(&mut self, now: Duration) -> Vec<Kind> {
@@ -322,7 +336,7 @@ mod tests {
         for (promise, asked, exit, word) in cases {
             let mut life = life(promise);
             if asked {
-                life.asked_to_stop();
+                life.asked(Asks::Stop);
             }
             assert_eq!(words(&[life.end(exit, Vec::new())]), [word], "{exit:?} asked: {asked}");
         }

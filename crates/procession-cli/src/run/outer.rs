@@ -5,7 +5,7 @@
 
 use super::family;
 use super::options::INSIDE;
-use super::signals::{Arrived, Signals};
+use super::signals::{self, Arrived, IGNORED, Signals};
 use nix::sys::wait::WaitStatus;
 use procession_sys::life::{self, Pid};
 use procession_sys::wait::{Interest, ready};
@@ -20,12 +20,14 @@ const BY_SIGNAL: i32 = 128;
 
 /// Starts the inner process with the same arguments, and stands above it until it has ended.
 pub(crate) fn stand() -> Result<ExitCode, Box<dyn Error>> {
+    let ignored = signals::ignored();
     let signals = Signals::take()?;
     family::adopt_orphans()?;
     let inner = Command::new("/proc/self/exe")
         .arg0("procession")
         .args(std::env::args_os().skip(1))
         .env(INSIDE, std::process::id().to_string())
+        .env(IGNORED, ignored)
         .spawn()?;
     let pid = i32::try_from(inner.id())?;
     let pidfd = life::pidfd(Pid::from_raw(pid).ok_or("no process id")?)?;
@@ -39,10 +41,10 @@ pub(crate) fn stand() -> Result<ExitCode, Box<dyn Error>> {
 fn watch(signals: &Signals, inner: i32, pidfd: &OwnedFd) -> Result<i32, Box<dyn Error>> {
     loop {
         ready(&[(signals.as_fd(), Interest::Readable)], None)?;
-        while let Some(arrived) = signals.next() {
-            match arrived {
-                Arrived::Sent(signal) => life::send_signal(pidfd.as_fd(), signal)?,
-                Arrived::Child | Arrived::Terminal(_) => {}
+        for arrived in signals.arrived() {
+            if let Arrived::Sent(signal) = arrived {
+                // It has the user of this process, so it takes signals until it has ended.
+                let _ = life::send_signal(pidfd.as_fd(), signal);
             }
         }
         for ended in family::reap() {

@@ -2,13 +2,15 @@
 //!
 //! In: the reading end of the program's pipe. Out: the same bytes on our stream, and their tail.
 //! What always holds: bytes arrive unchanged and in order; when nobody reads our stream any more,
-//! the program's pipe is closed, so that it learns it as it would have without us.
+//! the program's pipe is closed, so that it learns it as it would have without us. A stream that takes
+//! no bytes for another reason, a full disk, is said once, and the program goes on.
 
 use super::tail::Tail;
 use procession_sys::descriptor::{pipe, set_nonblocking};
 use procession_sys::wait::{Interest, ready};
-use std::io::{self, IsTerminal, Read, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,8 +18,12 @@ use std::time::{Duration, Instant};
 /// How long the last bytes may take until the end of a program is reported without them.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Writes all bytes to a stream of ours.
-type Write = fn(&[u8]) -> io::Result<()>;
+/// A stream of ours.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Output,
+    Error,
+}
 
 /// Both streams on their way.
 #[derive(Debug)]
@@ -49,7 +55,7 @@ impl Output {
         let (ended, running) = pipe()?;
         let (copying, alive) = pipe()?;
         let mut copiers = Vec::new();
-        let mut copy = |pipe: OwnedFd, tail: &Arc<Mutex<Tail>>, to: Write| -> io::Result<()> {
+        let mut copy = |pipe: OwnedFd, tail: &Arc<Mutex<Tail>>, to: Stream| -> io::Result<()> {
             set_nonblocking(pipe.as_fd())?;
             let (tail, ended, alive) = (tail.clone(), ended.try_clone()?, alive.try_clone()?);
             copiers.push(std::thread::spawn(move || {
@@ -59,13 +65,10 @@ impl Output {
             Ok(())
         };
         if let Some(pipe) = stdout {
-            copy(pipe, &tails[0], |bytes| {
-                let mut stream = io::stdout().lock();
-                stream.write_all(bytes).and_then(|()| stream.flush())
-            })?;
+            copy(pipe, &tails[0], Stream::Output)?;
         }
         if let Some(pipe) = stderr {
-            copy(pipe, &tails[1], |bytes| io::stderr().lock().write_all(bytes))?;
+            copy(pipe, &tails[1], Stream::Error)?;
         }
         Ok(Output { tails, copiers, running: Some(running), copying })
     }
@@ -89,16 +92,61 @@ impl Output {
     }
 }
 
-fn copy_all(mut from: std::fs::File, to: Write, tail: &Mutex<Tail>, ended: &OwnedFd) {
+impl Stream {
+    fn descriptor(self) -> BorrowedFd<'static> {
+        match self {
+            Self::Output => rustix::stdio::stdout(),
+            Self::Error => rustix::stdio::stderr(),
+        }
+    }
+
+    /// Writes all bytes, however slowly whoever reads takes them.
+    fn write(self, mut bytes: &[u8]) -> io::Result<()> {
+        let descriptor = self.descriptor();
+        while !bytes.is_empty() {
+            match rustix::io::write(descriptor, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(Errno::INTR) => {}
+                // Whoever shares the stream with us has made it one that does not wait.
+                Err(Errno::AGAIN) => {
+                    ready(&[(descriptor, Interest::Writable)], None)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that bytes are lost.
+    fn say(self, error: &io::Error) {
+        let name = match self {
+            Self::Output => "standard output",
+            Self::Error => "standard error",
+        };
+        let text =
+            format!("procession run: {name} is lost from here: {error}; the program goes on\n");
+        // Where it is this stream that takes nothing, nobody can be told.
+        let _ = Self::Error.write(text.as_bytes());
+    }
+}
+
+fn copy_all(mut from: std::fs::File, to: Stream, tail: &Mutex<Tail>, ended: &OwnedFd) {
     let mut bytes = vec![0; 64 * 1024];
-    let mut last = false;
+    let (mut last, mut said) = (false, false);
     loop {
         match from.read(&mut bytes) {
             Ok(0) => return,
             Ok(count) => {
                 tail.lock().unwrap_or_else(PoisonError::into_inner).push(&bytes[..count]);
-                if to(&bytes[..count]).is_err() {
-                    return;
+                match to.write(&bytes[..count]) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
+                    Err(error) => {
+                        if !std::mem::replace(&mut said, true) {
+                            to.say(&error);
+                        }
+                    }
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

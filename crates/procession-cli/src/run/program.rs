@@ -4,14 +4,17 @@
 //! holds: it dies with the inner process from its first instruction on, and has nothing of ours
 //! but its variables.
 
-use std::ffi::OsString;
+use nix::errno::Errno;
+use nix::unistd::execvpe;
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use super::options::INSIDE;
-use super::signals;
+use super::signals::{self, IGNORED};
 
 /// The first argument of a process that is to become a program; clap never sees it.
 const MARK: &str = "--become";
@@ -61,8 +64,8 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
     }
     let parent = arguments.next()?.to_str()?.parse().ok()?;
     let (name, rest) = (arguments.next()?, arguments);
-    let tied = procession_sys::life::die_with_parent().and_then(|()| signals::give_back());
-    if tied.is_err() {
+    signals::give_back();
+    if procession_sys::life::die_with_parent().is_err() {
         eprintln!(
             "procession run: the kernel does not tie {} to this process",
             name.to_string_lossy()
@@ -73,12 +76,29 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
         // It died before the tie was made.
         return Some(ExitCode::FAILURE);
     }
-    let mut command = Command::new(&name);
-    if std::env::var_os("WATCHDOG_USEC").is_some() {
-        command.env("WATCHDOG_PID", std::process::id().to_string());
-    }
-    let error = command.args(rest).exec();
-    eprintln!("procession run: {}: {error}", name.to_string_lossy());
-    let not_found = error.kind() == io::ErrorKind::NotFound;
+    let error = execute(&name, rest);
+    let why = io::Error::from(error);
+    eprintln!("procession run: {}: {why}", name.to_string_lossy());
+    let not_found = error == Errno::ENOENT;
     Some(ExitCode::from(if not_found { NOT_FOUND } else { NOT_EXECUTABLE }))
+}
+
+/// Becomes the program, with this environment but for what is ours; why it could not. Not by std, which
+/// takes back that SIGPIPE is ignored.
+fn execute(name: &OsStr, arguments: impl Iterator<Item = OsString>) -> Errno {
+    let text = |text: &OsStr| CString::new(text.as_bytes());
+    let variable = |(name, value): (OsString, OsString)| text(&[name, value].join(OsStr::new("=")));
+    let variables = std::env::vars_os().filter(|(name, _)| name != IGNORED);
+    let watchdog = std::env::var_os("WATCHDOG_USEC").map(|_| {
+        let own = std::process::id().to_string();
+        (OsString::from("WATCHDOG_PID"), OsString::from(own))
+    });
+    let variables: Result<Vec<_>, _> = variables.chain(watchdog).map(variable).collect();
+    let words = std::iter::once(name.to_owned()).chain(arguments);
+    let words: Result<Vec<_>, _> = words.map(|word| text(&word)).collect();
+    let (Ok(name), Ok(words), Ok(variables)) = (text(name), words, variables) else {
+        return Errno::EINVAL;
+    };
+    let Err(error) = execvpe(&name, &words, &variables);
+    error
 }

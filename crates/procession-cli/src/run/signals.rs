@@ -5,33 +5,29 @@
 //! in the same group; only what somebody sent to this very process is passed on. The signals by
 //! which a terminal stops and continues are left as they are, so that all three stop together.
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use procession_sys::signal::{self, AllSignals, SIGCHLD, SIGCONT, SIGPIPE};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// What is passed on to the program.
-const PASSED: [Signal; 12] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGALRM,
-    Signal::SIGVTALRM,
-    Signal::SIGPROF,
-    Signal::SIGIO,
-    Signal::SIGPWR,
-    Signal::SIGURG,
-];
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGQUIT: i32 = 3;
+const SIGTERM: i32 = 15;
+const SIGTSTP: i32 = 20;
+const SIGTTIN: i32 = 21;
+const SIGTTOU: i32 = 22;
 
-/// What asks a program to stop.
-const STOPS: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+/// What is left as it is: what a terminal stops and continues by, and SIGPIPE, which this process
+/// causes itself by writing.
+const LEFT: [i32; 5] = [SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE];
+
+/// The variable that names the signals which the program is to ignore, by their numbers.
+pub(crate) const IGNORED: &str = "PROCESSION_RUN_IGNORED";
 
 /// The signals of this process.
 #[derive(Debug)]
-pub(crate) struct Signals(SignalFd);
+pub(crate) struct Signals(AllSignals);
 
 /// One that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,45 +40,74 @@ pub(crate) enum Arrived {
     Terminal(i32),
 }
 
+/// What a signal asks of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// To end.
+    Stop,
+    /// To end if it does not know better: many programs read their configuration again.
+    HangUp,
+    /// Something else.
+    Other,
+}
+
 impl Signals {
     /// Takes over the signals; before any thread is started, so that none has them unblocked.
     pub(crate) fn take() -> io::Result<Signals> {
-        let set = taken();
-        nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        Ok(Signals(SignalFd::with_flags(&set, flags)?))
+        signal::keep_children();
+        Ok(Signals(AllSignals::open_all_but(&LEFT)?))
     }
 
-    /// The next one that has arrived, without waiting.
-    pub(crate) fn next(&self) -> Option<Arrived> {
-        let info = self.0.read_signal().ok()??;
-        let signal = i32::try_from(info.ssi_signo).ok()?;
-        Some(match info.ssi_code {
-            _ if signal == Signal::SIGCHLD as i32 => Arrived::Child,
-            // From a process, by kill, tgkill or sigqueue.
-            ..=0 => Arrived::Sent(signal),
-            _ => Arrived::Terminal(signal),
-        })
+    /// Those that have arrived, without waiting.
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+        let mut all = Vec::new();
+        loop {
+            let taken = self.0.take();
+            if taken.is_empty() {
+                return all;
+            }
+            all.extend(taken.into_iter().map(|(signal, sender)| match sender {
+                _ if signal == SIGCHLD => Arrived::Child,
+                Some(_) => Arrived::Sent(signal),
+                None => Arrived::Terminal(signal),
+            }));
+        }
     }
-}
-
-/// Gives them back, in a process that is to become a program: blocked signals stay blocked over
-/// fork and exec.
-pub(crate) fn give_back() -> io::Result<()> {
-    Ok(nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&taken()), None)?)
-}
-
-fn taken() -> SigSet {
-    PASSED.into_iter().chain([Signal::SIGCHLD]).collect()
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.0.descriptor().as_fd()
     }
 }
 
-/// Whether this signal asks a program to stop.
-pub(crate) fn asks_to_stop(signal: i32) -> bool {
-    STOPS.iter().any(|stop| *stop as i32 == signal)
+/// What this process was started ignoring of what it changes, for [`IGNORED`]; before
+/// [`Signals::take`].
+pub(crate) fn ignored() -> OsString {
+    let children = signal::is_ignored(SIGCHLD).then_some(SIGCHLD);
+    let pipe = signal::started_ignoring_pipe().then_some(SIGPIPE);
+    let numbers: Vec<String> =
+        children.into_iter().chain(pipe).map(|signal| signal.to_string()).collect();
+    numbers.join(" ").into()
+}
+
+/// Gives the signals back, in a process that is to become a program: blocked signals stay blocked
+/// over fork and exec, and ignored ones ignored.
+pub(crate) fn give_back() {
+    let ignored = std::env::var(IGNORED).unwrap_or_default();
+    let is_named =
+        |signal: i32| ignored.split_whitespace().any(|number| number.parse() == Ok(signal));
+    for changed in [SIGCHLD, SIGPIPE] {
+        signal::set_ignored(changed, is_named(changed));
+    }
+    signal::block_none();
+}
+
+/// What this signal asks of a program.
+pub(crate) fn asks(signal: i32) -> Asks {
+    match signal {
+        SIGINT | SIGQUIT | SIGTERM => Asks::Stop,
+        SIGHUP => Asks::HangUp,
+        _ => Asks::Other,
+    }
 }

@@ -1,11 +1,13 @@
 //! The command as a process, against a real monitor: itself, as `procession monitor`.
 
 mod asking;
+mod dispositions;
 mod doctor;
 mod options;
 mod programs;
 mod proxy;
 mod readme;
 mod running;
+mod streams;
 mod support;
 mod tls;
