@@ -106,6 +106,14 @@ pub(super) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "aarch64",
+        about: "the tests on aarch64, in an emulated Debian",
+        lines: |setting| {
+            toolchain::aarch64(setting.root)?;
+            Ok(vec![Line::of("sh xtask/src/deep/aarch64.sh")])
+        },
+    },
+    Step {
         name: "oldest",
         about: "the oldest toolchain that Cargo.toml claims",
         lines: |setting| Ok(suite("oldest", &toolchain::oldest(setting.root)?, |line| line)),

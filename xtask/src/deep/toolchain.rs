@@ -12,6 +12,12 @@ pub(super) struct Missing(pub(super) String);
 /// Debian's compiler that follows the browsers' needs, and its cargo.
 const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev"];
 
+const DEBIAN_COMPILER: &str = "/usr/bin/rustc";
+
+/// What builds for aarch64, makes a Debian for it and emulates it.
+const EMULATION: &[&str] =
+    &["qemu-system-arm", "mmdebstrap", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "cpio"];
+
 /// Whether a nightly toolchain is installed.
 pub(super) fn nightly(root: &Path) -> Result<(), Missing> {
     works(root, "cargo +nightly --version", "rustup toolchain install nightly")
@@ -40,37 +46,55 @@ pub(super) fn works(root: &Path, asked: &str, install: &str) -> Result<(), Missi
 /// Cargo of the oldest toolchain that the workspace claims: rustup's if it has it, else Debian's,
 /// which is installed if need be.
 pub(super) fn oldest(root: &Path) -> Result<Line, Missing> {
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml"))
-        .map_err(|error| Missing(format!("Cargo.toml cannot be read: {error}")))?;
-    let wanted = claimed(&manifest)
-        .ok_or_else(|| Missing("Cargo.toml has no `rust-version = \"…\"`".to_owned()))?;
+    let wanted = &wanted(root)?;
     let installed = Line::of("rustup toolchain list").output(root).unwrap_or_default();
     if let Some(name) = installed.split_whitespace().find(|name| is_version(name, wanted)) {
         return Ok(Line::of("cargo").arg(format!("+{name}")));
     }
-    let debian = || {
-        let version = Line::of("/usr/bin/rustc --version").output(root).unwrap_or_default();
+    debian(root, wanted)?;
+    Ok(Line::of("/usr/bin/cargo").env("RUSTC", DEBIAN_COMPILER))
+}
+
+/// Debian's compiler and cargo of the oldest version that the workspace claims, and what emulates
+/// an aarch64 machine; all of it is installed if need be.
+pub(super) fn aarch64(root: &Path) -> Result<(), Missing> {
+    debian(root, &wanted(root)?)?;
+    let asked = ["qemu-system-aarch64", "mmdebstrap", "aarch64-linux-gnu-gcc", "cpio"];
+    let is_there = |name| Line::new(name).arg("--version").output(root).is_some();
+    if !asked.into_iter().all(is_there) {
+        machine::install(root, EMULATION).map_err(|error| Missing(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Installs Debian's compiler of this version unless it is there.
+fn debian(root: &Path, wanted: &str) -> Result<(), Missing> {
+    let is_there = || {
+        let version = Line::new(DEBIAN_COMPILER).arg("--version").output(root).unwrap_or_default();
         version.split_whitespace().nth(1).is_some_and(|version| is_version(version, wanted))
     };
-    if !debian() {
-        let listed = Line::of("apt-cache madison rustc-web").output(root).unwrap_or_default();
-        let version = listed_versions(&listed).find(|version| is_version(version, wanted));
-        let version = version.ok_or_else(|| {
-            Missing(format!(
-                "neither rustup nor Debian's rustc-web has {wanted}: rustup toolchain install {wanted}"
-            ))
-        })?;
-        let packages: Vec<String> =
-            DEBIAN_PACKAGES.iter().map(|package| format!("{package}={version}")).collect();
-        let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
-        machine::install(root, &packages).map_err(|error| Missing(error.to_string()))?;
-        if !debian() {
-            return Err(Missing(format!(
-                "rustc-web is installed, but /usr/bin/rustc is not {wanted}"
-            )));
-        }
+    if is_there() {
+        return Ok(());
     }
-    Ok(Line::of("/usr/bin/cargo").env("RUSTC", "/usr/bin/rustc"))
+    let listed = Line::of("apt-cache madison rustc-web").output(root).unwrap_or_default();
+    let version = listed_versions(&listed).find(|version| is_version(version, wanted));
+    let version = version.ok_or_else(|| {
+        Missing(format!("Debian's rustc-web has no {wanted}: rustup toolchain install {wanted}"))
+    })?;
+    let packages: Vec<String> =
+        DEBIAN_PACKAGES.iter().map(|package| format!("{package}={version}")).collect();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    machine::install(root, &packages).map_err(|error| Missing(error.to_string()))?;
+    let there = is_there().then_some(());
+    there.ok_or_else(|| Missing(format!("{DEBIAN_COMPILER} is installed and not {wanted}")))
+}
+
+/// The oldest version of Rust that the workspace claims.
+fn wanted(root: &Path) -> Result<String, Missing> {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml"))
+        .map_err(|error| Missing(format!("Cargo.toml cannot be read: {error}")))?;
+    let wanted = claimed(&manifest).map(str::to_owned);
+    wanted.ok_or_else(|| Missing("Cargo.toml has no `rust-version = \"…\"`".to_owned()))
 }
 
 /// The version in a line `rust-version = "1.85"`.
