@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 const COPIES: usize = 300;
 const THREADS: usize = 3;
 
-/// How long a copy may take to do its work and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a copy may take to do its work and to end: less than whoever watches the program waits.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn copy_under_starts() {
     let start = || Process::new(answer, ()).start().ok()?.join().ok();

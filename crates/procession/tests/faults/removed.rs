@@ -168,7 +168,7 @@ fn without_a_look_whose_server_it_is_a_copy_of_main_ends_mains_daemons() {
 
 #[test]
 fn without_trying_locks_a_copy_of_main_waits_for_a_thread_that_it_lacks() {
-    let hangs = |line: &str| line.ends_with("does not end");
+    let hangs = |line: &str| line.ends_with("does not end well");
     let has_hung = |without: &str| {
         let mut program = play(&["copies under starts"], "", without);
         program.wait();
