@@ -8,11 +8,13 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use libc::{SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGPIPE, SIGPWR, SIGSEGV, SIGSTOP, SIGTERM};
+pub use libc::{
+    SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGPWR, SIGQUIT, SIGSEGV, SIGSTOP, SIGTERM,
+    SIGTSTP, SIGTTIN, SIGTTOU,
+};
 
 /// What a terminal sends to its foreground process group, and its hang-up.
-const TERMINAL: [i32; 6] =
-    [SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP];
+const TERMINAL: [i32; 6] = [SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP];
 
 /// What service managers and people send to all processes of a program at once.
 pub const GROUP: [i32; 3] = [SIGTERM, libc::SIGUSR1, libc::SIGUSR2];

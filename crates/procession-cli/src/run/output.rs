@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// How long the last bytes may take until the end of a program is reported without them.
 const SOON: Duration = Duration::from_secs(1);
 
-/// A stream of ours.
+/// One of this process's own streams.
 #[derive(Debug, Clone, Copy)]
 enum Stream {
     Output,
@@ -100,7 +100,7 @@ impl Stream {
         }
     }
 
-    /// Writes all bytes, however slowly whoever reads takes them.
+    /// Writes all bytes, and waits for the reader as long as it takes.
     fn write(self, mut bytes: &[u8]) -> io::Result<()> {
         let descriptor = self.descriptor();
         while !bytes.is_empty() {
@@ -108,7 +108,7 @@ impl Stream {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(Errno::INTR) => {}
-                // Whoever shares the stream with us has made it one that does not wait.
+                // Another process that has the stream set O_NONBLOCK on it.
                 Err(Errno::AGAIN) => {
                     ready(&[(descriptor, Interest::Writable)], None)?;
                 }
@@ -126,7 +126,7 @@ impl Stream {
         };
         let text =
             format!("procession run: {name} is lost from here: {error}; the program goes on\n");
-        // Where it is this stream that takes nothing, nobody can be told.
+        // If standard error itself takes nothing, there is no place left to say so.
         let _ = Self::Error.write(text.as_bytes());
     }
 }

@@ -5,18 +5,13 @@
 //! in the same group; only what somebody sent to this very process is passed on. The signals by
 //! which a terminal stops and continues are left as they are, so that all three stop together.
 
-use procession_sys::signal::{self, AllSignals, SIGCHLD, SIGCONT, SIGPIPE};
+use procession_sys::signal::{
+    self, AllSignals, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
+    SIGTTIN, SIGTTOU,
+};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-
-const SIGHUP: i32 = 1;
-const SIGINT: i32 = 2;
-const SIGQUIT: i32 = 3;
-const SIGTERM: i32 = 15;
-const SIGTSTP: i32 = 20;
-const SIGTTIN: i32 = 21;
-const SIGTTOU: i32 = 22;
 
 /// What is left as it is: what a terminal stops and continues by, and SIGPIPE, which this process
 /// causes itself by writing.

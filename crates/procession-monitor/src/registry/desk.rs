@@ -171,7 +171,7 @@ impl Registry {
     /// the end of it are said on standard error.
     pub fn set_problem(&self, of: &str, why: Option<String>) {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, said) = match why {
+        let (is_known, said) = match why {
             Some(why) => {
                 let said = format!("{of}: {why}");
                 (problems.insert(of.to_owned(), why).is_some(), said)
@@ -179,7 +179,7 @@ impl Registry {
             None => (problems.remove(of).is_none(), format!("{of}: well again")),
         };
         drop(problems);
-        if !before {
+        if !is_known {
             eprintln!("procession: {said}");
         }
     }
