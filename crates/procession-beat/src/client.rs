@@ -146,7 +146,20 @@ impl From<ureq::Error> for SendError {
         match error {
             // What rustls objects to comes as such an error of I/O; a network makes no other.
             ureq::Error::Io(why) if why.kind() == ErrorKind::InvalidData => {
-                SendError::Untrusted(why.to_string())
+                let why = why.to_string();
+                // The first bytes of the answer are no record of TLS.
+                if why.contains("InvalidContentType") {
+                    SendError::Unreachable(
+                        "it speaks no TLS: does its URL begin with http://?".into(),
+                    )
+                } else {
+                    SendError::Untrusted(why)
+                }
+            }
+            ureq::Error::Protocol(why) if why.to_string().contains("http parse fail") => {
+                SendError::Unreachable(
+                    "it speaks no HTTP: does its URL begin with https://?".into(),
+                )
             }
             ureq::Error::Tls(why) => SendError::Untrusted(why.to_owned()),
             why => SendError::Unreachable(why.to_string()),

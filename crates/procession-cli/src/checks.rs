@@ -3,6 +3,7 @@
 //! In: a wish, and a key that may do it. Out: the check as the monitor shows it afterwards. Always:
 //! a name that several checks have changes none of them.
 
+use crate::output::{print, say};
 use crate::reach::{Reach, ReachError};
 use crate::status::{encoded, span};
 use crate::text::{plain, table};
@@ -103,17 +104,17 @@ pub(crate) fn act(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         Wish::List(list) => {
             let checks = all(&list.reach, &list.tag)?;
             if list.json {
-                println!("{:#}", Value::Array(checks));
+                say!("{:#}", Value::Array(checks))?;
             } else {
-                print!("{}", picture(&checks));
+                print(&picture(&checks))?;
             }
         }
         Wish::Add(add) => {
             let check = add.reach.json("POST", CHECKS, Some(&wish(add)))?;
             if add.json {
-                println!("{check:#}");
+                say!("{check:#}")?;
             } else {
-                println!("{}", plain(check["ping_url"].as_str().unwrap_or_default()));
+                say!("{}", plain(check["ping_url"].as_str().unwrap_or_default()))?;
             }
         }
         Wish::Pause(one) => change(one, "POST", "/pause")?,
@@ -127,12 +128,11 @@ fn change(one: &One, method: &str, what: &str) -> Result<(), Box<dyn Error>> {
     let uuid = find(&all(&one.reach, &[])?, &one.check)?;
     let check = one.reach.json(method, &format!("{CHECKS}{uuid}{what}"), None)?;
     if one.json {
-        println!("{check:#}");
-        return Ok(());
+        return Ok(say!("{check:#}")?);
     }
     let state = if method == "DELETE" { "deleted" } else { check["status"].as_str().unwrap_or("") };
-    println!("{}: {state}", plain(check["name"].as_str().unwrap_or_default()));
-    Ok(())
+    let name = plain(check["name"].as_str().unwrap_or_default());
+    Ok(say!("{name}: {state}")?)
 }
 
 fn all(reach: &Reach, tags: &[String]) -> Result<Vec<Value>, ReachError> {

@@ -68,8 +68,11 @@ fn named_file(arguments: &[OsString]) -> Option<PathBuf> {
 }
 
 fn default_file() -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".config"));
-    let own = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+    // The specification of XDG ignores a path that is empty or relative.
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let home = || Some(absolute("HOME")?.join(".config"));
+    let own = absolute("XDG_CONFIG_HOME").or_else(home);
     let own = own.map(|directory| directory.join("procession/config.toml"));
     let files = [own, Some("/etc/procession.toml".into())];
     files.into_iter().flatten().find(|path| path.exists())
@@ -177,10 +180,10 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConfigError::Unreadable(path, why) => {
-                write!(f, "the file of options {} cannot be read: {why}", path.display())
+                write!(f, "--config: the file {} cannot be read: {why}", path.display())
             }
             ConfigError::Malformed(path, why) => {
-                write!(f, "the file of options {} is no TOML: {why}", path.display())
+                write!(f, "--config: the file {} is no TOML: {why}", path.display())
             }
             ConfigError::UnknownKey(path, key) => write!(
                 f,
@@ -226,14 +229,14 @@ mod tests {
         let file =
             "url = 'http://m:1'\n[run]\nevery = '7m'\nservice = true\nlabel = ['a=b', 'c=d']";
         let options = run(file, &["run", "--", "true"]);
-        assert_eq!(options.reach.url, "http://m:1");
+        assert_eq!(options.reach.url(), "http://m:1");
         assert_eq!(options.every, Duration::from_secs(420));
         assert!(options.service);
         assert_eq!(options.label.len(), 2);
         let options = run(file, &["run", "--every", "1m", "--url", "http://n:2", "--", "true"]);
-        assert_eq!((options.reach.url.as_str(), options.every.as_secs()), ("http://n:2", 60));
+        assert_eq!((options.reach.url(), options.every.as_secs()), ("http://n:2", 60));
         let own = run("url = 'http://m:1'\n[run]\nurl = 'http://own:3'", &["run", "--", "true"]);
-        assert_eq!(own.reach.url, "http://own:3");
+        assert_eq!(own.reach.url(), "http://own:3");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! The program is this command again, in a process of its own, as a user's would be: its workers
 //! read real files in processes of procession, and each has a heartbeat.
 
+use crate::output::{complain, say};
 use crate::reach::Reach;
 use crate::run::family;
 use crate::status;
@@ -55,7 +56,7 @@ pub(crate) fn show(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     if !nobody {
         return Err("some processes of the demonstration cannot be ended".into());
     }
-    println!("nothing is left: no process, no file");
+    say!("nothing is left: no process, no file")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,40 +65,40 @@ fn perform() -> Result<(), Box<dyn Error>> {
     // Dropped before its directory.
     let monitor = Monitor::start(directory.0.join("demo.db"))?;
     let url = monitor.url.clone();
-    println!("a monitor listens at {url}");
+    say!("a monitor listens at {url}")?;
     let mut program = Command::new("/proc/self/exe")
         .args(["demo", "--program", &url])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
-    println!("a program (pid {}) reads files in {} processes:", program.id(), WORK.len());
+    say!("a program (pid {}) reads files in {} processes:", program.id(), WORK.len())?;
     let mut lines = BufReader::new(program.stdout.take().ok_or("no output")?).lines();
     let mut victim = None;
     for _ in WORK {
         let line = lines.next().ok_or("the program ended too early")??;
-        println!("  {line}");
+        say!("  {line}")?;
         if let Some(rest) = line.strip_prefix(&format!("{VICTIM} ")) {
             victim = rest.split(' ').next().and_then(|pid| pid.parse().ok());
         }
     }
-    let reach = Reach { url, token: None, ca: None };
+    let reach = Reach { url: Some(url), token: None, ca: None };
     let all = WORK.map(|(name, _)| name).into_iter().chain([PROGRAM]);
     for name in all.clone() {
         await_state(&reach, name, "up")?;
     }
-    println!("all four report that they live\n");
+    say!("all four report that they live\n")?;
     kill(victim.ok_or("the worker gave no process id")?)?;
-    println!("kill -9 of the worker {VICTIM}");
-    println!("  the program:  {}", lines.next().ok_or("the program ended too early")??);
-    println!("  the monitor:  {VICTIM} is {}\n", await_state(&reach, VICTIM, "down")?);
+    say!("kill -9 of the worker {VICTIM}")?;
+    say!("  the program:  {}", lines.next().ok_or("the program ended too early")??)?;
+    say!("  the monitor:  {VICTIM} is {}\n", await_state(&reach, VICTIM, "down")?)?;
     kill(i32::try_from(program.id())?)?;
     program.wait()?;
-    println!("kill -9 of the program");
+    say!("kill -9 of the program")?;
     for name in all {
-        println!("  the monitor:  {name} is {}", await_state(&reach, name, "down")?);
+        say!("  the monitor:  {name} is {}", await_state(&reach, name, "down")?)?;
     }
-    println!("\nwhat `procession status` shows:");
-    println!("{}", status::picture(&reach.json("GET", "/api/status", None)?));
+    say!("\nwhat `procession status` shows:")?;
+    say!("{}", status::picture(&reach.json("GET", "/api/status", None)?))?;
     Ok(())
 }
 
@@ -108,7 +109,7 @@ fn work(url: &str) -> Result<ExitCode, Box<dyn Error>> {
     for (name, place) in WORK {
         let arguments = (url.to_owned(), name, place);
         let reader = Process::new(read_for_ever, arguments).name(name).daemon(true).start()?;
-        println!("{name} {} reads {place}", reader.id());
+        say!("{name} {} reads {place}", reader.id())?;
         readers.push(reader);
     }
     std::thread::scope(|scope| {
@@ -121,7 +122,8 @@ fn work(url: &str) -> Result<ExitCode, Box<dyn Error>> {
 
 fn say_end(reader: Child<()>) {
     if let Err(error) = reader.join() {
-        println!("{error}");
+        // The command that shows this reads it as long as it lives.
+        let _ = say!("{error}");
     }
 }
 
@@ -174,7 +176,7 @@ impl Monitor {
         };
         let thread = std::thread::spawn(move || {
             if let Err(error) = runtime.block_on(run(config, listener, shutdown)) {
-                eprintln!("procession demo: {:#}", Failure::of(&error));
+                complain!("procession demo: {:#}", Failure::of(&error));
             }
         });
         Ok(Monitor { url, stop: Some(stop), thread: Some(thread) })

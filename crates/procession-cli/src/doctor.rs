@@ -3,12 +3,15 @@
 //! In: the kernel, tried out, and a monitor. Out: a line each. Always: nothing is read off a
 //! version number; exit code 1 if something is missing without which procession does not work.
 
+use crate::output::say;
 use crate::reach::{Answer, Reach};
+use crate::text::plain;
 use clap::Args;
 use jiff::Timestamp;
 use procession_sys::life::{self, Told};
 use rustix::fs::{MemfdFlags, SealFlags};
 use serde_json::json;
+use std::error::Error;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ struct Finding {
 }
 
 /// Examines everything.
-pub(crate) fn examine(options: &Options) -> ExitCode {
+pub(crate) fn examine(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut findings = machine();
     findings.extend(monitor(&options.reach));
     if options.json {
@@ -45,21 +48,24 @@ pub(crate) fn examine(options: &Options) -> ExitCode {
             json!({ "what": one.what, "there": one.result.is_ok(), "found": said,
                     "cost": one.cost, "needed": one.needed })
         };
-        println!("{:#}", serde_json::Value::Array(findings.iter().map(line).collect()));
+        let all = serde_json::Value::Array(findings.iter().map(line).collect());
+        say!("{all:#}")?;
     } else {
-        findings.iter().for_each(Finding::print);
+        for finding in &findings {
+            say!("{}", finding.line())?;
+        }
     }
     let ill = findings.iter().any(|one| one.needed && one.result.is_err());
-    if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Finding {
-    fn print(&self) {
+    fn line(&self) -> String {
         match &self.result {
-            Ok(found) => println!("ok      {:<16} {found}", self.what),
+            Ok(found) => format!("ok      {:<16} {found}", self.what),
             Err(why) => {
                 let mark = if self.needed { "MISSING" } else { "without" };
-                println!("{mark} {:<16} {why}; {}", self.what, self.cost);
+                format!("{mark} {:<16} {why}; {}", self.what, self.cost)
             }
         }
     }
@@ -195,11 +201,17 @@ fn monitor(reach: &Reach) -> Vec<Finding> {
     let asked = reach.ask("GET", "/readyz", None);
     let skew = asked.as_ref().ok().and_then(skew);
     let reached = match asked {
-        Ok(_) => Ok(format!("{} is ready", reach.url)),
+        Ok(_) => Ok(format!("{} is ready", reach.url())),
         Err(error) => Err(error.to_string()),
     };
     let cost = "beats, `status` and `checks` have nowhere to go";
-    let mut found = vec![Finding { what: "monitor", result: reached, cost, needed: false }];
+    // A machine where nobody has named a monitor may have none.
+    let needed = reach.url.is_some();
+    let is_there = reached.is_ok();
+    let mut found = vec![Finding { what: "monitor", result: reached, cost, needed }];
+    if is_there {
+        found.push(token(reach));
+    }
     if let Some(seconds) = skew {
         let result = if seconds.abs() <= SKEW {
             Ok("agrees with the monitor's".into())
@@ -210,6 +222,24 @@ fn monitor(reach: &Reach) -> Vec<Finding> {
         found.push(Finding { what: "clock", result, cost, needed: false });
     }
     found
+}
+
+/// What the monitor lets this token do.
+fn token(reach: &Reach) -> Finding {
+    let asked = reach.json("GET", "/api/token", None);
+    let result = asked.map_err(words).map(|opens| {
+        let purpose = match opens["scope"].as_str() {
+            Some("beat") => "may send beats",
+            Some("ping") => "may ping checks",
+            Some("read") => "may read",
+            _ => "may do everything",
+        };
+        let host = opens["host"].as_str();
+        let of = host.map_or_else(String::new, |host| format!(" of the host {}", plain(host)));
+        format!("{purpose}{of}")
+    });
+    let cost = "what needs a token is refused";
+    Finding { what: "token", result, cost, needed: reach.token.is_some() }
 }
 
 fn side(seconds: i64) -> &'static str {

@@ -8,9 +8,13 @@
 //! | `cli` | which subcommands and shared options there are |
 //! | `config` | options from a file, under those of the environment and the command line |
 //! | `reach` | asking a monitor something |
+//! | `output` | writing to standard output and standard error |
 //! | `text` | what others wrote, safe for a terminal |
 //! | `monitor` `status` `checks` `doctor` `demo` `pages` | a subcommand each |
 //! | `run` | any program, with liveness |
+
+// They panic where the output takes nothing.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod checks;
 mod cli;
@@ -18,6 +22,7 @@ mod config;
 mod demo;
 mod doctor;
 mod monitor;
+mod output;
 mod pages;
 mod reach;
 mod run;
@@ -25,6 +30,7 @@ mod status;
 mod text;
 
 use cli::{Cli, Command};
+use output::complain;
 use procession::Failure;
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,12 +46,17 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         // clap words its own: help and versions go to standard output and are no failure.
-        Err(config::Stop::Arguments(error)) => error.exit(),
-        Err(config::Stop::Failed(error)) => {
-            eprintln!("procession: {:#}", Failure::of(&*error));
-            ExitCode::from(COULD_NOT)
-        }
+        Err(config::Stop::Arguments(error)) => match output::print_clap(&error) {
+            Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(COULD_NOT)),
+            Err(error) => fail(&error),
+        },
+        Err(config::Stop::Failed(error)) => fail(&*error),
     }
+}
+
+fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    complain!("procession: {:#}", Failure::of(error));
+    ExitCode::from(COULD_NOT)
 }
 
 fn act(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
@@ -54,7 +65,7 @@ fn act(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Run(options) => run::run(&options),
         Command::Status(options) => status::show(&options),
         Command::Checks(options) => checks::act(&options),
-        Command::Doctor(options) => Ok(doctor::examine(&options)),
+        Command::Doctor(options) => doctor::examine(&options),
         Command::Demo(options) => demo::show(&options),
         Command::Completions(options) => pages::completions(&options, cli::command()),
         Command::Man(options) => pages::man(&options, cli::command()),

@@ -3,12 +3,13 @@
 //! In: options. Out: the monitor, until SIGTERM or SIGINT ends it in order. Always: it prints its
 //! address once it listens, as the only line of its standard output.
 
+use crate::output::{complain, say};
 use clap::Args;
-use procession_monitor::{Config, Receiver, Scope, judge, run};
+use procession::Failure;
+use procession_monitor::{Config, Receiver, RunError, Scope, judge, run};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
-use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +78,8 @@ pub(crate) struct Options {
 /// Why no server was started.
 #[derive(Debug)]
 enum MonitorError {
+    /// The server ended, because of this option.
+    Run(&'static str, RunError),
     /// The address could not be had.
     Listen(String, std::io::Error),
     /// One of certificate and key is missing.
@@ -102,8 +105,10 @@ pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     runtime.block_on(async {
         let (mut term, mut int) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        // Whoever waits for the address may have gone; the monitor is for others.
-        let _ = writeln!(std::io::stdout(), "{scheme}://{address}");
+        // The monitor is for others than the reader of its address.
+        if let Err(error) = say!("{scheme}://{address}") {
+            complain!("procession: {:#}", Failure::of(&error));
+        }
         let shutdown = std::future::poll_fn(move |context| {
             if term.poll_recv(context).is_ready() || int.poll_recv(context).is_ready() {
                 std::task::Poll::Ready(())
@@ -111,9 +116,22 @@ pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
                 std::task::Poll::Pending
             }
         });
-        run(config, listener, shutdown).await?;
+        let ran = run(config, listener, shutdown).await;
+        ran.map_err(|error| MonitorError::Run(option_of(&error), error))?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The option to which an error of the server belongs.
+fn option_of(error: &RunError) -> &'static str {
+    match error {
+        RunError::Database(..) | RunError::Lock(..) | RunError::InUse(_) => "--data",
+        RunError::PlainHttp(_) => "--cert with --key, or --plain",
+        RunError::Tls(..) => "--cert, --key",
+        RunError::Receiver(name, _) if name.starts_with("webhook") => "--webhook",
+        RunError::Receiver(..) => "--command",
+        RunError::Socket(_) => "--listen",
+    }
 }
 
 fn config(options: &Options) -> Result<Config, MonitorError> {
@@ -188,6 +206,7 @@ fn named<'o>(
 impl fmt::Display for MonitorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            MonitorError::Run(option, why) => write!(f, "{option}: {why}"),
             MonitorError::Listen(address, why) => {
                 write!(f, "cannot listen on {address}: {why}: give another with --listen")
             }
@@ -212,4 +231,11 @@ impl fmt::Display for MonitorError {
     }
 }
 
-impl Error for MonitorError {}
+impl Error for MonitorError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            MonitorError::Run(_, why) => why.source(),
+            _ => None,
+        }
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) fn completions(
 ) -> Result<ExitCode, Box<dyn Error>> {
     let mut text = Vec::new();
     clap_complete::generate(options.shell, &mut command, "procession", &mut text);
-    std::io::Write::write_all(&mut std::io::stdout(), &text)?;
+    crate::output::print(&String::from_utf8(text)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

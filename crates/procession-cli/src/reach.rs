@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use ureq::tls::{RootCerts, TlsConfig};
 
+/// Where `procession monitor` listens.
+const DEFAULT_URL: &str = "http://127.0.0.1:8420";
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(10);
 /// The longest answer that is read: a page of a hundred thousand checks.
@@ -18,9 +20,9 @@ const LONGEST: u64 = 64 * 1024 * 1024;
 /// Where the monitor is, and what opens it.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Reach {
-    /// The monitor's address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8420")]
-    pub(crate) url: String,
+    /// The monitor's address; else port 8420 of this machine, over plain HTTP
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
     /// A token of the monitor; better in the file or the environment than on the command line
     #[arg(long, value_name = "TOKEN", hide_env_values = true, hide_default_value = true)]
     pub(crate) token: Option<String>,
@@ -41,6 +43,10 @@ pub(crate) struct Answer {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum ReachError {
+    /// The URL names no protocol that a monitor speaks.
+    NoProtocol(String),
+    /// The URL is none; why.
+    NoUrl(String, String),
     /// Nobody answered.
     Unreachable(String, String),
     /// Who answered could not prove that it is the monitor; why.
@@ -56,9 +62,15 @@ pub(crate) enum ReachError {
 }
 
 impl Reach {
+    /// The monitor's address.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(DEFAULT_URL)
+    }
+
     /// A client that sends beats there.
     pub(crate) fn client(&self) -> Result<Client, ReachError> {
-        let client = Client::new(&self.url, self.token.clone());
+        check_url(self.url())?;
+        let client = Client::new(self.url(), self.token.clone());
         self.trusted(|pem| client.clone().trusting(pem)).map(|one| one.unwrap_or(client.clone()))
     }
 
@@ -80,12 +92,13 @@ impl Reach {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Answer, ReachError> {
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        let route = Route::from_environment(&self.url);
+        check_url(self.url())?;
+        let url = format!("{}{path}", self.url().trim_end_matches('/'));
+        let route = Route::from_environment(self.url());
         let unreachable =
-            |why: String| ReachError::Unreachable(self.url.clone(), route.explain(why));
+            |why: String| ReachError::Unreachable(self.url().to_owned(), route.explain(why));
         let failed = |error: ureq::Error| match error.into() {
-            SendError::Untrusted(why) => ReachError::Untrusted(self.url.clone(), why),
+            SendError::Untrusted(why) => ReachError::Untrusted(self.url().to_owned(), why),
             SendError::Unreachable(why) => unreachable(why),
             other => unreachable(other.to_string()),
         };
@@ -115,8 +128,8 @@ impl Reach {
         let text = text.map_err(failed)?;
         match status {
             200..=299 => Ok(Answer { text, date }),
-            401 | 403 => Err(ReachError::Token(self.url.clone(), self.token.is_some())),
-            _ => Err(ReachError::Refused(self.url.clone(), status, said(&text))),
+            401 | 403 => Err(ReachError::Token(self.url().to_owned(), self.token.is_some())),
+            _ => Err(ReachError::Refused(self.url().to_owned(), status, said(&text))),
         }
     }
 
@@ -129,7 +142,21 @@ impl Reach {
     ) -> Result<Value, ReachError> {
         let answer = self.ask(method, path, body)?;
         serde_json::from_str(&answer.text)
-            .map_err(|error| ReachError::Strange(self.url.clone(), error.to_string()))
+            .map_err(|error| ReachError::Strange(self.url().to_owned(), error.to_string()))
+    }
+}
+
+/// Refuses a URL that no request can be made with.
+fn check_url(url: &str) -> Result<(), ReachError> {
+    let begins =
+        |scheme: &str| url.get(..scheme.len()).is_some_and(|b| b.eq_ignore_ascii_case(scheme));
+    if !begins("http://") && !begins("https://") {
+        return Err(ReachError::NoProtocol(url.to_owned()));
+    }
+    match url.parse::<ureq::http::Uri>() {
+        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(()),
+        Ok(_) => Err(ReachError::NoUrl(url.to_owned(), "it names no host".into())),
+        Err(why) => Err(ReachError::NoUrl(url.to_owned(), why.to_string())),
     }
 }
 
@@ -143,6 +170,15 @@ fn said(text: &str) -> String {
 impl fmt::Display for ReachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ReachError::NoProtocol(url) if url.is_empty() || url.contains("://") => {
+                write!(f, "--url `{url}`: a monitor's URL begins with http:// or https://")
+            }
+            ReachError::NoProtocol(url) => write!(
+                f,
+                "--url `{url}` names no protocol: write http://{url}, or https://{url} for a \
+                 monitor with a certificate"
+            ),
+            ReachError::NoUrl(url, why) => write!(f, "--url `{url}` is no URL: {why}"),
             ReachError::Unreachable(url, why) => write!(
                 f,
                 "no monitor answers at {url}: {why}; start one with `procession monitor`, or name \
@@ -154,19 +190,25 @@ impl fmt::Display for ReachError {
                  its certificate, name that authority's with --ca"
             ),
             ReachError::Authorities(path, why) => {
-                write!(f, "the certificates to trust in {}: {why}", path.display())
+                write!(f, "--ca: the certificates to trust in {}: {why}", path.display())
             }
             ReachError::Token(url, true) => {
-                write!(f, "the monitor at {url} refuses this token: give one that may do this")
+                write!(
+                    f,
+                    "the monitor at {url} refuses this token (--token): give one that may do this"
+                )
             }
             ReachError::Token(url, false) => {
-                write!(f, "the monitor at {url} wants a token: give it in PROCESSION_TOKEN")
+                write!(
+                    f,
+                    "the monitor at {url} wants a token: give it in PROCESSION_TOKEN or --token"
+                )
             }
             ReachError::Refused(url, status, why) => {
                 write!(f, "the monitor at {url} refuses: HTTP {status}: {why}")
             }
             ReachError::Strange(url, why) => {
-                write!(f, "the answer of {url} is not a monitor's ({why}): is the address right?")
+                write!(f, "the answer of {url} is not a monitor's ({why}): is --url right?")
             }
         }
     }

@@ -3,6 +3,7 @@
 //! In: the monitor's `/api/status`. Out: counts, incidents and checks, those with a problem first.
 //! Always: with `--exit-code`, 0 is all well, 1 a problem, 2 no answer.
 
+use crate::output::{print, say};
 use crate::reach::Reach;
 use crate::text::{plain, table};
 use clap::Args;
@@ -26,7 +27,7 @@ pub(crate) struct Options {
     /// The monitor's own JSON
     #[arg(long)]
     json: bool,
-    /// Exit with 1 if a check is down or degraded, or an incident is open
+    /// Exit with 1 if a check that --filter means is down or degraded, or has an open incident
     #[arg(long)]
     exit_code: bool,
 }
@@ -37,25 +38,28 @@ pub(crate) fn show(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let path = format!("/api/status?limit={}&filter={filter}", options.limit);
     let status = options.reach.json("GET", &path, None)?;
     if options.json {
-        println!("{status:#}");
+        say!("{status:#}")?;
     } else {
-        print!("{}", picture(&status));
+        print(&picture(&status))?;
     }
-    let ill = options.exit_code && is_ill(&status);
+    let ill = options.exit_code && is_ill(&status, !options.filter.is_empty());
     Ok(if ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The counts are those of all checks, whatever is shown.
-fn is_ill(status: &Value) -> bool {
-    let count = |state: &str| status["counts"][state].as_u64().unwrap_or_default();
-    let incidents = status["incidents"].as_array().is_some_and(|all| !all.is_empty());
-    incidents || count("down") + count("degraded") > 0 || !status["database"].is_null()
+/// Whether one of the checks has a problem that are meant, beyond the limit too. A trouble of the
+/// monitor's own counts where no filter chooses checks.
+fn is_ill(status: &Value, is_filtered: bool) -> bool {
+    let count = |state: &str| status["counts_meant"][state].as_u64().unwrap_or_default();
+    let counts = |incident: &Value| !is_filtered || incident["subject"]["about"] != "monitor";
+    let incidents = status["incidents"].as_array().is_some_and(|all| all.iter().any(counts));
+    let database = !is_filtered && !status["database"].is_null();
+    incidents || count("down") + count("degraded") > 0 || database
 }
 
 /// What is shown of a status.
 pub(crate) fn picture(status: &Value) -> String {
     let mut text = String::new();
-    let counts = status["counts"].as_object();
+    let counts = status["counts_meant"].as_object();
     let counts = counts.into_iter().flatten().map(|(state, count)| format!("{count} {state}"));
     let counts = counts.collect::<Vec<_>>().join(", ");
     let counts = if counts.is_empty() { "no checks yet" } else { &counts };
@@ -129,13 +133,16 @@ mod tests {
     fn a_problem_is_ill_and_what_a_beat_says_cannot_move_the_cursor() {
         let check = json!({ "state": "down", "host": "h", "name": "n", "since": "s", "last": null,
             "known_within_ms": 363_000, "problem": "failed: \u{1b}[2J" });
-        let status = json!({ "counts": { "down": 1 }, "incidents": [], "database": null,
+        let status = json!({ "counts_meant": { "down": 1 }, "incidents": [], "database": null,
             "checks": [check], "checks_meant": 2 });
-        assert!(is_ill(&status));
+        assert!(is_ill(&status, false) && is_ill(&status, true));
         let picture = picture(&status);
         assert!(picture.contains("6m 3s") && picture.contains("and 1 more"), "{picture}");
         assert!(!picture.contains('\u{1b}'), "{picture:?}");
-        assert!(!is_ill(&json!({ "counts": { "up": 3 }, "incidents": [], "database": null })));
+        let mut well = json!({ "counts_meant": { "up": 3 }, "incidents": [], "database": null });
+        assert!(!is_ill(&well, false));
+        well["incidents"] = json!([{ "subject": { "about": "monitor" } }]);
+        assert!(is_ill(&well, false) && !is_ill(&well, true));
     }
 
     #[test]

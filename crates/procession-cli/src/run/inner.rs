@@ -16,6 +16,7 @@ use super::report::Reporter;
 use super::signals::{Arrived, Signals, asks};
 use super::socket::NotifySocket;
 use super::suspend::Suspend;
+use crate::output::complain;
 use nix::sys::wait::WaitStatus;
 use procession_beat::beat::default_grace_ms;
 use procession_sys::alarm::{Alarm, since_boot};
@@ -79,13 +80,13 @@ pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<d
     supervisor.report(supervisor.life.begin());
     let (exit, code) = supervisor.watch(&signals, &above)?;
     if !family::end_all(if exit == Exit::Orphaned { Duration::ZERO } else { GRACE }) {
-        eprintln!("procession run: some processes of the program cannot be killed");
+        complain!("procession run: some processes of the program cannot be killed");
     }
     supervisor.hear();
     let last = supervisor.life.end(exit, output.last_lines());
     supervisor.report(vec![last]);
     if let Some(why) = supervisor.reporter.finish(options.linger) {
-        eprintln!("procession run: the end of {} was not reported: {why}", options.program());
+        complain!("procession run: the end of {} was not reported: {why}", options.program());
     }
     output.finish();
     Ok(ExitCode::from(u8::try_from(code & 0xff)?))
@@ -166,7 +167,7 @@ impl Supervisor {
         // A program that has another user by now goes on, and so does its supervision.
         if let Err(error) = life::send_signal(self.main.pidfd.as_fd(), number) {
             let pid = self.main.pid;
-            eprintln!("procession run: signal {number} does not reach process {pid}: {error}");
+            complain!("procession run: signal {number} does not reach process {pid}: {error}");
         }
     }
 

@@ -6,6 +6,7 @@
 use super::family;
 use super::options::INSIDE;
 use super::signals::{self, Arrived, IGNORED, Signals};
+use crate::output::complain;
 use nix::sys::wait::WaitStatus;
 use procession_sys::life::{self, Pid};
 use procession_sys::wait::{Interest, ready};
@@ -33,7 +34,7 @@ pub(crate) fn stand() -> Result<ExitCode, Box<dyn Error>> {
     let pidfd = life::pidfd(Pid::from_raw(pid).ok_or("no process id")?)?;
     let code = watch(&signals, pid, &pidfd)?;
     if !family::end_all(Duration::ZERO) {
-        eprintln!("procession run: some processes of the program cannot be killed");
+        complain!("procession run: some processes of the program cannot be killed");
     }
     Ok(ExitCode::from(u8::try_from(code & 0xff)?))
 }

@@ -4,6 +4,7 @@
 //! holds: it dies with the inner process from its first instruction on, and has nothing of ours
 //! but its variables.
 
+use crate::output::complain;
 use nix::errno::Errno;
 use nix::unistd::execvpe;
 use std::ffi::{CString, OsStr, OsString};
@@ -66,7 +67,7 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
     let (name, rest) = (arguments.next()?, arguments);
     signals::give_back();
     if procession_sys::life::die_with_parent().is_err() {
-        eprintln!(
+        complain!(
             "procession run: the kernel does not tie {} to this process",
             name.to_string_lossy()
         );
@@ -78,7 +79,7 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
     }
     let error = execute(&name, rest);
     let why = io::Error::from(error);
-    eprintln!("procession run: {}: {why}", name.to_string_lossy());
+    complain!("procession run: {}: {why}", name.to_string_lossy());
     let not_found = error == Errno::ENOENT;
     Some(ExitCode::from(if not_found { NOT_FOUND } else { NOT_EXECUTABLE }))
 }

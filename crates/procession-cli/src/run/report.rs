@@ -5,6 +5,7 @@
 //! a monitor that is down costs a bounded queue.
 
 use super::options::Options;
+use crate::output::complain;
 use procession_beat::beat::default_grace_ms;
 use procession_beat::{Beat, BeatError, Client, Instance, Kind, Main, Plan, SendError};
 use std::collections::VecDeque;
@@ -35,6 +36,8 @@ struct Speaker {
     queue: VecDeque<(Beat, Instant)>,
     tries: u32,
     failed: Arc<Mutex<Option<SendError>>>,
+    /// Why the monitor refused the last report that it refused.
+    refused: Option<String>,
 }
 
 impl Reporter {
@@ -52,6 +55,7 @@ impl Reporter {
             queue: VecDeque::new(),
             tries: 0,
             failed: Arc::default(),
+            refused: None,
         };
         let failed = speaker.failed.clone();
         let (reports, inbox) = channel();
@@ -149,7 +153,12 @@ impl Speaker {
                     return wait.unwrap_or(procession_beat::plan::LONGEST_WAIT);
                 }
                 Err(error) => {
-                    eprintln!("procession run: {error}");
+                    let why = error.to_string();
+                    // Each beat of a run is refused for the same reason.
+                    if self.refused.as_ref() != Some(&why) {
+                        complain!("procession run: {why}");
+                    }
+                    self.refused = Some(why);
                     self.queue.pop_front();
                 }
             }

@@ -4,6 +4,7 @@ mod asking;
 mod dispositions;
 mod doctor;
 mod options;
+mod outputs;
 mod programs;
 mod proxy;
 mod readme;

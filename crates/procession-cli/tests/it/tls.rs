@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// As `docs/command.md` says: the certificate, and its key.
-fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
+pub(crate) fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
     let words = "req -x509 -newkey ed25519 -nodes -subj /CN=monitor -days 3650 \
                  -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1 \
                  -out monitor.pem -keyout monitor.key";

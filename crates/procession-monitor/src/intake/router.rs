@@ -6,7 +6,7 @@
 use super::app::App;
 use super::asking::preflight;
 use super::browser::own_pages_only;
-use super::{badge, beat, events, history, manage, metrics, ping, status};
+use super::{badge, beat, events, history, manage, metrics, ping, secret, status};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -26,6 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/events", get(events::events))
         .route("/api/beat", post(beat::beat))
         .route("/api/tokens", post(manage::new_token))
+        .route("/api/token", get(secret::token))
         .route("/ping/{*path}", any(ping::under_ping))
         .route("/b/{states}/{file}", get(badge::badge))
         .route("/badge/{key}/{*rest}", get(badge::tag))

@@ -6,8 +6,13 @@
 
 use super::App;
 use crate::registry::Scope;
-use axum::http::HeaderMap;
+use axum::Json;
+use axum::extract::State;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::sync::Arc;
 
 /// The secret a request shows.
 pub fn shown(headers: &HeaderMap) -> Option<String> {
@@ -22,6 +27,21 @@ pub fn shown(headers: &HeaderMap) -> Option<String> {
     let decoded = scheme.eq_ignore_ascii_case("basic").then(|| base64(secret.trim()))??;
     let (_, password) = decoded.split_once(':')?;
     Some(password.to_owned())
+}
+
+/// `GET /api/token`: what the token of this request opens.
+pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let opens = if app.open {
+        Some((Scope::Admin, None))
+    } else {
+        shown(&headers).and_then(|secret| app.registry.scope_of(&secret))
+    };
+    match opens {
+        Some((scope, host)) => Json(json!({ "scope": scope.word(), "host": host })).into_response(),
+        None => {
+            (StatusCode::UNAUTHORIZED, Json(json!({ "error": "unknown token" }))).into_response()
+        }
+    }
 }
 
 impl App {

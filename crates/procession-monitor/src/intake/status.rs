@@ -6,7 +6,7 @@
 use super::app::App;
 use super::check_json::iso;
 use crate::judge::{CheckId, Incident, State as Standing, Subject, Time};
-use crate::registry::View;
+use crate::registry::{Matching, View};
 use crate::store::Record;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -81,7 +81,8 @@ pub struct Asked {
 }
 
 /// `GET /api/status?filter=&limit=`: counts, open incidents, and the checks, those with a problem
-/// first; `checks_meant` says how many there are beyond the limit.
+/// first. `counts_meant` and `checks_meant` count what the filter means, beyond the limit too; with
+/// a filter only the incidents of such checks and the monitor's own are listed.
 pub async fn status(
     State(app): State<Arc<App>>,
     Query(asked): Query<Asked>,
@@ -110,22 +111,24 @@ pub(super) fn answer(
         Some(ids) => ids.iter().filter_map(|id| registry.view(*id)).collect(),
     };
     let (mut shown, gone): (Vec<View>, Vec<View>) = views.into_iter().partition(is_shown);
-    let meant = match only {
-        None => shown.len(),
-        Some(_) => registry.count(|record, state| is_meant(record, state, &wanted)),
-    };
+    let counts = registry.counts();
+    let meant = (!wanted.is_empty())
+        .then(|| registry.matching(|record, state| is_meant(record, state, &wanted)));
+    let counts_meant = meant.as_ref().map_or_else(|| counts.clone(), |meant| meant.counts.clone());
     shown.sort_by_cached_key(|view| (rank(view), view.record.host.clone()));
     let gone: Vec<Uuid> = gone.into_iter().map(|view| view.record.uuid).collect();
-    let open = registry.incidents();
+    let mut open = registry.incidents();
+    open.retain(|incident| meant.as_ref().is_none_or(|meant| concerns(incident, meant)));
     json!({
         "version": version,
         "now": iso(crate::clock::wall()),
-        "counts": registry.counts(),
+        "counts": counts,
+        "counts_meant": counts_meant,
         "incidents": incidents(app, &open),
         "incidents_open": open.len(),
         "database": registry.health().problem,
         "blind": registry.blind().map(|(from, to)| json!({ "from": iso(from), "to": iso(to) })),
-        "checks_meant": meant,
+        "checks_meant": counts_meant.values().sum::<usize>(),
         "checks": rows(&shown, asked.limit),
         "gone": if only.is_some() { gone } else { Vec::new() },
     })
@@ -154,6 +157,15 @@ fn incidents(app: &App, open: &[Incident]) -> Vec<Value> {
     let mut open: Vec<&Incident> = open.iter().collect();
     open.sort_by_key(|incident| rank_of_incident(incident));
     open.into_iter().take(MOST).map(incident).collect()
+}
+
+/// Whether an incident is about one of these checks. One of the monitor's own is about all.
+fn concerns(incident: &Incident, checks: &Matching) -> bool {
+    match incident.subject {
+        Subject::Monitor => true,
+        Subject::Mass(_) => incident.hosts.iter().any(|host| checks.hosts.contains(host)),
+        Subject::Host(_) => checks.ids.iter().any(|id| incident.speaks_of(*id)),
+    }
 }
 
 /// The worst first: the monitor's own, then the largest, then the oldest.

@@ -34,4 +34,4 @@ pub use manage::{Change, Wish};
 pub use news::{Changed, Follower};
 pub use reading::{InHand, Reading};
 pub use schedule::Schedule;
-pub use view::View;
+pub use view::{Matching, View};

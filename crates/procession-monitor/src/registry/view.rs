@@ -7,6 +7,7 @@ use super::desk::{Desk, Entry, Registry};
 use super::news::{Changed, Follower};
 use crate::judge::{CheckId, Incident, Ms, Problem, State, Timing};
 use crate::store::{Record, Standing};
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// A check at one moment.
@@ -34,6 +35,17 @@ pub struct View {
     pub bound: Ms,
 }
 
+/// Checks that somebody has chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Matching {
+    /// Which.
+    pub ids: HashSet<CheckId>,
+    /// Their hosts.
+    pub hosts: HashSet<String>,
+    /// How many in each state.
+    pub counts: BTreeMap<&'static str, usize>,
+}
+
 impl Registry {
     /// Every check, by number.
     pub fn views(&self) -> Vec<View> {
@@ -59,9 +71,9 @@ impl Registry {
     }
 
     /// How many checks there are in each state.
-    pub fn counts(&self) -> std::collections::BTreeMap<&'static str, usize> {
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
         let desk = self.lock();
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for state in desk.entries.keys().filter_map(|id| desk.judge.state(*id)) {
             *counts.entry(state.word()).or_default() += 1;
         }
@@ -89,13 +101,19 @@ impl Registry {
         self.lock().blind
     }
 
-    /// How many checks `is_meant` says yes to.
-    pub fn count(&self, is_meant: impl Fn(&Record, State) -> bool) -> usize {
+    /// The checks to which `is_meant` says yes.
+    pub fn matching(&self, is_meant: impl Fn(&Record, State) -> bool) -> Matching {
         let desk = self.lock();
-        let meant = |(id, entry): &(&CheckId, &Entry)| {
-            desk.judge.state(**id).is_some_and(|state| is_meant(&entry.record, state))
-        };
-        desk.entries.iter().filter(meant).count()
+        let mut matching = Matching::default();
+        for (id, Entry { record, .. }) in &desk.entries {
+            let Some(state) = desk.judge.state(*id) else { continue };
+            if is_meant(record, state) {
+                *matching.counts.entry(state.word()).or_default() += 1;
+                matching.ids.insert(*id);
+                matching.hosts.insert(record.host.clone());
+            }
+        }
+        matching
     }
 
     /// The open incidents.
