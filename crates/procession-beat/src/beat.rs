@@ -200,7 +200,12 @@ mod tests {
     #[test]
     fn the_wire_form_of_version_1_does_not_drift() {
         let mut dead = beat();
-        dead.kind = Kind::Dead(Death { cause: Cause::Signal(9), panic: None, last_words: vec![] });
+        dead.kind = Kind::Dead(Death {
+            run: None,
+            cause: Cause::Signal(9),
+            panic: None,
+            last_words: vec![],
+        });
         let wire = concat!(
             r#"{"version":1,"program":"crawler","host":"web-3","#,
             r#""instance":{"boot":"b","pid":7,"started":9},"seq":1,"#,

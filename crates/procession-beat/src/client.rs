@@ -44,6 +44,9 @@ pub struct Receipt {
     pub fresh: bool,
     /// It is in the monitor's database, and not in its memory only.
     pub durable: bool,
+    /// It changed nothing, because a newer run of the program has reported since.
+    #[serde(default)]
+    pub overtaken: bool,
 }
 
 /// Why a beat was not taken.

@@ -52,6 +52,16 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// Whether it reports that a program, or a piece of work of it, has ended or failed.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Kind::Ok { .. } | Kind::Fail { .. } | Kind::Dead(_) | Kind::Goodbye { .. } => true,
+            Kind::Alive | Kind::Start { .. } | Kind::Log { .. } | Kind::Stuck { .. } => false,
+        }
+    }
+}
+
 /// How the main process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Main {
@@ -76,6 +86,9 @@ pub enum MainState {
 /// How the main process ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
+    /// The run that ended, if each run of the program is a piece of work of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// What the kernel or the process itself said; never a guess.
     pub cause: Cause,
     /// The panic it ended by.
@@ -143,7 +156,8 @@ pub struct Child {
 /// use procession_beat::{Cause, Death, Panic};
 ///
 /// let panic = Panic { message: "index out of bounds".into(), place: "src/main.rs:7:5".into() };
-/// let death = Death { cause: Cause::Code(101), panic: Some(panic), last_words: vec![] };
+/// let death =
+///     Death { run: None, cause: Cause::Code(101), panic: Some(panic), last_words: vec![] };
 /// assert_eq!(death.to_string(), "exit code 101, panic at src/main.rs:7:5: index out of bounds");
 /// ```
 impl fmt::Display for Death {

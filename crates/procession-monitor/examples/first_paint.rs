@@ -72,7 +72,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn send(client: &Client, host: u64, seq: u64) {
-    let death = Death { cause: Cause::Signal(9), panic: None, last_words: vec!["the end".into()] };
+    let death = Death {
+        run: None,
+        cause: Cause::Signal(9),
+        panic: None,
+        last_words: vec!["the end".into()],
+    };
     let kind = if host % DEAD == 0 { Kind::Dead(death) } else { Kind::Alive };
     let instance = Instance { boot: "b".into(), pid: 7, started: 9 };
     let mut beat = Beat::new("crawler", &format!("host-{host:05}"), instance, seq, kind);

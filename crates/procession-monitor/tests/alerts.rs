@@ -16,7 +16,7 @@ fn a_death_is_told_with_its_cause_and_a_return_resolves_it() {
     });
     send(&monitor, &beat(1, Kind::Alive)).unwrap();
     let words = ["opening", "reading"].map(str::to_owned);
-    let death = Death { cause: Cause::Signal(9), panic: None, last_words: words.into() };
+    let death = Death { run: None, cause: Cause::Signal(9), panic: None, last_words: words.into() };
     send(&monitor, &beat(2, Kind::Dead(death))).unwrap();
     let (key, letter) = told.letters(1).remove(0);
     assert_eq!(key, "1:1:firing:hook");

@@ -47,7 +47,7 @@ fn a_full_disk_stops_no_judging_is_told_of_and_loses_nothing() {
         seq += 1;
         !send(&beat("speaks", seq, Kind::Alive)).durable
     });
-    let death = Death { cause: Cause::Signal(9), panic: None, last_words: vec![] };
+    let death = Death { run: None, cause: Cause::Signal(9), panic: None, last_words: vec![] };
     let receipt = send(&beat("dies", 2, Kind::Dead(death)));
     assert!(receipt.fresh && !receipt.durable, "{receipt:?}");
     let mut short = beat("falls silent", 1, Kind::Alive);
@@ -123,7 +123,7 @@ fn suffers(how: &str, says: &str) {
         let (status, why) = monitor.get("/readyz");
         status == 503 && why.contains(says)
     });
-    let death = Death { cause: Cause::Signal(9), panic: None, last_words: vec![] };
+    let death = Death { run: None, cause: Cause::Signal(9), panic: None, last_words: vec![] };
     let receipt = send(&beat("dies", 2, Kind::Dead(death)));
     assert!(receipt.fresh && !receipt.durable, "{receipt:?}");
     for wanted in ["dies: crawler dead: signal 9", says] {

@@ -79,7 +79,7 @@ impl Program {
         self.dead = dies;
         self.seq += 1;
         let instance = Instance { boot: "b".into(), pid: 1, started: self.life };
-        let death = Death { cause: Cause::Signal(11), panic: None, last_words: vec![] };
+        let death = Death { run: None, cause: Cause::Signal(11), panic: None, last_words: vec![] };
         let kind = if dies { Kind::Dead(death) } else { Kind::Alive };
         let mut beat = Beat::new("program", &self.host, instance, self.seq, kind);
         beat.main = Some(Main { state: MainState::Alive, ticks: 1 });

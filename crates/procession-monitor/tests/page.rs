@@ -18,7 +18,7 @@ fn open(directory: &Path) -> Config {
 }
 
 fn dead() -> Kind {
-    Kind::Dead(Death { cause: Cause::Signal(9), panic: None, last_words: vec![] })
+    Kind::Dead(Death { run: None, cause: Cause::Signal(9), panic: None, last_words: vec![] })
 }
 
 fn send(client: &Client, host: &str, seq: u64, kind: Kind) {

@@ -187,7 +187,7 @@ impl Life {
 
     /// The program has ended.
     pub(crate) fn end(&self, exit: Exit, output: Vec<String>) -> Kind {
-        let run = Some(self.run.clone());
+        let run = self.named();
         let cause = match exit {
             Exit::Orphaned => {
                 let why = "`procession run` was killed, and the program with it".into();
@@ -213,7 +213,7 @@ impl Life {
         if !self.status.is_empty() {
             last_words.push(format!("STATUS={}", self.status));
         }
-        Kind::Dead(Death { cause, panic: None, last_words })
+        Kind::Dead(Death { run, cause, panic: None, last_words })
     }
 
     fn was_asked_for(&self, exit: Exit) -> bool {
@@ -237,8 +237,13 @@ impl Life {
     fn too_long(&self, now: Duration) -> Kind {
         let limit = self.promise.max_runtime.unwrap_or_default();
         let why = format!("still runs after {}, of at most {}", span(now), span(limit));
-        // The run goes on: naming it here would end it.
-        Kind::Fail { run: None, why }
+        Kind::Fail { run: self.named(), why }
+    }
+
+    /// The name under which a failure or the end of this run is judged, even if a newer run has
+    /// reported since. A service has none: its newer run shows that it works again.
+    fn named(&self) -> Option<String> {
+        (!self.promise.service).then(|| self.run.clone())
     }
 
     fn watchdog_ends(&self) -> Option<Duration> {

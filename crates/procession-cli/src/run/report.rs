@@ -141,7 +141,10 @@ impl Speaker {
     fn step(&mut self) -> Duration {
         while let Some((beat, since)) = self.queue.front() {
             match self.client.send(beat, self.plan.try_limit()) {
-                Ok(_) => {
+                Ok(receipt) => {
+                    if receipt.overtaken && beat.kind.is_end() {
+                        complain!("procession run: {}", not_taken(beat));
+                    }
                     self.queue.pop_front();
                     self.tries = 0;
                     self.say_failed(None);
@@ -169,6 +172,18 @@ impl Speaker {
     fn say_failed(&self, why: Option<SendError>) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
+}
+
+/// What is said of an end that the monitor did not judge.
+fn not_taken(beat: &Beat) -> String {
+    let what = match &beat.kind {
+        Kind::Goodbye { .. } => "its stop".into(),
+        Kind::Dead(death) => format!("its end ({death})"),
+        Kind::Fail { why, .. } => format!("its failure ({why})"),
+        _ => "its end".to_owned(),
+    };
+    let program = &beat.program;
+    format!("the monitor did not take {what}: a newer run of {program} has reported since")
 }
 
 /// A beat of this run, whose kind is replaced in each.

@@ -5,6 +5,7 @@ mod dispositions;
 mod doctor;
 mod options;
 mod outputs;
+mod overlap;
 mod programs;
 mod proxy;
 mod readme;

@@ -1,7 +1,7 @@
 //! Our own beats: `POST /api/beat`.
 //!
 //! In: a beat as JSON, and a token that may beat for its host. Out: after the commit
-//! `{"check": uuid, "fresh": bool, "durable": bool}`. Always: a token opens writing only, and only
+//! `{"check": uuid, "fresh": bool, "durable": bool, "overtaken": bool}`. Always: a token opens writing only, and only
 //! for its host; a beat whose commit takes too long is judged all the same and says so.
 
 use super::app::App;
@@ -40,7 +40,8 @@ async fn take(app: &App, request: Request) -> Result<Response, (StatusCode, Stri
     app.taken.fetch_add(1, Ordering::Relaxed);
     let committed = tokio::time::timeout(COMMIT_TIME, beaten.committed).await;
     let durable = matches!(committed, Ok(Ok(true)));
-    let answer = json!({ "check": beaten.check, "fresh": beaten.fresh, "durable": durable });
+    let answer = json!({ "check": beaten.check, "fresh": beaten.fresh, "durable": durable,
+        "overtaken": beaten.overtaken });
     Ok(Json(answer).into_response())
 }
 

@@ -75,6 +75,14 @@ pub enum Signal {
     Goodbye(Option<Ms>),
 }
 
+impl Signal {
+    /// Whether it is the end of a piece of work that it names. Such an end is judged even if another
+    /// piece of work has begun or ended since, as that of a ping with a `rid` is.
+    pub fn names_an_end(&self) -> bool {
+        matches!(self, Signal::Success(Some(_)) | Signal::Fail(Some(_), _))
+    }
+}
+
 /// How a check is reported to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

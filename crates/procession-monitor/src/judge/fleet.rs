@@ -29,8 +29,11 @@ pub struct Spec {
 /// What came of a beat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// What the beat was worth; stale ones changed nothing.
+    /// What the beat was worth.
     pub freshness: Freshness,
+    /// It was judged. A repetition is not, nor what an overtaken run reports, except the end of a
+    /// piece of work.
+    pub taken: bool,
     /// A run that was never said goodbye to was followed by another.
     pub restarted: bool,
     /// The change of state it brought.
@@ -179,8 +182,13 @@ impl Judge {
         let entry = self.entries.get_mut(&id)?;
         let check = &mut entry.check;
         let freshness = stamp.map_or(Freshness::Next, |stamp| check.memory.hear(stamp));
-        if freshness == Freshness::Stale {
-            return Some(Heard { freshness, restarted: false, flip: None });
+        let taken = match freshness {
+            Freshness::Stale => false,
+            Freshness::Overtaken => signal.names_an_end(),
+            Freshness::First | Freshness::Next | Freshness::NewRun => true,
+        };
+        if !taken {
+            return Some(Heard { freshness, taken, restarted: false, flip: None });
         }
         let lived = matches!(check.state, State::Up | State::Late | State::Degraded);
         let restarted = freshness == Freshness::NewRun && lived;
@@ -195,7 +203,7 @@ impl Judge {
             self.alerts.heard(id, host, at);
         }
         self.arm(id);
-        Some(Heard { freshness, restarted, flip })
+        Some(Heard { freshness, taken, restarted, flip })
     }
 
     /// Lets time pass to `now`, and judges every deadline up to `applied`, the moment until which

@@ -1,15 +1,20 @@
-//! Whether a beat is news, a repetition or a voice from the past.
+//! Whether a beat is news, a repetition, or comes from a run that a newer one has overtaken.
 //!
-//! In: the run that speaks and its count. Out: [`Freshness`]. Always: a clock is never asked. A
-//! count seen before changes nothing; a run that another has followed cannot speak for the present
-//! again, however late its packets arrive.
+//! Input: the run that reports and its count. Output: [`Freshness`].
+//!
+//! # Invariants
+//! - No clock is asked.
+//! - A count that was seen before changes nothing.
+//! - A run that another has overtaken proves nothing about the present, however late its beats
+//!   arrive. What it reports of its own end is told apart from that, once.
 
 use procession_beat::Instance;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// How many followed runs are remembered: enough for a crash loop within one retry.
-const REMEMBERED: usize = 4;
+/// How many overtaken runs are remembered: enough for a crash loop within one retry, and for the
+/// runs of a job that overlap.
+const REMEMBERED: usize = 8;
 
 /// Who speaks, and for the how manieth time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +34,9 @@ pub enum Freshness {
     Next,
     /// The first word of a run that follows another.
     NewRun,
-    /// Said before, or overtaken.
+    /// The next word of a run that a newer one has overtaken.
+    Overtaken,
+    /// Said before.
     Stale,
 }
 
@@ -37,12 +44,13 @@ pub enum Freshness {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     current: Option<(Instance, u64)>,
+    /// Runs that a newer one has overtaken, each with its count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    followed: Vec<Instance>,
+    overtaken: Vec<(Instance, u64)>,
 }
 
 impl Memory {
-    /// Judges a stamp and remembers it if it is news.
+    /// Judges a stamp and remembers it if it was not seen before.
     pub fn hear(&mut self, stamp: &Stamp) -> Freshness {
         let Some((current, seq)) = &mut self.current else {
             self.current = Some((stamp.instance.clone(), stamp.seq));
@@ -55,21 +63,34 @@ impl Memory {
             *seq = stamp.seq;
             return Freshness::Next;
         }
-        let older = stamp.instance.order(current) == Some(Ordering::Less);
-        if older || self.followed.contains(&stamp.instance) {
-            return Freshness::Stale;
+        let known = self.overtaken.iter_mut().find(|(instance, _)| *instance == stamp.instance);
+        if let Some((_, seq)) = known {
+            if stamp.seq <= *seq {
+                return Freshness::Stale;
+            }
+            *seq = stamp.seq;
+            return Freshness::Overtaken;
         }
-        if self.followed.len() == REMEMBERED {
-            self.followed.remove(0);
+        if stamp.instance.order(current) == Some(Ordering::Less) {
+            self.remember((stamp.instance.clone(), stamp.seq));
+            return Freshness::Overtaken;
         }
-        self.followed.push(std::mem::replace(current, stamp.instance.clone()));
-        *seq = stamp.seq;
+        let before = std::mem::replace(current, stamp.instance.clone());
+        let before = (before, std::mem::replace(seq, stamp.seq));
+        self.remember(before);
         Freshness::NewRun
     }
 
     /// The run that spoke last.
     pub fn current(&self) -> Option<&Instance> {
         self.current.as_ref().map(|(instance, _)| instance)
+    }
+
+    fn remember(&mut self, run: (Instance, u64)) {
+        if self.overtaken.len() == REMEMBERED {
+            self.overtaken.remove(0);
+        }
+        self.overtaken.push(run);
     }
 }
 
@@ -91,12 +112,25 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_followed_never_speaks_for_the_present_again() {
+    fn a_run_that_was_overtaken_never_speaks_for_the_present_again() {
         let mut memory = Memory::default();
         memory.hear(&stamp("a", 1, 5));
         assert_eq!(memory.hear(&stamp("a", 2, 1)), Freshness::NewRun);
-        assert_eq!(memory.hear(&stamp("a", 1, 6)), Freshness::Stale);
+        assert_eq!(memory.hear(&stamp("a", 1, 6)), Freshness::Overtaken);
         assert_eq!(memory.hear(&stamp("b", 1, 1)), Freshness::NewRun);
-        assert_eq!(memory.hear(&stamp("a", 2, 99)), Freshness::Stale, "the machine was restarted");
+        assert_eq!(memory.hear(&stamp("a", 2, 99)), Freshness::Overtaken, "the machine restarted");
+    }
+
+    #[test]
+    fn each_beat_of_an_overtaken_run_is_taken_once_whether_or_not_it_was_known() {
+        let mut memory = Memory::default();
+        memory.hear(&stamp("a", 5, 1));
+        memory.hear(&stamp("a", 7, 1));
+        for started in [5, 3] {
+            assert_eq!(memory.hear(&stamp("a", started, 2)), Freshness::Overtaken, "{started}");
+            assert_eq!(memory.hear(&stamp("a", started, 2)), Freshness::Stale, "{started}");
+            assert_eq!(memory.hear(&stamp("a", started, 1)), Freshness::Stale, "{started}");
+        }
+        assert_eq!(memory.hear(&stamp("a", 7, 2)), Freshness::Next);
     }
 }

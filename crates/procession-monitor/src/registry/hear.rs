@@ -62,6 +62,8 @@ pub enum Pinged {
 pub struct Beaten {
     /// It was news.
     pub fresh: bool,
+    /// It changed nothing, because a newer run of the program has reported since.
+    pub overtaken: bool,
     /// The check it counts for.
     pub check: Uuid,
     /// Tells when it is committed.
@@ -178,17 +180,17 @@ impl Registry {
             desk.judge.watch(id, &spec(&entry.record, timing));
         }
         let stamp = Stamp { instance: beat.instance.clone(), seq: beat.seq };
-        let fresh = !beat.spooled && {
-            let heard = desk.judge.hear(id, Some(&stamp), &signal(beat), at);
-            heard.is_some_and(|heard| heard.freshness != Freshness::Stale)
-        };
+        let heard =
+            if beat.spooled { None } else { desk.judge.hear(id, Some(&stamp), &signal(beat), at) };
+        let fresh = heard.as_ref().is_some_and(|heard| heard.taken);
+        let overtaken = heard.is_some_and(|h| !h.taken && h.freshness == Freshness::Overtaken);
         if fresh || beat.spooled {
             let entry = desk.entries.get_mut(&id)?;
             entry.standing.note(id, beat, &mut batch);
         }
         batch.states.extend(desk.state_of(id));
         let committed = self.commit(desk, batch);
-        Some(Beaten { fresh, check, committed })
+        Some(Beaten { fresh, overtaken, check, committed })
     }
 }
 
@@ -240,7 +242,7 @@ fn signal(beat: &Beat) -> Signal {
         Kind::Fail { run, why } => Signal::Fail(run.clone(), Problem::Failed(why.clone())),
         Kind::Log { .. } => Signal::Log,
         Kind::Stuck { still_ms } => stuck(format!("no progress for {} s", still_ms / 1_000)),
-        Kind::Dead(death) => Signal::Fail(None, Problem::Dead(death.to_string())),
+        Kind::Dead(death) => Signal::Fail(death.run.clone(), Problem::Dead(death.to_string())),
         Kind::Goodbye { back_in_ms } => Signal::Goodbye(*back_in_ms),
     }
 }

@@ -130,7 +130,7 @@ pub fn beat(seq: u64, kind: Kind) -> Beat {
 
 /// A death by SIGKILL.
 pub fn dead() -> Kind {
-    Kind::Dead(Death { cause: Cause::Signal(9), panic: None, last_words: vec![] })
+    Kind::Dead(Death { run: None, cause: Cause::Signal(9), panic: None, last_words: vec![] })
 }
 
 pub fn send(monitor: &Monitor, beat: &Beat) -> Result<Receipt, SendError> {

@@ -50,7 +50,7 @@ pub(super) fn death(evidence: Evidence) -> Death {
     });
     let said_exit = matches!((cause, own), (Cause::Unknown, Some(Exit::Unknown)));
     let exit = said_exit.then(|| "it exited by itself, with a code it was not told".to_owned());
-    Death { cause, panic, last_words: entries.iter().map(words).chain(exit).collect() }
+    Death { run: None, cause, panic, last_words: entries.iter().map(words).chain(exit).collect() }
 }
 
 fn words(entry: &Entry) -> String {
