@@ -58,7 +58,7 @@ pub(crate) struct Options {
     /// Tell this URL: a POST of Alertmanager's webhook JSON
     #[arg(long, value_name = "URL")]
     webhook: Vec<String>,
-    /// Tell this command: the same JSON on its standard input; words are split at spaces, no shell
+    /// Tell this command: the same JSON on its standard input; words as in a shell, quotes included, but no shell
     #[arg(long, value_name = "COMMAND")]
     command: Vec<String>,
     /// Ping this URL each minute while all is well, so that somebody notices if the monitor dies
@@ -90,6 +90,8 @@ enum MonitorError {
     KeyLength(&'static str),
     /// A token that could be guessed, or was left empty.
     ShortToken(&'static str),
+    /// A quote of a command is left open.
+    Quotes(String),
     /// One token is given twice, so it would be valid for one of two purposes.
     OneToken,
 }
@@ -170,10 +172,12 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
     }
     let webhooks = named("webhook", &options.webhook)
         .map(|(name, url)| Receiver::Webhook { name, url: url.clone() });
-    let commands = named("command", &options.command).map(|(name, line)| Receiver::Command {
-        name,
-        command: line.split_whitespace().map(str::to_owned).collect(),
-    });
+    let command = |(name, line): (String, &String)| match shlex::split(line) {
+        Some(command) => Ok(Receiver::Command { name, command }),
+        None => Err(MonitorError::Quotes(line.clone())),
+    };
+    let commands = named("command", &options.command).map(command);
+    let commands: Vec<_> = commands.collect::<Result<_, _>>()?;
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Ok(Config {
         database: options.data.clone(),
@@ -221,6 +225,9 @@ impl fmt::Display for MonitorError {
                 f,
                 "a {name} has at least {SHORTEST_TOKEN} characters; `openssl rand -hex 16` makes one"
             ),
+            MonitorError::Quotes(line) => {
+                write!(f, "--command {line}: a quote or a backslash stands without its counterpart")
+            }
             MonitorError::OneToken => f.write_str(
                 "one token is given twice: give each host and each purpose a token of its own",
             ),

@@ -191,6 +191,49 @@ fn a_command_is_given_the_letter_and_the_summary() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap()["version"], "4");
 }
 
+/// A command receiver that runs this script.
+fn sh(name: &str, script: String) -> procession_monitor::Receiver {
+    let command = ["sh".to_owned(), "-c".to_owned(), script].to_vec();
+    procession_monitor::Receiver::Command { name: name.into(), command }
+}
+
+#[test]
+fn all_that_a_command_has_started_ends_with_each_try_in_other_sessions_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let leave = "setsid sleep 1000 & (setsid sh -c 'sleep 1000 & sleep 1000' &) ; (sleep 1000 &)";
+    let script = format!("exec >{}; {leave}; echo left; exit 7", pipe.display());
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![sh("leave", script)],
+        ..config(directory.path())
+    });
+    let (end, ended) = std::sync::mpsc::channel();
+    // It ends once no process has the pipe open.
+    std::thread::spawn(move || end.send(std::fs::read_to_string(pipe)));
+    send(&monitor, &beat(1, dead())).unwrap();
+    let said = ended.recv_timeout(support::PATIENCE).expect("what it has started is gone");
+    assert!(said.unwrap().starts_with("left\n"));
+}
+
+#[test]
+fn what_a_failing_command_wrote_last_is_told_with_its_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let script = "echo trying; echo no route to the pager >&2; exit 3".to_owned();
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver(), sh("pager", script)],
+        ..config(directory.path())
+    });
+    send(&monitor, &beat(1, dead())).unwrap();
+    let summary = told.letters(2)[1].1["commonAnnotations"]["summary"].to_string();
+    let words = "in 3 attempts: sh: exit code 3; its last output: trying / no route to the pager";
+    assert!(summary.contains("receiver pager: takes no message"), "{summary}");
+    assert!(summary.contains(words), "{summary}");
+    let ready = monitor.api("GET", "/readyz", "").body;
+    assert!(ready.contains(words), "{ready}");
+}
+
 #[test]
 fn a_receiver_that_hangs_up_or_talks_nonsense_is_told_again_in_order() {
     let directory = tempfile::tempdir().unwrap();

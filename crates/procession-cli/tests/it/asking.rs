@@ -107,3 +107,35 @@ fn the_demonstration_shows_both_deaths_and_leaves_nothing() {
     }
     assert_eq!(std::fs::read_dir(directory.path()).expect("read").count(), 0);
 }
+
+#[test]
+fn a_command_gets_its_quoted_words_and_none_of_the_monitors_secrets() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out");
+    let script = "(echo \"$0|$1|$2\"; env) >part && mv part out";
+    let command = format!("sh -c '{script}' 'two words' \"it's\" a\\ b");
+    let mut monitor = procession(&["monitor", "--listen", "127.0.0.1:0", "--data", "m.db"]);
+    monitor.args(["--open", "--group-wait", "0s", "--command", &command]);
+    monitor.env("PROCESSION_MONITOR_API_KEY", API_KEY).env("SECRET_OF_ANOTHER", "another secret");
+    monitor.env("LC_TIME", "C").current_dir(directory.path());
+    let monitor = Monitor::of(monitor, directory);
+    said(&mut monitor.sh("backup", &[], "exit 2"));
+    until("the command's output", || out.exists());
+    let text = std::fs::read_to_string(out).expect("its output");
+    assert!(text.starts_with("two words|it's|a b\n"), "{text}");
+    for passed_on in ["PATH=", "LC_TIME=C", "PROCESSION_SUMMARY=", "PROCESSION_STATUS=firing"] {
+        assert!(text.contains(&format!("\n{passed_on}")), "{passed_on}: {text}");
+    }
+    for kept in [API_KEY, "PROCESSION_MONITOR", "another secret"] {
+        assert!(!text.contains(kept), "{kept}: {text}");
+    }
+}
+
+#[test]
+fn a_command_with_an_open_quote_is_refused_at_the_start() {
+    let mut monitor = procession(&["monitor", "--open", "--listen", "127.0.0.1:0"]);
+    monitor.args(["--data", "/nowhere/monitor.db", "--command", "sh -c 'exit 0"]);
+    let said = said(&mut monitor);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.err.contains("--command sh -c 'exit 0: a quote"), "{}", said.err);
+}

@@ -55,6 +55,11 @@ impl Monitor {
         let directory = tempfile::tempdir().expect("a directory");
         let mut command = procession(&["monitor", "--listen", "127.0.0.1:0", "--data"]);
         command.arg(directory.path().join("m.db")).args(["--group-wait", "0s"]).args(arguments);
+        Monitor::of(command, directory)
+    }
+
+    /// The monitor that this command starts, with its files in `directory`.
+    pub(crate) fn of(mut command: Command, directory: tempfile::TempDir) -> Monitor {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
         let mut url = String::new();
         let stdout = child.stdout.take().expect("piped");

@@ -9,10 +9,12 @@
 //! | [`words`] | what a letter says, in a line and in Alertmanager's JSON: pure |
 //! | [`queue`] | which letter is next, and what becomes of it: pure |
 //! | [`receiver`] | one attempt: a webhook or a command |
+//! | [`command`] | one run of a command, with the end of all that it has started |
 //! | [`sender`] | a thread for each receiver |
 //! | `standing` | whether a receiver takes what it is told: pure |
 //! | [`deadman`] | the ping out that says that all of this works |
 
+pub mod command;
 pub mod deadman;
 pub mod queue;
 pub mod receiver;

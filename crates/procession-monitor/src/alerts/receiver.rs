@@ -1,25 +1,22 @@
 //! One attempt to deliver a letter: to a webhook or to a command.
 //!
 //! In: a letter. Out: delivered, or why not. Always: an attempt ends, whatever the other side does:
-//! after ten seconds for a webhook, after thirty for a command, which is then killed.
+//! after ten seconds for a webhook, after thirty for a command, which is then killed with all that
+//! it has started.
 
+use super::command::run;
 use super::words::{summary, webhook};
 use crate::judge::Transition;
 use crate::store::Letter;
 use procession_beat::Route;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Access, MemfdFlags, access, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use rustix::fs::{Access, access};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// How long a webhook may take.
 const WEBHOOK_TIME: Duration = Duration::from_secs(10);
 /// How long a command may take.
-const COMMAND_TIME: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// Somebody who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +29,9 @@ pub enum Receiver {
         url: String,
     },
     /// A command; the same JSON is on its standard input, and `PROCESSION_KEY`,
-    /// `PROCESSION_STATUS` and `PROCESSION_SUMMARY` are in its environment. Exit code 0: delivered.
+    /// `PROCESSION_STATUS` and `PROCESSION_SUMMARY` are in its environment, with the few variables of
+    /// the monitor's own that [`is_passed_on`](super::command::is_passed_on) lets through. Exit code 0:
+    /// delivered. What it has started ends with it.
     Command {
         /// The receiver's name.
         name: String,
@@ -95,7 +94,7 @@ impl Receiver {
                     ("PROCESSION_STATUS", status.to_owned()),
                     ("PROCESSION_SUMMARY", summary(letter)),
                 ];
-                execute(command, &environment, json.as_bytes())
+                run(command, &environment, json.as_bytes(), COMMAND_TIME)
             }
         }
     }
@@ -120,79 +119,4 @@ fn post(url: &str, key: &str, body: &[u8]) -> Result<(), String> {
     let answer = request.header("idempotency-key", key).send(body);
     let answer = answer.map_err(|error| route.explain(error.to_string()))?;
     if answer.status().is_success() { Ok(()) } else { Err(format!("HTTP {}", answer.status())) }
-}
-
-/// Runs a command to its end, with `input` as its standard input. The input is a memory file, so
-/// a command that does not read it holds nobody up.
-fn execute(command: &[String], environment: &[(&str, String)], input: &[u8]) -> Result<(), String> {
-    let failed = |what: &str, why: &dyn std::fmt::Display| format!("{what}: {why}");
-    let (program, arguments) = command.split_first().ok_or("no command is given")?;
-    let file = memory_file(input).map_err(|error| failed("its input", &error))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .envs(environment.iter().map(|(key, value)| (key, value)))
-        .stdin(Stdio::from(file))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| failed(program, &e))?;
-    let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
-        .and_then(|pidfd| poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&COMMAND_TIME)));
-    if !matches!(ended, Ok(1..)) {
-        // It may have ended just now; then there is nothing to kill.
-        let _ = child.kill();
-    }
-    match child.wait() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program}: {status}")),
-        Err(error) => Err(failed(program, &error)),
-    }
-}
-
-/// A memory file with these bytes, at its beginning.
-fn memory_file(bytes: &[u8]) -> io::Result<File> {
-    // Met in a write, the limit on the size of files, which holds for memory files too, would end
-    // the monitor by SIGXFSZ.
-    if let Some(limit) = getrlimit(Resource::Fsize).current {
-        if bytes.len() as u64 > limit {
-            let length = bytes.len();
-            let why = format!(
-                "{length} bytes are above this process's limit of {limit} on the size of files \
-                 (RLIMIT_FSIZE)"
-            );
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-        }
-    }
-    let mut file = File::from(memfd_create("letter", MemfdFlags::CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.rewind()?;
-    Ok(file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::process::{Rlimit, setrlimit};
-
-    #[test]
-    fn a_message_above_the_limit_on_files_is_an_error_and_the_monitor_goes_on() {
-        const ALONE: &str = "PROCESSION_TEST_ALONE";
-        const NAME: &str = "a_message_above_the_limit_on_files_is_an_error_and_the_monitor_goes_on";
-        // The limit is the whole process's, so the test has a process of its own.
-        if std::env::var_os(ALONE).is_none() {
-            let mut own = Command::new(std::env::current_exe().expect("this program"));
-            own.args(["--exact", &format!("alerts::receiver::tests::{NAME}")]).env(ALONE, "");
-            let output = own.output().expect("this program, started again");
-            let said = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
-            return;
-        }
-        let maximum = getrlimit(Resource::Fsize).maximum;
-        setrlimit(Resource::Fsize, Rlimit { current: Some(1000), maximum }).expect("a limit");
-        let count = ["sh", "-c", "test $(wc -c) = 1000"].map(str::to_owned);
-        execute(&count, &[], &[b'x'; 1000]).expect("it fits");
-        let error = execute(&count, &[], &[b'x'; 1001]).expect_err("it is too long");
-        assert!(error.contains("1001 bytes") && error.contains("RLIMIT_FSIZE"), "{error}");
-        execute(&count, &[], &[b'x'; 1000]).expect("the next one fits");
-    }
 }
