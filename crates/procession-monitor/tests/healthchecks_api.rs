@@ -3,7 +3,9 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{API_KEY, Monitor, READ_KEY, config};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use support::{API_KEY, Monitor, READ_KEY, config, until};
 
 /// A run, or a check that nobody has.
 const RUN: &str = "5f0c1a52-6a6c-4e29-8b8e-0f1d9d3c7a11";
@@ -42,6 +44,81 @@ fn each_key_opens_its_own_door_and_no_other() {
     let body = format!(r#"{{"api_key": "{API_KEY}", "name": "in the body"}}"#);
     assert_eq!(monitor.request("POST", "/api/v1/checks/", &[], &body).status, 201);
     assert_eq!(monitor.request("POST", "/api/v1/checks/", &[], "{").status, 400);
+}
+
+/// What an event stream says first.
+fn first_event(monitor: &Monitor, path: &str, key: &str) -> String {
+    let mut stream = TcpStream::connect(monitor.url.replace("http://", "")).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    let host = monitor.url.replace("http://", "");
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: {key}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut said = String::new();
+    let mut reader = BufReader::new(stream);
+    while !said.ends_with("\n\n") || !said.contains("data:") {
+        assert!(reader.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    said
+}
+
+#[test]
+fn a_key_that_may_only_read_sees_no_uuid_anywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let own = [r#"{"name": "named", "tags": "db"}"#, "{}"].map(|body| monitor.make(body));
+    for uuid in &own {
+        monitor.get(&format!("/ping/{uuid}/fail"));
+    }
+    let beaten = support::send(&monitor, &support::beat(1, support::dead())).unwrap().check;
+    let status = || monitor.request("GET", "/api/status", &[("X-Api-Key", READ_KEY)], "").json();
+    until("three incidents", || status()["incidents_open"] == 3);
+    let seen = status();
+    let keys: Vec<&str> = seen["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["unique_key"].as_str().unwrap())
+        .collect();
+    assert!(keys.len() == 3 && keys.iter().all(|key| key.len() == 40), "{keys:?}");
+    let version = seen["version"].as_u64().unwrap();
+    monitor.get(&format!("/ping/{}", own[0]));
+    let one = format!("/api/v3/checks/{}", keys[0]);
+    let paths = [
+        "/api/status",
+        "/api/status?filter=down",
+        "/metrics",
+        "/api/v1/checks/",
+        "/api/v2/checks/",
+        "/api/v3/checks/",
+        "/api/v3/badges/",
+        "/api/v3/metrics/",
+        "/readyz",
+        "/",
+        &one,
+        &format!("{one}/flips/"),
+    ];
+    let mut answers: Vec<(String, String)> = Vec::new();
+    for path in paths {
+        let answer = monitor.request("GET", path, &[("X-Api-Key", READ_KEY)], "");
+        assert_eq!(answer.status, 200, "{path}");
+        answers.push((path.to_owned(), answer.body));
+    }
+    // A row that leaves the filter is told as gone.
+    for query in ["", &format!("?since={version}"), &format!("?since={version}&filter=down")] {
+        let path = format!("/api/events{query}");
+        answers.push((path.clone(), first_event(&monitor, &path, READ_KEY)));
+    }
+    for uuid in own.iter().chain([&beaten]) {
+        for (path, answer) in &answers {
+            assert!(!answer.contains(uuid.as_str()), "{path}: {answer}");
+        }
+        // Nor can it be guessed letter by letter.
+        let filter = format!("/api/status?filter={}", &uuid[..8]);
+        let found = monitor.request("GET", &filter, &[("X-Api-Key", READ_KEY)], "").json();
+        assert_eq!(found["checks_meant"], 0, "{found}");
+    }
+    let whole = monitor.api("GET", "/api/status", "").body;
+    assert!(own.iter().chain([&beaten]).all(|uuid| whole.contains(uuid.as_str())), "{whole}");
 }
 
 #[test]

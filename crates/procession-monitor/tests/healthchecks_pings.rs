@@ -143,6 +143,30 @@ fn a_body_is_kept_raw_to_its_limit_and_refused_beyond_two_and_a_half_mebibytes()
     assert_eq!((body(3).status, monitor.check(&uuid)["n_pings"].as_u64()), (404, Some(2)));
 }
 
+#[test]
+fn a_check_that_a_heartbeat_reports_takes_no_pings() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = support::send(&monitor, &support::beat(1, support::dead())).unwrap().check;
+    let check = monitor.check(&uuid);
+    assert_eq!((&check["status"], &check["slug"]), (&json!("down"), &json!("web-3-crawler")));
+    assert!(check["ping_url"].is_null(), "{check}");
+    for form in ["", "/start", "/0", "/fail", "/log"] {
+        for root in ["/ping", ""] {
+            let answer = monitor.get(&format!("{root}/{uuid}{form}"));
+            let refused = "a heartbeat reports this check: it takes no pings";
+            assert_eq!((answer.status, answer.body.as_str()), (403, refused), "{root} {form}");
+            let by_slug = monitor.get(&format!("{root}/PINGKEY/web-3-crawler{form}"));
+            assert_eq!(by_slug.status, 404, "{root} {form}");
+        }
+    }
+    let check = monitor.check(&uuid);
+    assert_eq!((&check["status"], &check["n_pings"]), (&json!("down"), &json!(1)), "as it was");
+    // A check of one's own may have the same slug.
+    assert_eq!(monitor.get("/ping/PINGKEY/web-3-crawler?create=1").status, 201);
+    assert_eq!(monitor.get("/ping/PINGKEY/web-3-crawler").status, 200);
+}
+
 /// What the API says of a check: its status in version 1 and in version 3, whether a run is under
 /// way, and which of its last ping, next ping and last duration it names.
 fn standing(monitor: &Monitor, uuid: &str) -> (String, String, bool, [bool; 3]) {

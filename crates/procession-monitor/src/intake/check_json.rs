@@ -65,6 +65,14 @@ pub fn unique_key(uuid: Uuid) -> String {
     sha1_smol::Sha1::from(half).digest().to_string()
 }
 
+/// The field that names a check, and its text: its UUID, or for a reader the name that opens nothing.
+pub fn key(uuid: Uuid, eye: Eye) -> (&'static str, String) {
+    match eye {
+        Eye::Full => ("uuid", uuid.to_string()),
+        Eye::ReadOnly => ("unique_key", unique_key(uuid)),
+    }
+}
+
 /// A state in the words of the API. A problem is `down`; a planned stop is a pause; while the
 /// monitor has not heard of a check since it was blind, it is what it was.
 pub fn status(view: &View) -> &'static str {
@@ -113,8 +121,9 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
     if !words.is_empty() {
         add(&mut json, "last_words", words.into());
     }
+    let (field, name) = key(record.uuid, eye);
+    add(&mut json, field, name.into());
     if eye == Eye::ReadOnly {
-        add(&mut json, "unique_key", unique_key(record.uuid).into());
         return json;
     }
     let (url, uuid) = (&app.url, record.uuid);
@@ -124,8 +133,9 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
         Version::V3 => "v3",
     };
     let own = format!("{url}/api/{v}/checks/{uuid}");
-    add(&mut json, "uuid", uuid.to_string().into());
-    add(&mut json, "ping_url", format!("{url}/ping/{uuid}").into());
+    if !record.heartbeat {
+        add(&mut json, "ping_url", format!("{url}/ping/{uuid}").into());
+    }
     add(&mut json, "update_url", own.clone().into());
     add(&mut json, "pause_url", format!("{own}/pause").into());
     add(&mut json, "resume_url", format!("{own}/resume").into());

@@ -6,6 +6,7 @@
 //! connection that was lost goes on; the stream ends with the monitor.
 
 use super::app::App;
+use super::check_json::Eye;
 use super::status::{Asked, answer, forbidden};
 use crate::registry::{Changed, Follower};
 use axum::extract::{Query, State};
@@ -27,18 +28,17 @@ pub async fn events(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    if !app.may_read(&headers) {
-        return forbidden();
-    }
+    let Some(eye) = app.sees(&headers) else { return forbidden() };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let seen = last.or(asked.since);
-    Sse::new(follow(app, asked, seen)).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(follow(app, asked, eye, seen)).keep_alive(KeepAlive::default()).into_response()
 }
 
 /// One page that follows.
 struct Page {
     app: Arc<App>,
     asked: Asked,
+    eye: Eye,
     seen: Option<u64>,
     bell: Follower,
 }
@@ -46,10 +46,11 @@ struct Page {
 fn follow(
     app: Arc<App>,
     asked: Asked,
+    eye: Eye,
     seen: Option<u64>,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let bell = app.registry.follow();
-    stream::unfold(Page { app, asked, seen, bell }, async |mut page| {
+    stream::unfold(Page { app, asked, eye, seen, bell }, async |mut page| {
         let event = page.next().await?;
         Some((Ok(event), page))
     })
@@ -69,7 +70,7 @@ impl Page {
             Changed::All => ("status", None),
             Changed::Checks(ids) => ("change", Some(ids)),
         };
-        let data: Value = answer(&self.app, &self.asked, version, only);
+        let data: Value = answer(&self.app, &self.asked, self.eye, version, only);
         Some(Event::default().event(name).id(version.to_string()).data(data.to_string()))
     }
 }

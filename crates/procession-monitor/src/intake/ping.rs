@@ -87,6 +87,9 @@ async fn take(
     drop(hand);
     match pinged {
         Pinged::Unknown => Err((StatusCode::NOT_FOUND, "not found")),
+        Pinged::Heartbeat => {
+            Err((StatusCode::FORBIDDEN, "a heartbeat reports this check: it takes no pings"))
+        }
         Pinged::Unreadable => Err((StatusCode::BAD_REQUEST, "the body is not UTF-8 text")),
         Pinged::RateLimited => Ok((StatusCode::OK, "OK (rate-limited)")),
         Pinged::Applied(committed) => {

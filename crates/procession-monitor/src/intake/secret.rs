@@ -5,6 +5,7 @@
 //! `X-Api-Key`, never from the query; nothing here is logged.
 
 use super::App;
+use super::check_json::Eye;
 use crate::registry::Scope;
 use axum::Json;
 use axum::extract::State;
@@ -45,10 +46,21 @@ pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap) -> Response 
 }
 
 impl App {
+    /// What this request may see; `None`: nothing.
+    pub fn sees(&self, headers: &HeaderMap) -> Option<Eye> {
+        if self.open {
+            return Some(Eye::Full);
+        }
+        match self.registry.scope_of(&shown(headers)?)? {
+            (Scope::Admin, _) => Some(Eye::Full),
+            (Scope::Read, _) => Some(Eye::ReadOnly),
+            (Scope::Beat | Scope::Ping, _) => None,
+        }
+    }
+
     /// Whether this request may read.
     pub fn may_read(&self, headers: &HeaderMap) -> bool {
-        let scope = || self.registry.scope_of(&shown(headers)?);
-        self.open || matches!(scope(), Some((Scope::Read | Scope::Admin, _)))
+        self.sees(headers).is_some()
     }
 
     /// Whether this request may beat for `host`; `None`: its secret is unknown.

@@ -4,7 +4,7 @@
 //! nothing from elsewhere; problems come first; everything it shows is in its JSON.
 
 use super::app::App;
-use super::check_json::iso;
+use super::check_json::{Eye, iso, key, unique_key};
 use crate::judge::{CheckId, Incident, State as Standing, Subject, Time};
 use crate::registry::{Matching, View};
 use crate::store::Record;
@@ -17,7 +17,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use uuid::Uuid;
 
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -88,11 +87,9 @@ pub async fn status(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    if !app.may_read(&headers) {
-        return forbidden();
-    }
+    let Some(eye) = app.sees(&headers) else { return forbidden() };
     let (version, _) = app.registry.changed(None);
-    Json(answer(&app, &asked, version, None)).into_response()
+    Json(answer(&app, &asked, eye, version, None)).into_response()
 }
 
 /// What is shown at this version: all that is meant, or of that `only` some; those that are not
@@ -100,6 +97,7 @@ pub async fn status(
 pub(super) fn answer(
     app: &App,
     asked: &Asked,
+    eye: Eye,
     version: u64,
     only: Option<&BTreeSet<CheckId>>,
 ) -> Value {
@@ -115,8 +113,8 @@ pub(super) fn answer(
     let meant = (!wanted.is_empty())
         .then(|| registry.matching(|record, state| is_meant(record, state, &wanted)));
     let counts_meant = meant.as_ref().map_or_else(|| counts.clone(), |meant| meant.counts.clone());
-    shown.sort_by_cached_key(|view| (rank(view), view.record.host.clone()));
-    let gone: Vec<Uuid> = gone.into_iter().map(|view| view.record.uuid).collect();
+    shown.sort_by_cached_key(|view| (rank(view), view.record.host_name().to_owned()));
+    let gone: Vec<String> = gone.iter().map(|view| key(view.record.uuid, eye).1).collect();
     let mut open = registry.incidents();
     open.retain(|incident| meant.as_ref().is_none_or(|meant| concerns(incident, meant)));
     json!({
@@ -129,17 +127,17 @@ pub(super) fn answer(
         "database": registry.health().problem,
         "blind": registry.blind().map(|(from, to)| json!({ "from": iso(from), "to": iso(to) })),
         "checks_meant": counts_meant.values().sum::<usize>(),
-        "checks": rows(&shown, asked.limit),
+        "checks": rows(&shown, eye, asked.limit),
         "gone": if only.is_some() { gone } else { Vec::new() },
     })
 }
 
 /// So many checks as were asked for; else as many as a page can show and [`BYTES`] hold.
-fn rows(shown: &[View], limit: Option<usize>) -> Vec<Value> {
+fn rows(shown: &[View], eye: Eye, limit: Option<usize>) -> Vec<Value> {
     let mut left = if limit.is_some() { usize::MAX } else { BYTES };
     let mut rows = Vec::new();
     for view in shown.iter().take(limit.unwrap_or(ROWS)) {
-        let row = row(view);
+        let row = row(view, eye);
         let Some(rest) = left.checked_sub(row.to_string().len()) else { break };
         left = rest;
         rows.push(row);
@@ -150,8 +148,13 @@ fn rows(shown: &[View], limit: Option<usize>) -> Vec<Value> {
 fn incidents(app: &App, open: &[Incident]) -> Vec<Value> {
     let incident = |incident: &Incident| {
         let opened = iso(app.registry.clock().wall(incident.opened));
-        json!({ "id": incident.id, "subject": incident.subject, "opened": opened,
-                "hosts": incident.hosts.iter().take(MOST).collect::<Vec<_>>(),
+        let subject = match &incident.subject {
+            Subject::Host(host) => Subject::Host(shown_host(app, host)),
+            subject => subject.clone(),
+        };
+        let hosts = incident.hosts.iter().take(MOST).map(|host| shown_host(app, host));
+        json!({ "id": incident.id, "subject": subject, "opened": opened,
+                "hosts": hosts.collect::<Vec<_>>(),
                 "note": incident.note, "words": words(app, incident) })
     };
     let mut open: Vec<&Incident> = open.iter().collect();
@@ -177,12 +180,7 @@ fn rank_of_incident(incident: &Incident) -> (bool, Reverse<usize>, Time) {
 /// What an incident is about, for a person.
 fn words(app: &App, incident: &Incident) -> String {
     match &incident.subject {
-        Subject::Host(host) => {
-            // A ping's host is the ping itself.
-            let ping = host.parse().ok().and_then(|uuid| app.registry.by_uuid(uuid));
-            let ping = ping.and_then(|id| app.registry.view(id)).map(|view| view.record.name);
-            format!("{} is in trouble", ping.as_ref().unwrap_or(host))
-        }
+        Subject::Host(host) => format!("{} is in trouble", shown_host(app, host)),
         Subject::Mass(group) => {
             let group = if group.is_empty() { "one group" } else { group };
             format!("{} hosts of {group} fell silent together", incident.hosts.len())
@@ -190,6 +188,17 @@ fn words(app: &App, incident: &Incident) -> String {
         Subject::Monitor => {
             format!("the monitor: {}", incident.note.as_deref().unwrap_or("in trouble"))
         }
+    }
+}
+
+/// A host, by name. A check that is pinged is its own host and named by its UUID there, which a
+/// reader may not see.
+fn shown_host(app: &App, host: &str) -> String {
+    let check = host.parse().ok().and_then(|uuid| app.registry.by_uuid(uuid));
+    match check.and_then(|id| app.registry.view(id)) {
+        Some(View { record, .. }) if !record.name.is_empty() => record.name,
+        Some(View { record, .. }) => format!("a check named {}", unique_key(record.uuid)),
+        None => host.to_owned(),
     }
 }
 
@@ -201,7 +210,7 @@ pub(super) fn forbidden() -> Response {
 }
 
 fn is_meant(record: &Record, state: Standing, wanted: &str) -> bool {
-    let texts = [record.host.as_str(), &record.name, &record.tags, state.word()];
+    let texts = [record.host_name(), &record.name, &record.tags, state.word()];
     wanted.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(wanted))
 }
 
@@ -217,9 +226,9 @@ fn rank(view: &View) -> u8 {
     }
 }
 
-fn row(view: &View) -> Value {
+fn row(view: &View, eye: Eye) -> Value {
     let mut row = json!({
-        "uuid": view.record.uuid, "name": view.record.name, "host": view.record.host,
+        "name": view.record.name, "host": view.record.host_name(),
         "group": view.record.group, "tags": view.record.tags, "labels": view.record.labels,
         "heartbeat": view.record.heartbeat, "state": view.state.word(), "since": iso(view.since),
         "problem": view.problem.as_ref().map(ToString::to_string),
@@ -228,6 +237,8 @@ fn row(view: &View) -> Value {
         "grace_ms": view.timing.grace, "known_within_ms": view.bound,
         "beat": if view.state == Standing::Up { None } else { view.standing.last_beat.as_ref() },
     });
+    let (field, name) = key(view.record.uuid, eye);
+    row[field] = name.into();
     let words = view.standing.last_words();
     if !words.is_empty() {
         row["last_words"] = words.into();

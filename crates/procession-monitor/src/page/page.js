@@ -6,7 +6,7 @@ const ROWS = 500;
 // More would push the table away, whose first rows are the same hosts.
 const INCIDENTS = 5;
 const RANK = { down: 0, degraded: 1, late: 2, unknown: 3, new: 4, stopped: 5, paused: 5, up: 6 };
-// What the last answer said, and every row that was ever told, by its uuid.
+// What the last answer said, and every row that was ever told, by its name.
 let status = null;
 const rows = new Map();
 // What the monitor's clock is ahead of this one.
@@ -86,8 +86,9 @@ function take(answer, whole) {
   status = answer;
   ahead = Date.parse(answer.now) - Date.now();
   if (whole) rows.clear();
-  for (const uuid of answer.gone) rows.delete(uuid);
-  for (const check of answer.checks) rows.set(check.uuid, check);
+  for (const key of answer.gone) rows.delete(key);
+  // A key that may only read sees no UUIDs.
+  for (const check of answer.checks) rows.set(check.uuid ?? check.unique_key, check);
   say(answer.database ? `the database cannot be written: ${answer.database}` : "live");
   draw();
 }

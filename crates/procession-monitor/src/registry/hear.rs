@@ -53,6 +53,8 @@ pub enum Pinged {
     RateLimited,
     /// There is no such check.
     Unknown,
+    /// Its program reports it by beats. A ping would say that a dead program lives.
+    Heartbeat,
     /// Its words are looked for, and it is no text.
     Unreadable,
 }
@@ -78,6 +80,9 @@ impl Registry {
         let (Some(entry), Some(state)) = (desk.entries.get_mut(&id), desk.judge.state(id)) else {
             return Pinged::Unknown;
         };
+        if entry.record.heartbeat {
+            return Pinged::Heartbeat;
+        }
         if !allow(&mut entry.allowance, at) {
             return Pinged::RateLimited;
         }

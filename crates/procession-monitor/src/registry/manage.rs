@@ -179,22 +179,23 @@ impl Registry {
 }
 
 impl Desk {
-    /// The check that a wish's `unique` fields describe.
+    /// The check that a wish's `unique` fields describe. It is to be pinged, so no heartbeat's.
     fn described(&self, wish: &Wish) -> Option<CheckId> {
         if wish.unique.is_empty() {
             return None;
         }
         let equal = |id: &CheckId, record: &Record| {
             let timing = self.judge.check(*id).map(|check| check.timing);
-            wish.unique.iter().all(|field| match field.as_str() {
-                "name" => wish.name.as_ref() == Some(&record.name),
-                "slug" => wish.slug.as_ref() == Some(&record.slug),
-                "tags" => wish.tags.as_ref() == Some(&record.tags),
-                "timeout" if !record.schedule.cron.is_empty() => false,
-                "timeout" => wish.period == timing.map(|timing| timing.period),
-                "grace" => wish.grace == timing.map(|timing| timing.grace),
-                _ => false,
-            })
+            !record.heartbeat
+                && wish.unique.iter().all(|field| match field.as_str() {
+                    "name" => wish.name.as_ref() == Some(&record.name),
+                    "slug" => wish.slug.as_ref() == Some(&record.slug),
+                    "tags" => wish.tags.as_ref() == Some(&record.tags),
+                    "timeout" if !record.schedule.cron.is_empty() => false,
+                    "timeout" => wish.period == timing.map(|timing| timing.period),
+                    "grace" => wish.grace == timing.map(|timing| timing.grace),
+                    _ => false,
+                })
         };
         let found = self.entries.iter().filter(|(id, entry)| equal(id, &entry.record));
         found.map(|(id, _)| *id).min()

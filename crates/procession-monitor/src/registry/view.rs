@@ -65,9 +65,12 @@ impl Registry {
         self.lock().by_uuid.get(&uuid).copied()
     }
 
-    /// The checks of a slug.
+    /// The checks of a slug that take pings.
     pub fn by_slug(&self, slug: &str) -> Vec<CheckId> {
-        self.lock().by_slug.get(slug).cloned().unwrap_or_default()
+        let desk = self.lock();
+        let all = desk.by_slug.get(slug).into_iter().flatten().copied();
+        let takes_pings = |id: &CheckId| desk.entries.get(id).is_some_and(|e| !e.record.heartbeat);
+        all.filter(takes_pings).collect()
     }
 
     /// How many checks there are in each state.

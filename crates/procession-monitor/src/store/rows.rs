@@ -43,6 +43,14 @@ pub struct Record {
     pub words: Words,
 }
 
+impl Record {
+    /// The name of the host that reports. A check that is pinged has none: its UUID stands for one,
+    /// and opens it.
+    pub fn host_name(&self) -> &str {
+        if self.heartbeat { &self.host } else { "" }
+    }
+}
+
 /// When a check runs, if not simply every so often.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
