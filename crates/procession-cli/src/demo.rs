@@ -51,10 +51,10 @@ pub(crate) fn show(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     family::adopt_orphans()?;
     let told = perform();
-    let nobody = family::end_all(LINGER);
+    let left = family::end_all(LINGER);
     told?;
-    if !nobody {
-        return Err("some processes of the demonstration cannot be ended".into());
+    if let Some(survivor) = left.first() {
+        return Err(survivor.to_string().into());
     }
     say!("nothing is left: no process, no file")?;
     Ok(ExitCode::SUCCESS)

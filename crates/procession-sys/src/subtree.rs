@@ -3,6 +3,8 @@
 //! # Invariants
 //! - A signal goes to a child that this process has not reaped, or through a pidfd that was opened
 //!   before its process was seen to be a descendant again. A recycled number is never hit.
+//! - That no descendant is left is what the kernel says (`ECHILD`, of a process that adopts orphans),
+//!   never that a look at `/proc` has found none.
 //! - Every call comes back, whatever the descendants do.
 
 mod cgroup;
@@ -10,8 +12,8 @@ mod cgroup;
 pub use cgroup::Cgroup;
 
 use crate::life::{self, Pid, Reaped};
-use crate::signal::SIGKILL;
-use std::collections::HashMap;
+use crate::signal::{SIGCONT, SIGKILL, SIGTERM};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -28,40 +30,85 @@ pub fn adopt_orphans() -> io::Result<()> {
 /// A descendant may start others meanwhile, so this is called again until it gives
 /// [`Left::Nothing`].
 pub fn kill_all() -> Left {
-    reap_all();
-    // The quick way, which a process that goes on forking and ending cannot outrun for long.
-    for child in children() {
-        let _ = life::signal_child(child, SIGKILL);
-    }
-    if reap_all() {
-        return Left::Nothing;
-    }
-    let (mut dying, mut immune) = (Vec::new(), Vec::new());
-    for (pid, pidfd) in living() {
-        let killed = match &pidfd {
-            Some(pidfd) => life::send_signal(pidfd.as_fd(), SIGKILL),
-            None => life::signal_child(pid, SIGKILL),
-        };
-        match killed {
-            Ok(()) => dying.push((pid, pidfd)),
-            Err(_another_users) => immune.push(pid),
-        }
-    }
-    if reap_all() { Left::Nothing } else { Left::Some { dying, immune } }
+    send_all(&mut |_| Some(&[SIGKILL]))
 }
 
-/// What [`kill_all`] has left.
+/// The descendants that [`ask_all`] has asked to end.
+#[derive(Debug, Default)]
+pub struct Asked(HashSet<Identity>);
+
+impl Asked {
+    /// How many were asked.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Which descendants [`ask_all`] leaves alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spare {
+    /// Those that descend from a process that was asked, while that lives: it may need them to clean
+    /// up.
+    CleanUps,
+    /// None.
+    Nothing,
+}
+
+/// Asks every descendant that lives now, and that was not asked before, to end (SIGTERM), and reaps
+/// those that have ended. One that is stopped goes on, so that it can end.
+pub fn ask_all(asked: &mut Asked, spare: Spare) -> Left {
+    send_all(&mut |seen| {
+        let is_of_asked = seen.ancestors.iter().any(|ancestor| asked.0.contains(ancestor));
+        let is_spared = spare == Spare::CleanUps && is_of_asked;
+        (!is_spared && asked.0.insert(seen.own)).then_some(&[SIGTERM, SIGCONT])
+    })
+}
+
+/// What [`kill_all`] or [`ask_all`] has left.
 #[derive(Debug)]
 pub enum Left {
     /// No descendant at all.
     Nothing,
     /// Some descendants.
     Some {
-        /// Those that were killed and may not have ended yet.
+        /// Those that may end.
         dying: Vec<(Pid, Option<OwnedFd>)>,
-        /// Those that this process may not signal, as of another user.
+        /// Those that were to be signalled now and may not be, as of another user.
         immune: Vec<Pid>,
     },
+}
+
+/// Sends each descendant that lives now the signals that `choose` gives for it, and reaps those that
+/// have ended.
+fn send_all(choose: &mut dyn FnMut(&Seen) -> Option<&'static [i32]>) -> Left {
+    if reap_all() {
+        return Left::Nothing;
+    }
+    // The quick way, which a process that goes on forking and ending cannot outrun for long.
+    for child in children() {
+        let signals = see(child).and_then(|seen| choose(&seen));
+        for &signal in signals.unwrap_or_default() {
+            // Whether it may be signalled is asked again below.
+            let _ = life::signal_child(child, signal);
+        }
+    }
+    if reap_all() {
+        return Left::Nothing;
+    }
+    let (mut dying, mut immune) = (Vec::new(), Vec::new());
+    for (seen, pidfd) in living() {
+        let pid = seen.own.pid;
+        let send = |signal: i32| match &pidfd {
+            Some(pidfd) => life::send_signal(pidfd.as_fd(), signal),
+            None => life::signal_child(pid, signal),
+        };
+        let mut signals = choose(&seen).unwrap_or_default().iter();
+        match signals.try_for_each(|&signal| send(signal)) {
+            Ok(()) => dying.push((pid, pidfd)),
+            Err(_another_users) => immune.push(pid),
+        }
+    }
+    if reap_all() { Left::Nothing } else { Left::Some { dying, immune } }
 }
 
 /// Reaps every child that has ended; returns whether no child is left.
@@ -84,47 +131,66 @@ fn children() -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).collect()
 }
 
+/// A process, which no other is: a number is used again, but not within one tick of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    pid: Pid,
+    /// When it was started, in clock ticks since boot.
+    started: u64,
+}
+
+/// A process, as `/proc` shows it.
+#[derive(Clone, Debug)]
+struct Seen {
+    own: Identity,
+    /// The descendants of this process that it descends from.
+    ancestors: Vec<Identity>,
+    state: char,
+    parent_pid: i32,
+}
+
 /// Every living descendant, with a descriptor of it; without one, where there are no pidfds, only
 /// the children.
-fn living() -> Vec<(Pid, Option<OwnedFd>)> {
+fn living() -> Vec<(Seen, Option<OwnedFd>)> {
     let own = Pid::own().as_raw();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let all: HashMap<i32, (i32, char)> =
-        numbers.filter_map(|pid| Some((pid, parent_and_state(pid)?))).collect();
-    let descends = |mut pid: i32| {
-        // No process has more ancestors than there are processes.
-        for _ in 0..all.len() {
-            match all.get(&pid) {
-                Some((parent, _)) if *parent == own => return true,
-                Some((parent, _)) => pid = *parent,
-                None => return false,
+    let all: HashMap<i32, Seen> =
+        numbers.filter_map(|pid| Some((pid, see(Pid::from_raw(pid)?)?))).collect();
+    // Its ancestors up to this process; `None` if it is no descendant.
+    let ancestors = |seen: &Seen| {
+        let (mut parent, mut ancestors) = (seen.parent_pid, Vec::new());
+        while parent != own {
+            let seen = all.get(&parent)?;
+            // No process has more ancestors than there are processes.
+            if ancestors.len() == all.len() {
+                return None;
             }
+            ancestors.push(seen.own);
+            parent = seen.parent_pid;
         }
-        false
+        Some(ancestors)
     };
-    let alive =
-        all.iter().filter(|(pid, (_, state))| !matches!(state, 'Z' | 'X') && descends(**pid));
-    let open = |(&pid, &(parent, _)): (&i32, &(i32, char))| {
-        let number = Pid::from_raw(pid)?;
-        match life::pidfd(number) {
+    let open = |seen: &Seen| {
+        let pid = seen.own.pid;
+        let seen = Seen { ancestors: ancestors(seen)?, ..seen.clone() };
+        match life::pidfd(pid) {
             // Still a descendant: so the descriptor is that of the process that was seen.
-            Ok(pidfd) => is_descendant(pid)?.then_some((number, Some(pidfd))),
+            Ok(pidfd) => is_descendant(pid.as_raw())?.then_some((seen, Some(pidfd))),
             // A child has its number until this process reaps it.
-            Err(_no_pidfds) => (parent == own).then_some((number, None)),
+            Err(_no_pidfds) => (seen.parent_pid == own).then_some((seen, None)),
         }
     };
-    alive.filter_map(open).collect()
+    all.values().filter(|seen| !matches!(seen.state, 'Z' | 'X')).filter_map(open).collect()
 }
 
 /// Whether `pid` descends from this process; `None` if it is gone.
-fn is_descendant(pid: i32) -> Option<bool> {
+pub fn is_descendant(pid: i32) -> Option<bool> {
     let own = Pid::own().as_raw();
     let mut at = pid;
     // A process's ancestors are few; a number that is recycled meanwhile ends the walk.
     for _ in 0..10_000 {
-        let (parent, _) = parent_and_state(at)?;
-        match parent {
+        match parent_of(at)? {
             parent if parent == own => return Some(true),
             0 | 1 => return Some(false),
             parent => at = parent,
@@ -133,12 +199,20 @@ fn is_descendant(pid: i32) -> Option<bool> {
     Some(false)
 }
 
-/// The number of a process's parent and its state's letter; `None` if it is gone.
-fn parent_and_state(pid: i32) -> Option<(i32, char)> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+/// The number of a process's parent; `None` if it is gone.
+pub fn parent_of(pid: i32) -> Option<i32> {
+    Some(see(Pid::from_raw(pid)?)?.parent_pid)
+}
+
+/// What `/proc` says of a process, without its ancestors; `None` if it is gone.
+fn see(pid: Pid) -> Option<Seen> {
+    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw())).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // The name before may hold anything, parentheses and spaces included.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
-    Some((fields.next()?.parse().ok()?, state))
+    let parent_pid = fields.next()?.parse().ok()?;
+    // The 22nd field of the line.
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Seen { own: Identity { pid, started }, ancestors: Vec::new(), state, parent_pid })
 }

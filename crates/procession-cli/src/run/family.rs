@@ -1,58 +1,33 @@
-//! All that the program has started, and ending it.
+//! Ending all that the program has started.
 //!
-//! In: nothing but `/proc`; this process adopts the orphans among its descendants. Out: nobody is
-//! left. What always holds: a signal goes through a pidfd that was opened before the process was
-//! looked at again, so a recycled number is never hit; it ends after the grace and five seconds,
-//! whatever the descendants do.
+//! # Invariants
+//! - Nothing is left when [`end_all`] returns no survivors: the kernel says so, since this process
+//!   adopts the orphans among its descendants.
+//! - It returns after the grace, [`LAST_ASKED`] and [`KILLED`], whatever the descendants do.
 
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use procession_sys::life::{self, Pid};
-use procession_sys::signal::{SIGCONT, SIGKILL, SIGTERM};
+use procession_sys::life::Pid;
+use procession_sys::subtree::{self, Asked, Left, Spare};
 use procession_sys::wait::{Interest, ready};
-use std::collections::HashMap;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::fmt;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+pub(crate) use procession_sys::subtree::{adopt_orphans, is_descendant, parent_of};
+
+/// How long a process that is asked to end when the grace is over, since it was started late, has
+/// before it is killed.
+const LAST_ASKED: Duration = Duration::from_secs(1);
 
 /// How long killed processes may take to be gone: one that waits for a disk cannot be killed.
 const KILLED: Duration = Duration::from_secs(5);
 
-/// Has orphaned descendants become children of this process.
-pub(crate) fn adopt_orphans() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
-}
+/// How long a process may run before it is seen, if the end of no other one makes this process look.
+const AGAIN: Duration = Duration::from_millis(10);
 
-/// The number of a process's parent and its state's letter; none where it is gone.
-fn parent_and_state(pid: i32) -> Option<(i32, char)> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = String::from_utf8_lossy(&stat);
-    // The name before may hold anything, parentheses and spaces included.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((fields.next()?.parse().ok()?, state))
-}
-
-/// The number of a process's parent; none where it is gone.
-pub(crate) fn parent_of(pid: i32) -> Option<i32> {
-    Some(parent_and_state(pid)?.0)
-}
-
-/// Whether `pid` descends from this process; none where it is gone.
-pub(crate) fn is_descendant(pid: i32) -> Option<bool> {
-    let own = Pid::own().as_raw();
-    let mut at = pid;
-    // A process's ancestors are few; a number that is recycled meanwhile ends the walk.
-    for _ in 0..10_000 {
-        let (parent, _) = parent_and_state(at)?;
-        match parent {
-            parent if parent == own => return Some(true),
-            0 | 1 => return Some(false),
-            parent => at = parent,
-        }
-    }
-    Some(false)
-}
+/// How many ends are waited for at once; a look is taken after [`AGAIN`] in any case.
+const MOST_WAITED: usize = 256;
 
 /// Reaps every child that has ended; gives each with how it ended.
 pub(crate) fn reap() -> Vec<WaitStatus> {
@@ -67,65 +42,73 @@ pub(crate) fn reap() -> Vec<WaitStatus> {
     }
 }
 
-/// Every living descendant, with a descriptor of it.
-fn living() -> Vec<OwnedFd> {
-    let own = Pid::own().as_raw();
-    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let all: HashMap<i32, (i32, char)> =
-        numbers.filter_map(|pid| Some((pid, parent_and_state(pid)?))).collect();
-    let descends = |mut pid: i32| {
-        for _ in 0..all.len() {
-            match all.get(&pid) {
-                Some((parent, _)) if *parent == own => return true,
-                Some((parent, _)) => pid = *parent,
-                None => return false,
-            }
-        }
-        false
-    };
-    let meant = all.iter().filter(|(pid, (_, state))| *state != 'Z' && descends(**pid));
-    let open = |(pid, _): (&i32, _)| {
-        let pidfd = life::pidfd(Pid::from_raw(*pid)?).ok()?;
-        // Still a descendant: so the descriptor is that of the process that was seen.
-        is_descendant(*pid)?.then_some(pidfd)
-    };
-    meant.filter_map(open).collect()
+/// A process that could not be ended.
+#[derive(Debug)]
+pub(crate) struct Survivor {
+    pid: Pid,
+    name: String,
+    /// This process may not signal it.
+    is_immune: bool,
 }
 
-/// Ends every descendant: asks, and after `grace` kills. Whether nobody is left.
-pub(crate) fn end_all(grace: Duration) -> bool {
-    let begun = Instant::now();
+impl Survivor {
+    fn new(pid: Pid, is_immune: bool) -> Self {
+        let name = std::fs::read(format!("/proc/{}/comm", pid.as_raw())).unwrap_or_default();
+        let name = String::from_utf8_lossy(&name).chars().filter(|c| !c.is_control()).collect();
+        Self { pid, name, is_immune }
+    }
+}
+
+impl fmt::Display for Survivor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = if self.is_immune {
+            "it may not be signalled, as it has another user"
+        } else {
+            "it was killed and does not end"
+        };
+        write!(f, "process {} ({}) is left: {why}", self.pid.as_raw(), self.name)
+    }
+}
+
+/// Ends every descendant: asks each, and after `grace` kills. Without a grace none is asked.
+pub(crate) fn end_all(grace: Duration) -> Vec<Survivor> {
     if !grace.is_zero() {
-        for pidfd in &living() {
-            // It may be gone, or belong to somebody else by now: then the kill below will tell.
-            let _ = life::send_signal(pidfd.as_fd(), SIGTERM);
-            let _ = life::send_signal(pidfd.as_fd(), SIGCONT);
+        let mut asked = Asked::default();
+        let ask = || subtree::ask_all(&mut asked, Spare::CleanUps);
+        if await_end(grace, ask, |_, _| false).is_empty() {
+            return Vec::new();
         }
-        if all_gone_by(begun + grace, |_| ()) {
-            return true;
+        let before = asked.count();
+        subtree::ask_all(&mut asked, Spare::Nothing);
+        if asked.count() > before {
+            await_end(LAST_ASKED, || subtree::ask_all(&mut asked, Spare::Nothing), |_, _| false);
         }
     }
-    let kill = |pidfd: &OwnedFd| {
-        let _ = life::send_signal(pidfd.as_fd(), SIGKILL);
-    };
-    all_gone_by(Instant::now() + KILLED, kill)
+    // No time makes a process mortal that may not be signalled.
+    await_end(KILLED, subtree::kill_all, |dying, immune| dying == 0 && immune > 0)
 }
 
-/// Does something to all descendants, and again whenever one has gone, until nobody is left.
-fn all_gone_by(deadline: Instant, act: impl Fn(&OwnedFd)) -> bool {
+/// Signals the descendants again and again until none is left, the time is over, or `is_vain`, given
+/// how many may end and how many may not be signalled, says so. Gives those that are left.
+fn await_end(
+    time: Duration,
+    mut signal: impl FnMut() -> Left,
+    is_vain: impl Fn(usize, usize) -> bool,
+) -> Vec<Survivor> {
+    let deadline = Instant::now() + time;
+    let mut again = AGAIN;
     loop {
-        reap();
-        let left = living();
-        if left.is_empty() {
-            reap();
-            return true;
+        let Left::Some { dying, immune } = signal() else { return Vec::new() };
+        let now = Instant::now();
+        if now >= deadline || is_vain(dying.len(), immune.len()) {
+            let left = dying.iter().map(|(pid, _)| Survivor::new(*pid, false));
+            return left.chain(immune.iter().map(|pid| Survivor::new(*pid, true))).collect();
         }
-        left.iter().for_each(&act);
-        let waited: Vec<_> = left.iter().map(|one| (one.as_fd(), Interest::Readable)).collect();
-        match ready(&waited, Some(deadline)) {
-            Ok(gone) if gone.iter().any(|gone| *gone) => {}
-            _ => return false,
-        }
+        let ends = dying.iter().filter_map(|(_, end)| end.as_ref()).take(MOST_WAITED);
+        let waited: Vec<_> = ends.map(|end| (end.as_fd(), Interest::Readable)).collect();
+        let ended = ready(&waited, Some(deadline.min(now + again)));
+        // While nothing happens the looks become rare: each reads the whole of `/proc`.
+        let is_quiet = ended.is_ok_and(|ended| !ended.contains(&true));
+        again = if is_quiet { (again * 2).min(20 * AGAIN) } else { AGAIN };
     }
 }

@@ -21,6 +21,7 @@ use nix::sys::wait::WaitStatus;
 use procession_beat::beat::default_grace_ms;
 use procession_sys::alarm::{Alarm, since_boot};
 use procession_sys::life::{self, Pid, Told};
+use procession_sys::signal::SIGKILL;
 use procession_sys::wait::{Interest, ready};
 use std::error::Error;
 use std::os::fd::{AsFd, OwnedFd};
@@ -79,9 +80,7 @@ pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<d
     };
     supervisor.report(supervisor.life.begin());
     let (exit, code) = supervisor.watch(&signals, &above)?;
-    if !family::end_all(if exit == Exit::Orphaned { Duration::ZERO } else { GRACE }) {
-        complain!("procession run: some processes of the program cannot be killed");
-    }
+    supervisor.end_rest(exit, options.keep);
     supervisor.hear();
     let last = supervisor.life.end(exit, output.last_lines());
     supervisor.report(vec![last]);
@@ -153,6 +152,22 @@ impl Supervisor {
             }
             let due = self.life.due(self.begun.elapsed());
             self.report(due);
+        }
+    }
+
+    /// Ends all that the program has left, or what its plan says of it.
+    fn end_rest(&self, exit: Exit, keep: bool) {
+        let is_orphaned = exit == Exit::Orphaned;
+        if keep {
+            if is_orphaned {
+                let _ = life::send_signal(self.main.pidfd.as_fd(), SIGKILL);
+            }
+            return;
+        }
+        let left = family::end_all(if is_orphaned { Duration::ZERO } else { GRACE });
+        // Else the process above looks after them, and says who is left.
+        for survivor in left.iter().filter(|_| is_orphaned) {
+            complain!("procession run: {survivor}");
         }
     }
 

@@ -10,14 +10,15 @@
 //! ```
 //!
 //! If the outer is killed, the inner ends the program with everything it started and reports so; if
-//! the inner is killed, the kernel kills the program and the outer ends the rest. Nothing is left.
+//! the inner is killed, the kernel kills the program and the outer ends the rest. Nothing is left,
+//! but for what `--keep` leaves.
 //!
 //! | room | what is in it |
 //! |---|---|
 //! | `options` | what is asked for |
 //! | `outer`, `inner` | the two processes |
 //! | `program` | becoming the program |
-//! | `family` | all that the program has started, and ending it |
+//! | `family` | ending all that the program has started |
 //! | `signals` | which signals are passed on, and which came from a terminal |
 //! | `notify` | what an `sd_notify` datagram says: pure |
 //! | `socket` | where such datagrams arrive, and from whom |
@@ -49,6 +50,6 @@ use std::process::ExitCode;
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     match options.inside {
         Some(outer) => inner::supervise(options, outer),
-        None => outer::stand(),
+        None => outer::stand(options.keep),
     }
 }

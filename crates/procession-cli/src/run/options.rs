@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// The program is meant to run for ever: it is up from its start, and its end is a failure
     #[arg(long)]
     pub(crate) service: bool,
+    /// Leave what the program has started running when it has ended: for one that starts daemons
+    #[arg(long)]
+    pub(crate) keep: bool,
     /// Tell the program to send WATCHDOG=1 within this time, and report it as stuck if it does not
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) watchdog: Option<Duration>,

@@ -1,7 +1,8 @@
 //! The process that was called.
 //!
 //! In: signals, and the inner process. Out: the program's exit code. What always holds: it stays
-//! until nothing of the program is left, also when the inner process is killed.
+//! until nothing of the program is left, also when the inner process is killed; with `--keep`, until
+//! the inner process has ended.
 
 use super::family;
 use super::options::INSIDE;
@@ -19,8 +20,9 @@ use std::time::Duration;
 /// What shells add to the number of the signal by which a program ended.
 const BY_SIGNAL: i32 = 128;
 
-/// Starts the inner process with the same arguments, and stands above it until it has ended.
-pub(crate) fn stand() -> Result<ExitCode, Box<dyn Error>> {
+/// Starts the inner process with the same arguments, and stands above it until it has ended, and
+/// unless `keep` until nothing of the program is left.
+pub(crate) fn stand(keep: bool) -> Result<ExitCode, Box<dyn Error>> {
     let ignored = signals::ignored();
     let signals = Signals::take()?;
     family::adopt_orphans()?;
@@ -33,8 +35,10 @@ pub(crate) fn stand() -> Result<ExitCode, Box<dyn Error>> {
     let pid = i32::try_from(inner.id())?;
     let pidfd = life::pidfd(Pid::from_raw(pid).ok_or("no process id")?)?;
     let code = watch(&signals, pid, &pidfd)?;
-    if !family::end_all(Duration::ZERO) {
-        complain!("procession run: some processes of the program cannot be killed");
+    if !keep {
+        for survivor in family::end_all(Duration::ZERO) {
+            complain!("procession run: {survivor}");
+        }
     }
     Ok(ExitCode::from(u8::try_from(code & 0xff)?))
 }

@@ -1,8 +1,7 @@
 //! `procession run`: signals of every kind, and what of them a program inherits.
 
-use crate::support::{Monitor, first_line, said, signal, signal_pid};
+use crate::support::{Monitor, Unprivileged, first_line, said, signal, signal_pid};
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 /// `procession run`, started with these signals ignored and all others as by default.
@@ -86,24 +85,11 @@ fn a_hang_up_that_a_program_survives_is_no_stop() {
 
 #[test]
 fn a_program_that_may_not_be_signalled_stays_supervised() {
-    assert!(rustix::process::geteuid().is_root(), "it needs root, to make a set-user-id program");
     let monitor = Monitor::open();
-    let directory = tempfile::tempdir().expect("a directory");
-    let open = |mode| PermissionsExt::from_mode(mode);
-    std::fs::set_permissions(directory.path(), open(0o755)).expect("a mode");
-    // As sudo does it: the program has root as its real user too.
-    let root = directory.path().join("as-root");
-    std::fs::copy("/usr/bin/setpriv", &root).expect("util-linux");
-    std::fs::set_permissions(&root, open(0o4755)).expect("a mode");
-    let run = monitor.run("privileged", &[], &[]);
-    let own = directory.path().join("procession");
-    std::fs::copy(run.get_program(), &own).expect("a copy that everybody can run");
-    std::fs::set_permissions(&own, open(0o755)).expect("a mode");
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--clear-groups"]).arg(&own).args(run.get_args());
+    let unprivileged = Unprivileged::new();
+    let mut command = unprivileged.run(&monitor.run("privileged", &[], &[]));
     let script = "echo $$; exec sleep infinity";
-    command.arg(&root).args(["--reuid", "0", "sh", "-c", script]);
-    command.env("XDG_CONFIG_HOME", "/nowhere").current_dir("/");
+    command.arg(unprivileged.as_root()).args(["--reuid", "0", "sh", "-c", script]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
     let program = first_line(&mut child);
     signal(&child, "TERM");

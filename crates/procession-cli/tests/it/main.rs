@@ -3,6 +3,7 @@
 mod asking;
 mod dispositions;
 mod doctor;
+mod leftovers;
 mod options;
 mod outputs;
 mod overlap;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -161,6 +161,11 @@ impl Marked {
         format!("sh {directory}/sleeper >{directory}/pipe")
     }
 
+    /// The pipe, for programs that write to it and hold it themselves.
+    pub(crate) fn pipe(&self) -> PathBuf {
+        self.directory.path().join("pipe")
+    }
+
     /// Waits until so many of them run.
     pub(crate) fn await_started(&mut self, count: usize) {
         let mut lines = 0;
@@ -175,6 +180,23 @@ impl Marked {
         while self.next().is_some() {}
     }
 
+    /// The next line that they write.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        while !line.ends_with('\n') {
+            line += &self.next().expect("a line of theirs");
+        }
+        line.trim_end().into()
+    }
+
+    /// What they have written; none of them is there any more.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        // Not waited for: whatever is there still holds the pipe.
+        self.pipe.read_to_string(&mut rest).expect("all of them are gone");
+        rest
+    }
+
     /// Whether none of them is there any more.
     pub(crate) fn are_gone(&mut self) -> bool {
         matches!(self.pipe.read(&mut [0; 64]), Ok(0))
@@ -186,6 +208,41 @@ impl Marked {
         let mut bytes = [0; 64];
         let count = self.pipe.read(&mut bytes).expect("read");
         (count > 0).then(|| String::from_utf8_lossy(&bytes[..count]).into_owned())
+    }
+}
+
+/// A user that is not root, and a program that becomes root when that user starts it.
+pub(crate) struct Unprivileged {
+    directory: tempfile::TempDir,
+}
+
+impl Unprivileged {
+    pub(crate) fn new() -> Unprivileged {
+        assert!(rustix::process::geteuid().is_root(), "it needs root, to make a set-uid program");
+        let directory = tempfile::tempdir().expect("a directory");
+        let unprivileged = Unprivileged { directory };
+        let root = unprivileged.as_root();
+        std::fs::copy("/usr/bin/setpriv", &root).expect("util-linux");
+        for (path, mode) in [(unprivileged.directory.path(), 0o755), (&root, 0o4755)] {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
+        }
+        unprivileged
+    }
+
+    /// `setpriv`, started as root by any user: as sudo does it, root can be the real user too.
+    pub(crate) fn as_root(&self) -> PathBuf {
+        self.directory.path().join("as-root")
+    }
+
+    /// This command of `procession run`, as that user.
+    pub(crate) fn run(&self, run: &Command) -> Command {
+        let own = self.directory.path().join("procession");
+        std::fs::copy(run.get_program(), &own).expect("a copy that everybody can run");
+        std::fs::set_permissions(&own, PermissionsExt::from_mode(0o755)).expect("a mode");
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--clear-groups"]).arg(&own).args(run.get_args());
+        command.env("XDG_CONFIG_HOME", "/nowhere").current_dir("/");
+        command
     }
 }
 
