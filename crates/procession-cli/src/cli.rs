@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Run(run::Options),
     /// Show what the monitor sees
     Status(status::Options),
-    /// List, add, pause, resume and delete checks
+    /// List, show, add, edit, pause, resume and delete checks, and forget hosts
     Checks(checks::Options),
     /// Say what this machine supports, and what it costs to lack the rest
     Doctor(doctor::Options),

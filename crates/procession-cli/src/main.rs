@@ -10,6 +10,7 @@
 //! | `reach` | asking a monitor something |
 //! | `output` | writing to standard output and standard error |
 //! | `text` | what others wrote, safe for a terminal |
+//! | `times` | times for people |
 //! | `monitor` `status` `checks` `doctor` `demo` `pages` | a subcommand each |
 //! | `run` | any program, with liveness |
 
@@ -28,6 +29,7 @@ mod reach;
 mod run;
 mod status;
 mod text;
+mod times;
 
 use cli::{Cli, Command};
 use output::complain;

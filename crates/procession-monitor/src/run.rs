@@ -14,7 +14,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Stop, RecvTimeoutError, channel};
@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_secs(1);
 const PASS: Duration = Duration::from_millis(50);
 /// Seconds without a pass of the judge after which the process ends itself.
 const WATCHDOG: u64 = 10;
+/// What the files of a new database take, in bytes: the tables, their log and its index.
+const NEW_DATABASE: u64 = 256 * 1024;
 /// How long a request's head may take.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long open connections may go on once the server shall end.
@@ -59,6 +61,8 @@ pub struct Config {
 pub enum RunError {
     /// The database could not be opened.
     Database(PathBuf, rusqlite::Error),
+    /// The disk of the database has no room; what it lacks.
+    NoRoom(PathBuf, String),
     /// No file can be made beside the database.
     Lock(PathBuf, std::io::Error),
     /// Another monitor has the database.
@@ -167,7 +171,10 @@ struct House {
 impl House {
     fn open(config: &Config, url: &str) -> Result<House, RunError> {
         let lock = lock(&config.database)?;
-        let wrong = |error| RunError::Database(config.database.clone(), error);
+        let wrong = |error| match lacking(&config.database) {
+            Some(what) => RunError::NoRoom(config.database.clone(), what),
+            None => RunError::Database(config.database.clone(), error),
+        };
         let connection = schema::open(&config.database).map_err(wrong)?;
         let saved = Reader::open(&config.database).and_then(|r| r.saved()).map_err(wrong)?;
         let senders = Senders::new(config.receivers.clone());
@@ -259,8 +266,20 @@ async fn watch(pulse: Arc<AtomicU64>, app: Arc<App>) {
     }
 }
 
+/// What the disk of a database lacks that could not be opened, if it is full.
+fn lacking(database: &Path) -> Option<String> {
+    let directory = database.parent().filter(|path| !path.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(directory.unwrap_or(Path::new("."))).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < NEW_DATABASE {
+        let (free, needed) = (free / 1024, NEW_DATABASE / 1024);
+        return Some(format!("{free} KiB are free, and a new database takes {needed} KiB"));
+    }
+    (disk.f_files > 0 && disk.f_favail < 3).then(|| "no inodes are free for its files".to_owned())
+}
+
 /// One database, one monitor: the lock goes with the process, however it ends.
-fn lock(database: &std::path::Path) -> Result<std::fs::File, RunError> {
+fn lock(database: &Path) -> Result<std::fs::File, RunError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path);
@@ -276,6 +295,11 @@ impl fmt::Display for RunError {
             RunError::Database(path, _) => {
                 write!(f, "the database {} cannot be opened", path.display())
             }
+            RunError::NoRoom(path, what) => write!(
+                f,
+                "there is no room for the database {}: {what}: free some, or name another place",
+                path.display()
+            ),
             RunError::Lock(path, _) => {
                 write!(f, "no file can be made beside the database {}", path.display())
             }
@@ -312,7 +336,10 @@ impl std::error::Error for RunError {
             RunError::Database(_, rusqlite::Error::SqliteFailure(code, None)) => Some(code),
             RunError::Database(_, why) => Some(why),
             RunError::Lock(_, why) | RunError::Tls(_, _, why) | RunError::Socket(why) => Some(why),
-            RunError::InUse(_) | RunError::PlainHttp(_) | RunError::Receiver(..) => None,
+            RunError::InUse(_)
+            | RunError::PlainHttp(_)
+            | RunError::NoRoom(..)
+            | RunError::Receiver(..) => None,
         }
     }
 }
@@ -329,6 +356,7 @@ mod tests {
         vec![
             RunError::Database(path(), database),
             RunError::Lock(path(), system()),
+            RunError::NoRoom(path(), "0 KiB are free".into()),
             RunError::InUse(path()),
             RunError::PlainHttp(([0, 0, 0, 0], 80).into()),
             RunError::Tls(path(), path(), system()),

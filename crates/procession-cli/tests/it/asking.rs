@@ -1,6 +1,6 @@
 //! `status`, `checks`, and the monitor's keys and receivers.
 
-use crate::support::{API_KEY, BEAT_TOKEN, Monitor, procession, said, until};
+use crate::support::{API_KEY, BEAT_TOKEN, Monitor, curl, procession, said, until};
 use serde_json::Value;
 
 #[test]
@@ -36,11 +36,19 @@ fn checks_are_added_paused_resumed_and_deleted() {
     let added = ask(&["add", "nightly", "--every", "1d", "--grace", "1h", "--tag", "db"]);
     assert!(added.out.starts_with(&format!("{}/ping/", monitor.url)), "{}{}", added.out, added.err);
     let list = ask(&["list", "--tag", "db"]);
-    assert!(list.out.contains("nightly") && list.out.contains("1day"), "{}", list.out);
+    assert!(list.out.contains("nightly") && list.out.contains("1d"), "{}", list.out);
     assert!(!ask(&["list", "--tag", "other"]).out.contains("nightly"));
     assert_eq!(ask(&["pause", "nightly"]).out, "nightly: paused\n");
     assert_eq!(ask(&["resume", "nightly"]).out, "nightly: new\n");
-    ask(&["add", "nightly"]);
+    // The API makes two of one name, which the command does not.
+    let twin = curl(&[
+        "--header",
+        &format!("X-Api-Key: {API_KEY}"),
+        "--data",
+        r#"{"name": "nightly"}"#,
+        &format!("{}/api/v3/checks/", monitor.url),
+    ]);
+    assert!(twin.contains("ping_url"), "{twin}");
     let unclear = ask(&["delete", "nightly"]);
     assert_eq!(unclear.code, Some(2));
     assert!(unclear.err.contains("2 checks are called `nightly`"), "{}", unclear.err);

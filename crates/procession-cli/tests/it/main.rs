@@ -7,6 +7,7 @@ mod leftovers;
 mod options;
 mod outputs;
 mod overlap;
+mod people;
 mod programs;
 mod proxy;
 mod readme;

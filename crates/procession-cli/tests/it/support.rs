@@ -38,6 +38,14 @@ pub(crate) fn said(command: &mut Command) -> Said {
     Said { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
+/// The answer to a request that a person makes by hand.
+pub(crate) fn curl(arguments: &[&str]) -> String {
+    let mut command = Command::new("curl");
+    let said = said(command.args(["--silent", "--show-error"]).args(arguments));
+    assert_eq!(said.code, Some(0), "curl {arguments:?}: {}", said.err);
+    said.out
+}
+
 /// A monitor process; killed when dropped.
 pub(crate) struct Monitor {
     child: Child,

@@ -19,6 +19,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/", get(status::page))
         .route("/page.js", get(status::script))
         .route("/page.css", get(status::style))
+        .route("/favicon.ico", get(status::icon))
         .route("/livez", get(status::livez))
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(metrics::metrics))

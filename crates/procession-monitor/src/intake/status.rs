@@ -35,6 +35,11 @@ pub async fn style() -> Response {
     file("text/css; charset=utf-8", include_str!("../page/page.css"))
 }
 
+/// `GET /favicon.ico`: browsers ask for it and take any kind of picture.
+pub async fn icon() -> Response {
+    file("image/svg+xml", include_str!("../page/icon.svg"))
+}
+
 /// `GET /livez`: the process answers.
 pub async fn livez() -> &'static str {
     "ok"

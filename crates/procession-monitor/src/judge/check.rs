@@ -265,9 +265,12 @@ impl Check {
         Some(self.heard? + self.timing.period)
     }
 
-    /// The longest time from its silence to the verdict, while the monitor sees.
-    pub fn bound(&self, tick: Ms) -> Ms {
-        self.timing.period + self.timing.grace + tick
+    /// The longest time from its last sign of life to the verdict that it is silent, or that its run
+    /// lasts too long, while the monitor sees. `None` if no such verdict can come.
+    pub fn bound(&self, tick: Ms) -> Option<Ms> {
+        let (due, _) = self.deadline(Time(0))?;
+        let sign = self.run.as_ref().map(|run| run.at).max(self.heard)?;
+        Some((due - sign).saturating_add(tick))
     }
 
     /// Stops judging it.

@@ -307,7 +307,8 @@ impl Judge {
     /// and its host has nothing else to tell.
     pub fn bound(&self, id: CheckId) -> Option<Ms> {
         let check = self.check(id)?;
-        Some(check.bound(self.config.tick) + self.config.group_wait + mass::SUSPICION)
+        let verdict = check.bound(self.config.tick)?;
+        Some(verdict.saturating_add(self.config.group_wait + mass::SUSPICION))
     }
 
     /// When [`Judge::advance`] has something to do next.

@@ -53,7 +53,7 @@ function row(check) {
   const row = document.createElement("tr");
   row.className = check.state;
   const host = check.heartbeat ? check.host : "";
-  const cells = [check.state, host, check.name, said(check), ago(check.last), span(check.known_within_ms)];
+  const cells = [check.state, host, check.name, said(check), ago(check.last), check.known_within_ms === null ? "" : span(check.known_within_ms)];
   row.append(...cells.map((text) => {
     const cell = document.createElement("td");
     cell.textContent = text;

@@ -31,8 +31,9 @@ pub struct View {
     pub run: Option<Ms>,
     /// How long the last run took.
     pub last_duration: Option<Ms>,
-    /// The longest time from its last beat until its silence is told.
-    pub bound: Ms,
+    /// The longest time from its last sign of life until its silence, or that its run lasts too
+    /// long, is told; `None` if neither can be: it is down, paused, or nothing is expected of it.
+    pub bound: Option<Ms>,
 }
 
 /// Checks that somebody has chosen.
@@ -136,7 +137,11 @@ impl Registry {
             problem: check.problem.clone(),
             run: check.run.as_ref().map(|run| self.clock.wall(run.at)),
             last_duration: check.last_duration,
-            bound: desk.judge.bound(id)? + super::reading::HOLD,
+            bound: desk
+                .judge
+                .bound(id)
+                .filter(|bound| *bound < super::schedule::NEVER)
+                .map(|bound| bound.saturating_add(super::reading::HOLD)),
         })
     }
 }
