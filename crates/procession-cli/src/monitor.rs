@@ -127,9 +127,11 @@ pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 /// The option to which an error of the server belongs.
 fn option_of(error: &RunError) -> &'static str {
     match error {
-        RunError::Database(..) | RunError::NoRoom(..) | RunError::Lock(..) | RunError::InUse(_) => {
-            "--data"
-        }
+        RunError::Database(..)
+        | RunError::NoRoom(..)
+        | RunError::File(..)
+        | RunError::Links(..)
+        | RunError::InUse(_) => "--data",
         RunError::PlainHttp(_) => "--cert with --key, or --plain",
         RunError::Tls(..) => "--cert, --key",
         RunError::Receiver(name, _) if name.starts_with("webhook") => "--webhook",

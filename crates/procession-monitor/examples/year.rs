@@ -12,9 +12,12 @@ use procession_monitor::judge::{
     Transition, Trouble,
 };
 use procession_monitor::store::rows::Delivery;
-use procession_monitor::store::{Batch, Letter, Record, Slots, Standing, Words, Writer, schema};
+use procession_monitor::store::{
+    Batch, DatabaseFile, Letter, Record, Slots, Standing, Words, Writer, schema,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 const DAY: Ms = 24 * 3_600_000;
 /// The first day, Unix milliseconds: some day in 2026.
@@ -26,8 +29,9 @@ fn main() {
     let file = arguments.next().unwrap_or_else(|| "year.db".into());
     let file = Path::new(&file);
     assert!(!file.exists(), "{} is there already", file.display());
+    let locked = Arc::new(DatabaseFile::open(file).expect("a new file"));
     let connection = schema::open(file).expect("a new database");
-    let (writer, thread) = Writer::start(connection, |_| {});
+    let (writer, thread) = Writer::start(connection, locked, |_| {});
     let records = (0..hosts).map(record).collect();
     let states = (0..hosts).map(|id| (CheckId(id), check(), Standing::default())).collect();
     commit(&writer, Batch { records, states, ..Batch::default() });

@@ -5,14 +5,19 @@
 //! state; a judge that stops is noticed by the watchdog, which ends the process so that whoever
 //! supervises it starts it again; at an orderly end everything decided is written.
 
+mod error;
+
+pub use error::RunError;
+
 use crate::alerts::{Receiver, Senders, deadman};
 use crate::intake::{App, router};
 use crate::judge;
 use crate::registry::{Registry, Scope};
-use crate::store::{Reader, Writer, schema};
+use crate::store::file::lacking;
+use crate::store::{DatabaseFile, FileError, Reader, Saved, Writer, schema};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use std::fmt;
+use rusqlite::Connection;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +31,6 @@ const TICK: Duration = Duration::from_secs(1);
 const PASS: Duration = Duration::from_millis(50);
 /// Seconds without a pass of the judge after which the process ends itself.
 const WATCHDOG: u64 = 10;
-/// What the files of a new database take, in bytes: the tables, their log and its index.
-const NEW_DATABASE: u64 = 256 * 1024;
 /// How long a request's head may take.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long open connections may go on once the server shall end.
@@ -54,27 +57,6 @@ pub struct Config {
     pub deadman: Vec<String>,
     /// How the judge is set up.
     pub judge: judge::Config,
-}
-
-/// Why a monitor could not run.
-#[derive(Debug)]
-pub enum RunError {
-    /// The database could not be opened.
-    Database(PathBuf, rusqlite::Error),
-    /// The disk of the database has no room; what it lacks.
-    NoRoom(PathBuf, String),
-    /// No file can be made beside the database.
-    Lock(PathBuf, std::io::Error),
-    /// Another monitor has the database.
-    InUse(PathBuf),
-    /// The listener is reachable from elsewhere, and neither TLS nor plain HTTP was asked for.
-    PlainHttp(SocketAddr),
-    /// The certificate chain or the key, in these files, could not be used.
-    Tls(PathBuf, PathBuf, std::io::Error),
-    /// A receiver, by its name, could never be told anything, and why.
-    Receiver(String, String),
-    /// The socket could not be served.
-    Socket(std::io::Error),
 }
 
 /// Runs a monitor until `shutdown` ends.
@@ -165,30 +147,26 @@ struct House {
     stop: [std::sync::mpsc::Sender<()>; 2],
     /// Counts the passes of the judge.
     pulse: Arc<AtomicU64>,
-    _lock: std::fs::File,
+    /// The last to be dropped, since `SQLite` has the file as long as the others live.
+    _file: Arc<DatabaseFile>,
 }
 
 impl House {
     fn open(config: &Config, url: &str) -> Result<House, RunError> {
-        let lock = lock(&config.database)?;
-        let wrong = |error| match lacking(&config.database) {
-            Some(what) => RunError::NoRoom(config.database.clone(), what),
-            None => RunError::Database(config.database.clone(), error),
-        };
-        let connection = schema::open(&config.database).map_err(wrong)?;
-        let saved = Reader::open(&config.database).and_then(|r| r.saved()).map_err(wrong)?;
+        let (file, connection, saved) = open_database(&config.database)?;
         let senders = Senders::new(config.receivers.clone());
         let post = senders.post();
         for letter in &saved.letters {
             post.put(letter.clone());
         }
-        let (writer, thread) = Writer::start(connection, move |letter| post.put(letter));
+        let (writer, thread) =
+            Writer::start(connection, file.clone(), move |letter| post.put(letter));
         let names = config.receivers.iter().map(|r| r.name().to_owned()).collect();
         let registry = Arc::new(Registry::restore(
             saved,
             config.judge.clone(),
             writer,
-            config.database.clone(),
+            file.path().to_owned(),
             names,
         ));
         for (secret, scope, host) in &config.tokens {
@@ -215,7 +193,7 @@ impl House {
             })
         };
         let stop = [stop_judge, stop_deadman];
-        Ok(House { registry, senders, writer: thread, judge, deadman, stop, pulse, _lock: lock })
+        Ok(House { registry, senders, writer: thread, judge, deadman, stop, pulse, _file: file })
     }
 
     /// Ends in order: no more judging, no more sending, everything written.
@@ -266,123 +244,18 @@ async fn watch(pulse: Arc<AtomicU64>, app: Arc<App>) {
     }
 }
 
-/// What the disk of a database lacks that could not be opened, if it is full.
-fn lacking(database: &Path) -> Option<String> {
-    let directory = database.parent().filter(|path| !path.as_os_str().is_empty());
-    let disk = rustix::fs::statvfs(directory.unwrap_or(Path::new("."))).ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free < NEW_DATABASE {
-        let (free, needed) = (free / 1024, NEW_DATABASE / 1024);
-        return Some(format!("{free} KiB are free, and a new database takes {needed} KiB"));
-    }
-    (disk.f_files > 0 && disk.f_favail < 3).then(|| "no inodes are free for its files".to_owned())
-}
-
-/// One database, one monitor: the lock goes with the process, however it ends.
-fn lock(database: &Path) -> Result<std::fs::File, RunError> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(|why| RunError::Lock(database.to_owned(), why))?;
-    let operation = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-    rustix::fs::flock(&file, operation).map_err(|_| RunError::InUse(database.to_owned()))?;
-    Ok(file)
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RunError::Database(path, _) => {
-                write!(f, "the database {} cannot be opened", path.display())
-            }
-            RunError::NoRoom(path, what) => write!(
-                f,
-                "there is no room for the database {}: {what}: free some, or name another place",
-                path.display()
-            ),
-            RunError::Lock(path, _) => {
-                write!(f, "no file can be made beside the database {}", path.display())
-            }
-            RunError::InUse(path) => {
-                write!(
-                    f,
-                    "another monitor uses the database {}: stop it, or use another file",
-                    path.display()
-                )
-            }
-            RunError::PlainHttp(address) => write!(
-                f,
-                "{address} can be reached from other machines, where plain HTTP would show every \
-                 token: give a certificate and its key, or say that plain HTTP is meant"
-            ),
-            RunError::Tls(chain, key, _) => write!(
-                f,
-                "the certificate {} or its key {} cannot be used",
-                chain.display(),
-                key.display()
-            ),
-            RunError::Receiver(name, why) => {
-                write!(f, "the receiver {name} can be told nothing: {why}")
-            }
-            RunError::Socket(_) => f.write_str("the socket cannot be served"),
-        }
-    }
-}
-
-impl std::error::Error for RunError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            // Without a message it prints the code, which is its source as well.
-            RunError::Database(_, rusqlite::Error::SqliteFailure(code, None)) => Some(code),
-            RunError::Database(_, why) => Some(why),
-            RunError::Lock(_, why) | RunError::Tls(_, _, why) | RunError::Socket(why) => Some(why),
-            RunError::InUse(_)
-            | RunError::PlainHttp(_)
-            | RunError::NoRoom(..)
-            | RunError::Receiver(..) => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::error::Error;
-
-    fn errors() -> Vec<RunError> {
-        let (path, system) =
-            (|| PathBuf::from("beats.db"), || std::io::Error::from_raw_os_error(13));
-        let database = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(14), None);
-        vec![
-            RunError::Database(path(), database),
-            RunError::Lock(path(), system()),
-            RunError::NoRoom(path(), "0 KiB are free".into()),
-            RunError::InUse(path()),
-            RunError::PlainHttp(([0, 0, 0, 0], 80).into()),
-            RunError::Tls(path(), path(), system()),
-            RunError::Socket(system()),
-        ]
-    }
-
-    #[test]
-    fn each_text_of_a_chain_is_printed_once() {
-        fn check(error: &dyn Error) {
-            if let Some(cause) = error.source() {
-                let (text, cause_text) = (error.to_string(), cause.to_string());
-                assert!(!text.contains(&cause_text), "{text}: {cause_text}");
-                check(cause);
-            }
-        }
-        for error in errors() {
-            check(&error);
-        }
-        let with_source = errors().iter().filter(|error| error.source().is_some()).count();
-        assert_eq!(with_source, 4);
-    }
-
-    #[test]
-    fn the_error_can_be_sent_to_and_shared_with_other_threads() {
-        fn check<E: Error + Send + Sync + 'static>() {}
-        check::<RunError>();
-    }
+fn open_database(path: &Path) -> Result<(Arc<DatabaseFile>, Connection, Saved), RunError> {
+    let wrong = |error| match lacking(path) {
+        Some(what) => RunError::NoRoom(path.to_owned(), what),
+        None => error,
+    };
+    let file = DatabaseFile::open(path).map_err(|error| match error {
+        FileError::Open(why) => wrong(RunError::File(path.to_owned(), why)),
+        FileError::InUse => RunError::InUse(path.to_owned()),
+        FileError::Links(names) => RunError::Links(path.to_owned(), names),
+    })?;
+    let failed = |error| wrong(RunError::Database(path.to_owned(), error));
+    let connection = schema::open(file.path()).map_err(failed)?;
+    let saved = Reader::open(file.path()).and_then(|reader| reader.saved()).map_err(failed)?;
+    Ok((Arc::new(file), connection, saved))
 }

@@ -1,4 +1,4 @@
-//! A monitor whose disk is full, read-only or slow: it judges and tells from memory, says that it
+//! A monitor whose disk is full, read-only or slow, or whose file is gone: it judges and tells from memory, says that it
 //! cannot write, and writes what it held once it can.
 
 mod support;
@@ -152,14 +152,109 @@ fn a_disk_that_takes_long_to_write_stops_no_judging_and_is_told_of() {
     suffers("slow 8", "a commit takes more than 5 s");
 }
 
+/// A monitor in this process with this database that ends at once, or why it does not start.
+fn start(database: &Path) -> Result<(), procession_monitor::RunError> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let database = database.to_owned();
+    let config = procession_monitor::Config { database, ..procession_monitor::Config::default() };
+    tokio::runtime::Runtime::new().unwrap().block_on(procession_monitor::run(
+        config,
+        listener,
+        async {},
+    ))
+}
+
+#[test]
+fn a_database_has_one_monitor_whatever_name_leads_to_it() {
+    use procession_monitor::RunError;
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let [database, link, other] =
+        ["monitor.db", "link.db", "other.db"].map(|name| directory.path().join(name));
+    let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
+    assert_eq!(monitor.get("/readyz").0, 200);
+    std::os::unix::fs::symlink("monitor.db", &link).unwrap();
+    std::fs::hard_link(&database, &other).unwrap();
+    // No file beside the database has the lock.
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        if !path.to_str().unwrap().contains(".db") || path.extension() == Some("lock".as_ref()) {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    for name in [&database, &link, &other] {
+        let ended = start(name);
+        assert!(matches!(ended, Err(RunError::InUse(_))), "{}: {ended:?}", name.display());
+    }
+    drop(monitor);
+    let ended = start(&other);
+    assert!(matches!(ended, Err(RunError::Links(_, 2))), "{ended:?}");
+    std::fs::remove_file(other).unwrap();
+    start(&link).expect("a symbolic link leads to it");
+}
+
+#[test]
+fn a_database_that_is_deleted_or_replaced_is_told_of_and_one_put_back_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let [database, log, away] =
+        ["monitor.db", "monitor.db-wal", "away"].map(|name| directory.path().join(name));
+    let monitor = Process::start(&database, &told.url, "127.0.0.1:0");
+    let client = Client::new(&monitor.url, None);
+    let send = |seq| client.send(&beat("speaks", seq, Kind::Alive), PATIENCE).unwrap();
+    assert!(send(1).durable);
+    let mut seq = 1;
+    for file in [&database, &log] {
+        std::fs::rename(file, &away).unwrap();
+        seq += 1;
+        assert!(!send(seq).durable, "{} is gone", file.display());
+        std::fs::copy(&away, file).unwrap();
+        seq += 1;
+        assert!(!send(seq).durable, "{} is another file", file.display());
+        let (status, why) = monitor.get("/readyz");
+        assert!(status == 503 && why.contains("deleted or replaced"), "{status} {why}");
+        assert!(why.contains(file.to_str().unwrap()), "{why}");
+        let words = format!("its file {} was deleted", file.display());
+        until(&words, || summaries(&told).iter().any(|summary| summary.contains(&words)));
+        std::fs::rename(&away, file).unwrap();
+        let over = |(_, letter): &(String, serde_json::Value)| letter["status"] == "resolved";
+        until("the end of its alarm", || told.letters(0).last().is_some_and(over));
+        assert_eq!(monitor.get("/readyz").0, 200);
+        seq += 1;
+        assert!(send(seq).durable);
+    }
+    assert!(monitor.stop().success());
+    let database = rusqlite::Connection::open(&database).unwrap();
+    let beats = "SELECT json_extract(standing, '$.pings') FROM check_ WHERE host = 'speaks'";
+    let beats: u64 = database.query_row(beats, [], |row| row.get(0)).unwrap();
+    assert_eq!(beats, seq, "what came meanwhile is written");
+}
+
+#[test]
+fn only_its_owner_can_read_the_database_and_what_lies_beside_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let files = ["monitor.db", "monitor.db-wal", "monitor.db-shm"];
+    let files = files.map(|name| directory.path().join(name));
+    let modes = || {
+        let mode = |file| std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        files.each_ref().map(mode)
+    };
+    let monitor = Process::start(&files[0], &told.url, "127.0.0.1:0");
+    assert_eq!(monitor.get("/readyz").0, 200);
+    assert_eq!(modes(), [0o600; 3], "new files");
+    drop(monitor);
+    for file in &files {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let monitor = Process::start(&files[0], &told.url, "127.0.0.1:0");
+    assert_eq!(monitor.get("/readyz").0, 200);
+    assert_eq!(modes(), [0o600; 3], "files of an older monitor");
+}
+
 #[test]
 fn a_place_where_no_database_can_be_is_named() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nowhere = procession_monitor::Config {
-        database: "/nowhere/monitor.db".into(),
-        ..procession_monitor::Config::default()
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let why = runtime.block_on(procession_monitor::run(nowhere, listener, async {})).unwrap_err();
+    let why = start(Path::new("/nowhere/monitor.db")).unwrap_err();
     assert!(why.to_string().contains("/nowhere/monitor.db"), "{why}");
 }

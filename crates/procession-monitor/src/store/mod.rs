@@ -7,18 +7,21 @@
 //!
 //! | room | what is in it |
 //! |---|---|
+//! | [`file`] | the database as a file: its lock, its names, whether it is still there |
 //! | [`schema`] | the tables, and how an older database becomes this one |
 //! | [`rows`] | what is written and read |
 //! | [`pending`] | what waits to be written, folded |
 //! | [`writer`] | the one thread that writes |
 //! | [`reader`] | what is read: all state at the start, history later |
 
+pub mod file;
 pub mod pending;
 pub mod reader;
 pub mod rows;
 pub mod schema;
 pub mod writer;
 
+pub use file::{DatabaseFile, FileError};
 pub use reader::{Reader, Saved};
 pub use rows::{Batch, Letter, Ping, PingKind, Record, Slots, Standing, Words};
 pub use writer::Writer;

@@ -4,8 +4,10 @@
 //! everything that waits goes into the next commit together (group commit), so that a slow disk
 //! makes larger commits and not a longer queue; a commit that fails is put off and tried again
 //! every second, those who wait are told "kept in memory", and letters go out all the same; so do
-//! letters whose commit takes longer than `SLOW`.
+//! letters whose commit takes longer than `SLOW`. A database file that was deleted or replaced counts
+//! as one that cannot be written.
 
+use super::file::DatabaseFile;
 use super::pending::Pending;
 use super::rows::{Batch, Letter};
 use rusqlite::Connection;
@@ -63,12 +65,13 @@ impl Writer {
     /// nothing can be committed. The thread ends when the last writer is dropped.
     pub fn start(
         connection: Connection,
+        file: Arc<DatabaseFile>,
         outbox: impl Fn(Letter) + Send + Sync + 'static,
     ) -> (Writer, JoinHandle<()>) {
         let (jobs, queue) = channel();
         let shared = Arc::new(Shared { state: Mutex::default(), outbox: Box::new(outbox) });
         let writer = Writer { jobs, shared: shared.clone() };
-        (writer, std::thread::spawn(move || write_all(connection, &queue, &shared)))
+        (writer, std::thread::spawn(move || write_all(connection, &file, &queue, &shared)))
     }
 
     /// Writes a batch some time soon.
@@ -119,12 +122,12 @@ impl Shared {
     }
 
     /// Notes how a commit ended, and lets the letters go that were in it and have not gone before.
-    fn ended(&self, result: Result<(), rusqlite::Error>, dropped: u64, keys: &HashSet<String>) {
+    fn ended(&self, result: Result<(), String>, dropped: u64, keys: &HashSet<String>) {
         let mut state = self.lock();
         let long = state.begun.take().is_some_and(|begun| begun.elapsed() > SLOW);
         state.health.dropped += dropped;
         state.health.problem = match result {
-            Err(error) => Some(error.to_string()),
+            Err(why) => Some(why),
             Ok(()) => long.then(slow),
         };
         let held = std::mem::take(&mut state.held);
@@ -148,7 +151,12 @@ fn slow() -> String {
     format!("a commit takes more than {} s", SLOW.as_secs())
 }
 
-fn write_all(mut connection: Connection, queue: &Receiver<Job>, shared: &Shared) {
+fn write_all(
+    mut connection: Connection,
+    file: &DatabaseFile,
+    queue: &Receiver<Job>,
+    shared: &Shared,
+) {
     let mut pending = Pending::default();
     let mut failed = false;
     loop {
@@ -171,10 +179,13 @@ fn write_all(mut connection: Connection, queue: &Receiver<Job>, shared: &Shared)
             pending.absorb(batch);
         }
         shared.lock().begun = Some(Instant::now());
-        let result = pending.write(&mut connection);
+        let result = file
+            .check()
+            .and_then(|()| pending.write(&mut connection).map_err(|error| error.to_string()));
         failed = result.is_err();
         shared.ended(result, std::mem::take(&mut pending.dropped), &keys);
         if !failed {
+            file.note_log();
             pending = Pending::default();
         }
         for answer in answers {
