@@ -175,6 +175,42 @@ fn a_run_that_lasts_too_long_is_down_and_its_end_is_still_timed() {
 }
 
 #[test]
+fn a_run_of_a_heartbeat_is_down_once_it_has_been_silent_for_its_grace() {
+    let timing = Timing { period: 24 * HOUR, grace: HOUR, ..FIVE_MINUTES };
+    let timing = Timing { max_runtime: Some(timing.grace), ..timing };
+    let start = |id: Option<&str>| Signal::Start(id.map(Into::into));
+    let mut court = Court::new().with(1, timing).with(2, timing).with(3, timing);
+    court.hear(1, &start(Some("r")));
+    court.hear(2, &start(None));
+    court.hear(3, &start(Some("r")));
+    court.pass(HOUR - SECOND);
+    court.hear(1, &Signal::Alive);
+    assert_eq!(court.state(3), State::New);
+    court.pass(SECOND);
+    assert_eq!((court.state(1), court.state(3)), (State::Up, State::Down), "1 has spoken since");
+    court.pass(HOUR);
+    assert_eq!((court.state(1), court.state(2)), (State::Down, State::New), "2 names no run");
+    assert_eq!(court.judge.check(CheckId(1)).unwrap().problem, Some(Problem::Silent));
+    assert_eq!(court.hear(1, &Signal::Success(Some("r".into()))), State::Up);
+    court.pass(24 * HOUR);
+    assert_eq!(court.state(1), State::Late, "its run is over");
+}
+
+#[test]
+fn a_run_of_a_heartbeat_that_may_have_ended_while_the_monitor_was_blind_is_not_down() {
+    let timing = Timing { period: 24 * HOUR, grace: HOUR, ..FIVE_MINUTES };
+    let timing = Timing { max_runtime: Some(timing.grace), ..timing };
+    let mut court = Court::new().with(1, timing).with(2, timing);
+    court.hear(1, &Signal::Success(None));
+    court.hear(1, &Signal::Start(Some("r".into())));
+    court.hear(2, &Signal::Start(Some("r".into())));
+    court.sleep(10 * MINUTE);
+    court.pass(2 * HOUR);
+    // Of the second nothing else was ever heard that could be missed.
+    assert_eq!((court.state(1), court.state(2)), (State::Up, State::Down));
+}
+
+#[test]
 fn only_the_named_run_is_ended_and_timed() {
     let success = |id: Option<&str>| Signal::Success(id.map(Into::into));
     // (how the run ends, is it over, is it timed)

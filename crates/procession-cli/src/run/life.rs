@@ -6,7 +6,7 @@
 //!
 //! A *job* has worked when it ends with 0: until then its check stays as it was, but for a run so
 //! long that silence would be wrong. A *service* works as soon as it runs (`--service`, or
-//! `READY=1`).
+//! `READY=1`). A job ends within `--max-runtime`, else within `--every`; a service need not end.
 
 use super::notify::Word;
 use super::signals::Asks;
@@ -36,7 +36,7 @@ pub(crate) struct Promise {
     pub(crate) every: Duration,
     /// How much longer silence is forgiven.
     pub(crate) grace: Duration,
-    /// After this time a run has lasted too long.
+    /// After this time a run has lasted too long; `None`: after `every`, unless it is a service.
     pub(crate) max_runtime: Option<Duration>,
     /// The program's own word comes at least this often.
     pub(crate) watchdog: Option<Duration>,
@@ -49,6 +49,8 @@ pub(crate) struct Promise {
 pub(crate) struct Life {
     run: String,
     promise: Promise,
+    /// After this time the run has lasted too long.
+    ends_by: Option<Duration>,
     next_alive: Duration,
     overran: bool,
     stuck: bool,
@@ -67,9 +69,11 @@ impl Life {
     pub(crate) fn new(run: String, promise: Promise, phase: f64) -> Life {
         let next_alive =
             if promise.service { promise.every.mul_f64(phase) } else { promise.grace / 2 };
+        let by_default = (!promise.service).then_some(promise.every);
         Life {
             run,
             promise,
+            ends_by: promise.max_runtime.or(by_default),
             next_alive,
             overran: false,
             stuck: false,
@@ -84,7 +88,7 @@ impl Life {
 
     /// The program runs.
     pub(crate) fn begin(&self) -> Vec<Kind> {
-        let start = Kind::Start { run: Some(self.run.clone()) };
+        let start = Kind::Start { run: self.named() };
         if self.promise.service { vec![start, Kind::Alive] } else { vec![start] }
     }
 
@@ -109,7 +113,9 @@ impl Life {
         match word {
             Word::Ready => {
                 self.heard = now;
-                self.next_alive = now + self.promise.every;
+                self.next_alive = now + self.pace();
+                // It is a service.
+                self.ends_by = self.promise.max_runtime.and(self.ends_by);
                 vec![Kind::Log { text: format!("ready after {}", span(now)) }, Kind::Alive]
             }
             Word::Reloading => log("reloading".into()),
@@ -141,7 +147,7 @@ impl Life {
             Word::ExtendTimeout(time) => {
                 let wanted = now + *time;
                 let later = |limit: Duration| limit.max(wanted);
-                self.promise.max_runtime = self.promise.max_runtime.map(later);
+                self.ends_by = self.ends_by.map(later);
                 Vec::new()
             }
             // Which process that is, is the supervisor's business.
@@ -161,13 +167,13 @@ impl Life {
         if !self.stuck && self.watchdog_ends().is_some_and(|end| end <= now) {
             kinds.extend(self.be_stuck(now));
         }
-        let overruns = self.promise.max_runtime.is_some_and(|limit| limit <= now);
+        let overruns = self.ends_by.is_some_and(|limit| limit <= now);
         if overruns && !self.overran {
             self.overran = true;
             kinds.push(self.too_long(now));
         }
         if self.next_alive <= now {
-            self.next_alive = now + self.promise.every;
+            self.next_alive = now + self.pace();
             self.statuses = 0;
             kinds.push(match () {
                 () if self.overran => self.too_long(now),
@@ -180,7 +186,7 @@ impl Life {
 
     /// When [`Life::due`] is to be asked next.
     pub(crate) fn next(&self) -> Duration {
-        let runtime = self.promise.max_runtime.filter(|_| !self.overran);
+        let runtime = self.ends_by.filter(|_| !self.overran);
         let watchdog = self.watchdog_ends().filter(|_| !self.stuck);
         [runtime, watchdog].into_iter().flatten().fold(self.next_alive, Duration::min)
     }
@@ -235,9 +241,16 @@ impl Life {
     }
 
     fn too_long(&self, now: Duration) -> Kind {
-        let limit = self.promise.max_runtime.unwrap_or_default();
+        let limit = self.ends_by.unwrap_or_default();
         let why = format!("still runs after {}, of at most {}", span(now), span(limit));
         Kind::Fail { run: self.named(), why }
+    }
+
+    /// The time between two beats. A run that named itself at its start is judged once it has been
+    /// silent for its grace.
+    fn pace(&self) -> Duration {
+        let Promise { every, grace, service, .. } = self.promise;
+        if service { every } else { every.min(grace / 2) }
     }
 
     /// The name under which a failure or the end of this run is judged, even if a newer run has
@@ -296,7 +309,7 @@ mod tests {
         assert_eq!(words(&life(Promise { service: true, ..PROMISE }).begin()), ["start", "alive"]);
         let mut announced = life(PROMISE);
         assert_eq!(words(&announced.hear(&Word::Ready, s(2))), ["log", "alive"]);
-        assert_eq!(announced.next(), s(302));
+        assert_eq!(announced.next(), s(32));
     }
 
     #[test]
@@ -305,7 +318,7 @@ mod tests {
         assert_eq!(job.next(), s(30));
         assert_eq!(words(&job.due(s(29))), [""; 0]);
         assert_eq!(words(&job.due(s(30))), ["alive"]);
-        assert_eq!(job.next(), s(330));
+        assert_eq!(job.next(), s(60));
     }
 
     #[test]
@@ -360,6 +373,7 @@ mod tests {
         assert_eq!(words(&life.hear(&Word::Trigger, s(32))), ["stuck"]);
         life.hear(&Word::Watchdog, s(33));
         life.hear(&Word::WatchdogTime(s(100)), s(34));
+        assert_eq!(words(&life.due(s(133))), ["alive"]);
         assert_eq!(life.next(), s(134));
     }
 
@@ -371,6 +385,21 @@ mod tests {
         assert_eq!(words(&life.due(s(25))), ["fail"]);
         assert_eq!(words(&life.due(s(30))), ["fail"]);
         assert_eq!(words(&[life.end(Exit::Code(0), Vec::new())]), ["ok"]);
+    }
+
+    #[test]
+    fn a_job_lasts_too_long_after_the_time_to_its_next_run_and_a_service_never_does() {
+        let mut job = life(PROMISE);
+        assert_eq!(words(&job.due(s(299))), ["alive"]);
+        assert_eq!(job.next(), s(300));
+        assert_eq!(words(&job.due(s(300))), ["fail"]);
+        let named = life(Promise { max_runtime: Some(s(20)), ..PROMISE });
+        assert_eq!(named.next(), s(20));
+        let mut announced = life(PROMISE);
+        announced.hear(&Word::Ready, s(299));
+        for mut service in [life(Promise { service: true, ..PROMISE }), announced] {
+            assert_eq!(words(&service.due(s(3_000))), ["alive"]);
+        }
     }
 
     #[test]

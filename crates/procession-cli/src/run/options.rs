@@ -23,7 +23,8 @@ pub(crate) struct Options {
     /// How much longer silence is forgiven; else a fifth of --every, but a minute at least
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) grace: Option<Duration>,
-    /// Report a failure when the program still runs after this time; it is not ended
+    /// Report a failure when the program still runs after this time, which does not end it; else
+    /// --every, unless it is a service
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) max_runtime: Option<Duration>,
     /// The program is meant to run for ever: it is up from its start, and its end is a failure

@@ -146,7 +146,7 @@ fn a_url_without_its_protocol_or_with_the_other_one_is_an_error_that_says_so_onc
         assert_eq!(shown.err.matches(&words).count(), 1, "{url}: {}", shown.err);
         assert_eq!(shown.err.lines().count(), 1, "{url}: {}", shown.err);
     }
-    let mut run = procession(&["run", "--linger", "0s", "--url", &other(&plain.url), "--", "true"]);
+    let mut run = procession(&["run", "--linger", "2s", "--url", &other(&plain.url), "--", "true"]);
     let err = said(&mut run).err;
     assert_eq!(err.matches("speaks no TLS").count(), 1, "{err}");
 }

@@ -215,6 +215,33 @@ fn a_program_that_ignores_sigterm_goes_on() {
 }
 
 #[test]
+fn a_job_that_lasts_longer_than_the_time_to_its_next_run_is_a_failure_and_goes_on() {
+    let monitor = Monitor::open();
+    let mut run = monitor.sh("hangs", &["--every", "100ms"], "read -r line; exit 0");
+    let mut child = run.stdin(Stdio::piped()).spawn().expect("run");
+    let check = monitor.until("hangs", "down");
+    assert!(check["problem"].as_str().expect("one").contains("still runs after"), "{check}");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().expect("waited").code(), Some(0));
+    monitor.until("hangs", "up");
+}
+
+#[test]
+fn a_start_whose_end_never_comes_is_down_after_the_grace() {
+    let monitor = Monitor::open();
+    let mut run = monitor.sh("cut", &["--every", "1d", "--grace", "1s"], "read -r line");
+    let mut child = run.stdin(Stdio::piped()).spawn().expect("run");
+    monitor.until("cut", "up");
+    // As if the machine had lost its power: nothing reports any more.
+    let inner = children(child.id())[0].to_string();
+    signal(&child, "STOP");
+    crate::support::signal_pid(&inner, "KILL");
+    child.kill().expect("killed");
+    child.wait().expect("reaped");
+    assert_eq!(monitor.until("cut", "down")["problem"], "silent");
+}
+
+#[test]
 fn a_run_that_lasts_too_long_is_a_failure_and_goes_on() {
     let monitor = Monitor::open();
     let mut run = monitor.sh("slow", &["--max-runtime", "100ms"], "read -r line; exit 0");

@@ -105,7 +105,7 @@ pub struct Timing {
     pub period: Ms,
     /// How much longer silence is forgiven.
     pub grace: Ms,
-    /// How long a run may last; `None`: for ever.
+    /// How long a run may last, or of a heartbeat how long a run may be silent; `None`: without limit.
     pub max_runtime: Option<Ms>,
     /// How it is reported.
     pub source: Source,
@@ -315,10 +315,9 @@ impl Check {
         match self.state {
             State::Up | State::Late | State::Degraded => {
                 let silent = self.expected(ready).map(|at| (at + grace, Problem::Silent));
-                let overrun = self.run_ends_by(ready).map(|at| (at, Problem::Overran));
-                [silent, overrun].into_iter().flatten().min_by_key(|(at, _)| *at)
+                [silent, self.run_deadline(ready)].into_iter().flatten().min_by_key(|(at, _)| *at)
             }
-            State::New => self.run_ends_by(ready).map(|at| (at, Problem::Overran)),
+            State::New => self.run_deadline(ready),
             State::Stopped => {
                 let back_by = self.back_by?.max(ready + self.catch_up());
                 Some((back_by + grace, Problem::NotBack))
@@ -327,15 +326,26 @@ impl Check {
         }
     }
 
-    /// When the run under way has lasted too long. A ping of its end may have been lost while the
-    /// monitor was blind and is not repeated: then only silence is judged.
-    fn run_ends_by(&self, ready: Time) -> Option<Time> {
+    /// When the run under way has lasted too long, or its sender, a heartbeat, has been silent for too
+    /// long. The report of an end may have been lost while the monitor was blind, and none repeats it
+    /// for long: then only the silence of the check is judged. A heartbeat that was never heard of
+    /// otherwise has no such silence.
+    fn run_deadline(&self, ready: Time) -> Option<(Time, Problem)> {
         let run = self.run.as_ref()?;
-        let due = run.at + self.timing.max_runtime?;
+        let limit = self.timing.max_runtime?;
         match self.timing.source {
-            _ if run.at >= ready => Some(due),
-            Source::Heartbeat => Some(due.max(ready + self.catch_up() + self.timing.grace)),
-            Source::Ping => None,
+            Source::Ping => (run.at >= ready).then_some((run.at + limit, Problem::Overran)),
+            Source::Heartbeat => {
+                // What has no name is no piece of work, and need not end.
+                run.id.as_ref()?;
+                let heard = self.heard.map_or(run.at, |heard| heard.max(run.at));
+                let due = match self.state {
+                    _ if heard >= ready => heard + limit,
+                    State::New => ready + self.catch_up() + self.timing.grace,
+                    _ => return None,
+                };
+                Some((due, Problem::Silent))
+            }
         }
     }
 

@@ -155,7 +155,7 @@ impl Registry {
         let timing = Timing {
             period: beat.period_ms,
             grace: beat.grace_ms,
-            max_runtime: None,
+            max_runtime: Some(beat.grace_ms),
             source: Source::Heartbeat,
         };
         let mut batch = Batch::default();
