@@ -54,10 +54,15 @@ fn each_ping_form_is_answered_as_healthchecks_answers_it() {
         };
         let answer = monitor.get(path);
         assert_eq!((answer.status, answer.body.as_str()), (status, body), "{path}");
-        for header in
-            ["ping-body-limit: 10000", "access-control-allow-origin: *", "content-type: text/html"]
-        {
-            assert!(answer.head.contains(header), "{path}: {}", answer.head);
+        // A refusal names neither the limit nor who may read it.
+        let headers = [
+            ("ping-body-limit: 10000", status == 200),
+            ("access-control-allow-origin: *", status == 200),
+            ("content-type: text/html", true),
+            ("cache-control: max-age=0, no-cache, no-store, must-revalidate, private", true),
+        ];
+        for (header, there) in headers {
+            assert_eq!(answer.head.contains(header), there, "{path}: {}", answer.head);
         }
     };
     for root in ["/ping", ""] {
@@ -70,6 +75,11 @@ fn each_ping_form_is_answered_as_healthchecks_answers_it() {
             (uuid.to_uppercase(), 404),
             (uuid.replace('-', ""), 404),
             (RUN.to_owned(), 404),
+            (format!("{RUN}/256"), 404),
+            (format!("{RUN}?rid=x"), 404),
+            ("PINGKEY/unknown/256".into(), 404),
+            ("PINGKEY/unknown?rid=x".into(), 404),
+            ("WRONG/my-job/256?create=1".into(), 404),
             ("PINGKEY/My-Job".into(), 400),
             ("PINGKEY/my.job".into(), 404),
             ("PINGKEY/unknown".into(), 404),
@@ -90,6 +100,52 @@ fn each_ping_form_is_answered_as_healthchecks_answers_it() {
         assert_eq!((answer.status, answer.body.as_str()), (200, "OK"), "{method}");
     }
     assert_eq!(monitor.request("HEAD", &format!("/ping/{uuid}"), &[], "").status, 200);
+}
+
+#[test]
+fn paths_and_queries_are_decoded_and_of_two_equal_names_the_last_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"slug": "pc-new"}"#);
+    let (dashed, encoded) = (uuid.replacen('-', "%2D", 1), RUN.replace('-', "%2d"));
+    // (path, status)
+    let cases = [
+        ("/ping/PINGKEY/pc%2Dnew".to_owned(), 200),
+        ("/PINGKEY/pc%2Dnew".into(), 200),
+        ("/PING%4BEY/pc-new/st%61rt".into(), 200),
+        ("/ping/PINGKEY%2Fpc-new".into(), 200),
+        ("/%70ing/PINGKEY/pc-new/%33".into(), 200),
+        (format!("/ping/{dashed}"), 200),
+        (format!("/{dashed}/log"), 200),
+        (format!("/ping/{uuid}%2F"), 200),
+        ("/ping/PINGKEY/pc+new".into(), 404),
+        ("/ping/PINGKEY/pc%20new".into(), 404),
+        ("/ping/PINGKEY/pc-new%0A".into(), 404),
+        ("/ping/PINGKEY/pc-new%".into(), 404),
+        ("/ping/PINGKEY/pc-new%2".into(), 404),
+        ("/ping/PINGKEY/pc-new%FF".into(), 404),
+        ("/ping/PINGKEY/%50c-new".into(), 400),
+        ("/ping/PINGKEY/pc-new%3Frid=x".into(), 404),
+        (format!("/ping/{uuid}?rid={encoded}"), 200),
+        (format!("/ping/{uuid}?r%69d=x"), 400),
+        (format!("/ping/{uuid}?rid=x&rid={RUN}"), 200),
+        (format!("/ping/{uuid}?rid={RUN}&rid=x"), 400),
+        (format!("/ping/{uuid}?rid"), 400),
+        (format!("/ping/{uuid}?rid={RUN}+"), 400),
+        (format!("/ping/{uuid}?rid={RUN}%20"), 400),
+        (format!("/ping/{uuid}?RID=x"), 200),
+        (format!("/ping/{uuid}?=x&&&"), 200),
+        ("/ping/PINGKEY/one?create=1&create=0".into(), 404),
+        ("/ping/PINGKEY/one?create=0&create=1".into(), 201),
+        ("/ping/PINGKEY/two?cre%61te=%31".into(), 201),
+    ];
+    for (path, status) in cases {
+        let answer = monitor.get(&path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+    }
+    let pings = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/"), "").json();
+    let named = pings["pings"].as_array().unwrap().iter().filter(|ping| ping["rid"] == RUN);
+    assert_eq!(named.count(), 2, "{pings}");
 }
 
 #[test]

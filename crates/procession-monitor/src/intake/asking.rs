@@ -5,18 +5,18 @@
 //! the key is looked at; every answer may be read by any page.
 
 use super::app::App;
-use super::check_json::{Eye, Version};
+use super::check_json::{Eye, Version, unique_key};
+use super::path::canonical;
 use super::ping::read;
 use super::secret::shown;
 use crate::judge::CheckId;
 use crate::registry::Scope;
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use uuid::Uuid;
 
 pub(super) type Refusal = (StatusCode, String);
 pub(super) type Answer = Result<Response, Refusal>;
@@ -26,7 +26,7 @@ pub(super) type Shared = State<Arc<App>>;
 pub(super) fn reply(answer: Answer) -> Response {
     let mut response = answer
         .unwrap_or_else(|(status, why)| (status, Json(json!({ "error": why }))).into_response());
-    let any = axum::http::HeaderValue::from_static("*");
+    let any = HeaderValue::from_static("*");
     response.headers_mut().insert("access-control-allow-origin", any);
     response
 }
@@ -41,10 +41,19 @@ pub(super) fn not_found() -> Refusal {
     (StatusCode::NOT_FOUND, "not found".into())
 }
 
-/// The check of a UUID in a path.
+/// The check of a UUID in a path, in its one canonical form.
 pub(super) fn find(app: &App, name: &str) -> Result<CheckId, Refusal> {
-    let uuid = Uuid::parse_str(name).map_err(|_| not_found())?;
+    let uuid = canonical(name).map_err(|_| not_found())?;
     app.registry.by_uuid(uuid).ok_or_else(not_found)
+}
+
+/// The check of a UUID or of a name that opens nothing.
+pub(super) fn find_to_read(app: &App, name: &str) -> Result<CheckId, Refusal> {
+    find(app, name).or_else(|_| {
+        let views = app.registry.views();
+        let found = views.iter().find(|view| unique_key(view.record.uuid) == name);
+        found.map(|view| view.record.id).ok_or_else(not_found)
+    })
 }
 
 fn scope(app: &App, secret: Option<String>) -> Result<Scope, Refusal> {
@@ -101,13 +110,29 @@ pub(super) async fn authorized_body(
     Ok(fields)
 }
 
-/// What a browser asks before a request from another site: which methods there are.
-pub(super) fn preflight(methods: &'static str) -> Response {
-    let headers = [
+/// Answers what a browser asks before a request from another site.
+pub(super) async fn preflight() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Refuses HEAD, which axum would answer as GET.
+pub(super) async fn no_head() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
+/// Names the methods of a path: to any page of another site, and beside a refusal of another method.
+pub(super) fn name_methods(mut response: Response, methods: &'static str) -> Response {
+    let mut headers = vec![
         ("access-control-allow-origin", "*"),
         ("access-control-allow-headers", "X-Api-Key"),
         ("access-control-allow-methods", methods),
         ("access-control-max-age", "600"),
     ];
-    (StatusCode::NO_CONTENT, headers).into_response()
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        headers.push(("allow", methods));
+    }
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }

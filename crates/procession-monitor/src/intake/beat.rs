@@ -1,8 +1,11 @@
 //! Our own beats: `POST /api/beat`.
 //!
-//! In: a beat as JSON, and a token that may beat for its host. Out: after the commit
-//! `{"check": uuid, "fresh": bool, "durable": bool, "overtaken": bool}`. Always: a token opens writing only, and only
-//! for its host; a beat whose commit takes too long is judged all the same and says so.
+//! Input: a beat as JSON, and a token that may beat for its host. Output, after the commit:
+//! `{"check": uuid, "fresh": bool, "durable": bool, "overtaken": bool}`.
+//!
+//! # Invariants
+//! - A token opens writing only, and only for its host.
+//! - A beat whose commit takes too long is judged all the same, and the answer says so.
 
 use super::app::App;
 use super::ping::{COMMIT_TIME, read};

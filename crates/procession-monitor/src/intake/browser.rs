@@ -28,8 +28,8 @@ pub(super) async fn own_pages_only(
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for name in ["origin", "headers", "methods"] {
-        headers.remove(format!("access-control-allow-{name}"));
+    for name in ["allow-origin", "allow-headers", "allow-methods", "max-age"] {
+        headers.remove(format!("access-control-{name}"));
     }
     response
 }

@@ -97,7 +97,7 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
         "grace": view.timing.grace / 1_000, "n_pings": view.standing.pings, "status": shown,
         "started": started, "last_ping": view.standing.last_ping.map(iso),
         "next_ping": next_ping(view).map(iso), "manual_resume": record.manual_resume,
-        "methods": record.methods, "start_kw": record.words.start,
+        "methods": record.methods, "subject": "", "subject_fail": "", "start_kw": record.words.start,
         "success_kw": record.words.success, "failure_kw": record.words.failure,
         "filter_subject": false, "filter_body": false, "filter_http_body": record.words.look,
         "filter_default_fail": record.words.else_fail,
@@ -109,10 +109,6 @@ pub fn check(app: &App, view: &View, version: Version, eye: Eye) -> Value {
     } else {
         add(&mut json, "schedule", record.schedule.cron.as_str().into());
         add(&mut json, "tz", record.schedule.zone.as_str().into());
-    }
-    if version < Version::V3 {
-        add(&mut json, "subject", "".into());
-        add(&mut json, "subject_fail", "".into());
     }
     if let Some(duration) = view.last_duration {
         add(&mut json, "last_duration", (duration / 1_000).into());

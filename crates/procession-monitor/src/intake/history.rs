@@ -5,8 +5,11 @@
 //! too; history is read off the threads that answer.
 
 use super::app::App;
-use super::asking::{Answer, Refusal, Shared, admin, eye, find, not_found, reply, version};
-use super::check_json::{iso, iso_exact, unique_key};
+use super::asking::{
+    Answer, Refusal, Shared, admin, eye, find, find_to_read, not_found, reply, version,
+};
+use super::check_json::{iso, iso_exact};
+use super::ping::last;
 use super::secret::shown;
 use crate::clock::wall;
 use crate::judge::{CheckId, Ms};
@@ -17,10 +20,15 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Most pings in one answer.
 const PINGS: u32 = 100;
+/// The longest span of changes of state that is asked for by its length: a year, in seconds.
+const YEAR: u64 = 31_536_000;
+/// The latest moment that is asked for: in the year 2286, Unix seconds.
+const LATEST: u64 = 10_000_000_000;
 
 /// `GET checks/<uuid>/pings/`
 pub async fn pings(
@@ -58,15 +66,23 @@ fn ping(row: &PingRow, own: &str) -> Value {
 /// `GET checks/<uuid>/pings/<n>/body`
 pub async fn body(
     state: Shared,
-    Path((version, name, n)): Path<(String, String, u64)>,
+    Path((version, name, n)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    reply(do_body(&state, &version, &name, n, &headers).await)
+    reply(do_body(&state, &version, &name, &n, &headers).await)
 }
 
-async fn do_body(app: &Arc<App>, version: &str, name: &str, n: u64, headers: &HeaderMap) -> Answer {
+async fn do_body(
+    app: &Arc<App>,
+    version: &str,
+    name: &str,
+    n: &str,
+    headers: &HeaderMap,
+) -> Answer {
     let id = whole(app, version, name, headers)?;
-    let body = history(app, move |reader| reader.body(id, n)).await?;
+    let n = Some(n).filter(|n| n.bytes().all(|byte| byte.is_ascii_digit()));
+    let n: i64 = n.and_then(|n| n.parse().ok()).ok_or_else(not_found)?;
+    let body = history(app, move |reader| reader.body(id, n.unsigned_abs())).await?;
     let headers = [("content-type", "text/plain")];
     body.map(|body| (headers, body).into_response()).ok_or_else(not_found)
 }
@@ -91,11 +107,7 @@ async fn do_flips(
     self::version(version)?;
     eye(app, headers)?;
     let span = span(uri.query().unwrap_or_default())?;
-    let id = find(app, name).or_else(|_| {
-        let views = app.registry.views();
-        let found = views.iter().find(|view| unique_key(view.record.uuid) == name);
-        found.map(|view| view.record.id).ok_or_else(not_found)
-    })?;
+    let id = find_to_read(app, name)?;
     let rows = history(app, move |reader| reader.flips(id, span)).await?;
     let flip = |(at, _, to): (Ms, String, String)| json!({ "timestamp": iso(at), "up": u8::from(to == "up") });
     Ok(Json(rows.into_iter().map(flip).collect::<Vec<Value>>()).into_response())
@@ -109,19 +121,20 @@ fn whole(app: &App, version: &str, name: &str, headers: &HeaderMap) -> Result<Ch
 }
 
 /// The span of history that is asked for: from `start` and not longer than `seconds` ago, up to but
-/// without `end`; Unix seconds.
+/// without `end`; Unix seconds. No seconds are no limit.
 fn span(query: &str) -> Result<std::ops::Range<Ms>, Refusal> {
-    let asked = |name: &str| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let value = pairs.find(|(key, value)| *key == name && !value.is_empty());
-        let number = |(_, value): (&str, &str)| value.parse::<u32>();
-        value.map(number).transpose().map_err(|_| (StatusCode::BAD_REQUEST, String::new()))
+    let asked = |name: &str, most: u64| {
+        let value = last(query, name).filter(|value| !value.is_empty());
+        let number = |value: Cow<str>| value.trim().parse().ok().filter(|number| *number <= most);
+        let refused = || (StatusCode::BAD_REQUEST, format!("{name} is not within 0 and {most}"));
+        value.map(|value| number(value).ok_or_else(refused)).transpose()
     };
-    let ms = |seconds: u32| Ms::from(seconds) * 1_000;
-    let recent = asked("seconds")?.map(|seconds| wall().saturating_sub(ms(seconds)));
-    let start = asked("start")?.map(ms).max(recent).unwrap_or(0);
+    let ms = |seconds: u64| seconds * 1_000;
+    let seconds = asked("seconds", YEAR)?.filter(|seconds| *seconds > 0);
+    let recent = seconds.map(|seconds| wall().saturating_sub(ms(seconds)));
+    let start = asked("start", LATEST)?.map(ms).max(recent).unwrap_or(0);
     // SQLite's numbers have a sign.
-    Ok(start..asked("end")?.map_or(i64::MAX as Ms, ms))
+    Ok(start..asked("end", LATEST)?.map_or(i64::MAX as Ms, ms))
 }
 
 /// Reads history off the threads that answer.

@@ -5,22 +5,22 @@
 
 use super::app::App;
 use super::asking::{
-    Answer, Refusal, Shared, admin, authorized_body, eye, find, not_found, reply, version,
+    Answer, Refusal, Shared, admin, authorized_body, eye, find, find_to_read, not_found, reply,
+    version,
 };
-use super::check_json::{Eye, Version, channel_id, check, unique_key};
+use super::check_json::{Eye, Version, channel_id, check};
 use super::ping::COMMIT_TIME;
 use super::secret::shown;
 use super::wish;
 use crate::judge::CheckId;
 use crate::registry::access::new_secret;
-use crate::registry::manage::{Committed, slug};
+use crate::registry::manage::Committed;
 use crate::registry::{Change, Scope, View, Wish};
 use axum::Json;
 use axum::extract::{Path, Query, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 /// Filters, each name as often as it is asked for.
 type Asked = Query<Vec<(String, String)>>;
@@ -37,18 +37,21 @@ pub async fn list(
 
 fn do_list(app: &App, version: &str, asked: &[(String, String)], headers: &HeaderMap) -> Answer {
     let (version, eye) = (self::version(version)?, eye(app, headers)?);
+    let tags: Vec<&str> = values(asked, "tag").collect();
+    let slug = values(asked, "slug").last().filter(|slug| !slug.is_empty());
     let meant = |view: &&View| {
-        let has = |tag: &str| view.record.tags.split_whitespace().any(|own| own == tag);
-        asked.iter().all(|(name, value)| match name.as_str() {
-            "tag" => has(value),
-            "slug" => value.is_empty() || *value == view.record.slug,
-            _ => true,
-        })
+        let has = |tag: &&str| view.record.tags.split_whitespace().any(|own| own == *tag);
+        tags.iter().all(has) && slug.is_none_or(|slug| slug == view.record.slug)
     };
     let views = app.registry.views();
     let checks: Vec<Value> =
         views.iter().filter(meant).map(|view| check(app, view, version, eye)).collect();
     Ok(Json(json!({ "checks": checks })).into_response())
+}
+
+/// The values of a filter: each tag counts, and of the slugs the last.
+fn values<'a>(asked: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
+    asked.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// `POST checks/`
@@ -76,13 +79,8 @@ pub async fn one(
 ) -> Response {
     reply((|| {
         let (version, eye) = (self::version(&version)?, eye(&state, &headers)?);
-        let view = match Uuid::parse_str(&name) {
-            Ok(uuid) if name.contains('-') => {
-                state.registry.by_uuid(uuid).and_then(|id| state.registry.view(id))
-            }
-            _ => state.registry.views().into_iter().find(|v| unique_key(v.record.uuid) == name),
-        };
-        let view = view.ok_or_else(not_found)?;
+        let id = find_to_read(&state, &name)?;
+        let view = state.registry.view(id).ok_or_else(not_found)?;
         Ok(Json(check(&state, &view, version, eye)).into_response())
     })())
 }
@@ -211,15 +209,13 @@ fn shown_check(app: &App, id: CheckId, version: Version, status: StatusCode) -> 
     Ok((status, Json(check(app, &view, version, Eye::Full))).into_response())
 }
 
-/// Up to version 2 a slug follows its name; since then it is chosen.
+/// Up to version 2 a slug that is not chosen follows its name.
 fn wish(app: &App, fields: &Map<String, Value>, version: Version) -> Result<Wish, Refusal> {
     let refused = |why| (StatusCode::BAD_REQUEST, why);
     let receivers: Vec<&str> = app.receivers.iter().map(|(name, _)| name.as_str()).collect();
     wish::channels(fields, &receivers).map_err(refused)?;
     let mut wish = wish::read(fields).map_err(refused)?;
-    if version < Version::V3 {
-        wish.slug = wish.name.as_deref().map(slug);
-    }
+    wish.slug_follows = version < Version::V3;
     Ok(wish)
 }
 

@@ -5,6 +5,7 @@
 
 use super::app::App;
 use super::check_json::{status, unique_key};
+use super::path::canonical;
 use super::status::forbidden;
 use crate::alerts::sender::trouble_of;
 use crate::registry::{Scope, View};
@@ -15,7 +16,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use uuid::Uuid;
 
 /// `GET /metrics`
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -27,7 +27,13 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
 
 /// `GET /projects/<uuid>/metrics/<key>`: where healthchecks has them. The key is one that may read;
 /// a monitor is one project, under any name.
-pub async fn by_key(State(app): State<Arc<App>>, Path((_, key)): Path<(Uuid, String)>) -> Response {
+pub async fn by_key(
+    State(app): State<Arc<App>>,
+    Path((project, key)): Path<(String, String)>,
+) -> Response {
+    if canonical(&project).is_err() {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let scope = app.registry.scope_of(&key);
     if !app.open && !matches!(scope, Some((Scope::Read | Scope::Admin, _))) {
         return StatusCode::FORBIDDEN.into_response();

@@ -1,9 +1,16 @@
 //! What a ping's path means.
 //!
-//! In: what follows `/ping/`, or `/` before a UUID or a ping key. Out: whom it is for and what it says. Always:
-//! pure; the forms and refusals are those of the healthchecks ping API, trailing slashes and
-//! capitals included.
+//! Input: what follows `/ping/`, or `/` before a UUID or a ping key. Output: which check is meant
+//! and what is reported of it.
+//!
+//! # Invariants
+//! - Pure.
+//! - The path is decoded as a whole before it is split, as Django does, so that `%2F` is a slash.
+//! - The forms and refusals are those of the healthchecks ping API, trailing slashes and capitals
+//!   included.
 
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Whom a ping is for.
@@ -28,6 +35,8 @@ pub enum What {
     Log,
     /// It ended with this status.
     Exit(u8),
+    /// It ended with a status above 255: 400 if there is such a check.
+    Beyond,
 }
 
 /// Why a path is no ping.
@@ -35,11 +44,16 @@ pub enum What {
 pub enum Refused {
     /// 404.
     NotFound,
-    /// 400: an exit status above 255, or a capital where a slug stands.
+    /// 400: a capital where a slug stands.
     BadFormat,
 }
 
-/// Reads a path.
+/// The path of a request, decoded as a whole; `None` if it is no text then.
+pub fn decode(path: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(path).decode_utf8().ok()
+}
+
+/// Reads a decoded path.
 ///
 /// ```
 /// use procession_monitor::intake::path::{What, parse};
@@ -52,16 +66,16 @@ pub fn parse(path: &str) -> Result<(Whom, What), Refused> {
     match segments[..] {
         [uuid] | [uuid, ""] => Ok((Whom::Uuid(canonical(uuid)?), What::Success)),
         [uuid, what] if canonical(uuid).is_ok() && is_word(what) => {
-            Ok((Whom::Uuid(canonical(uuid)?), word(what)?))
+            Ok((Whom::Uuid(canonical(uuid)?), word(what)))
         }
         [key, name] => Ok((slug(key, name)?, What::Success)),
-        [key, name, what] if is_word(what) => Ok((slug(key, name)?, word(what)?)),
+        [key, name, what] if is_word(what) => Ok((slug(key, name)?, word(what))),
         _ => Err(Refused::NotFound),
     }
 }
 
 /// A UUID in its one canonical form; any other is not found.
-fn canonical(text: &str) -> Result<Uuid, Refused> {
+pub(super) fn canonical(text: &str) -> Result<Uuid, Refused> {
     let uuid = Uuid::parse_str(text).map_err(|_| Refused::NotFound)?;
     if uuid.to_string() == text { Ok(uuid) } else { Err(Refused::NotFound) }
 }
@@ -71,15 +85,15 @@ fn is_word(what: &str) -> bool {
     digits || matches!(what, "start" | "fail" | "log")
 }
 
-fn word(what: &str) -> Result<What, Refused> {
+fn word(what: &str) -> What {
     match what {
-        "start" => Ok(What::Start),
-        "fail" => Ok(What::Fail),
-        "log" => Ok(What::Log),
+        "start" => What::Start,
+        "fail" => What::Fail,
+        "log" => What::Log,
         digits => {
             let significant = digits.trim_start_matches('0');
             let status = if significant.is_empty() { "0" } else { significant };
-            status.parse().map(What::Exit).map_err(|_| Refused::BadFormat)
+            status.parse().map_or(What::Beyond, What::Exit)
         }
     }
 }
@@ -117,8 +131,8 @@ mod tests {
             (format!("{UUID}/00"), Ok((ours(), What::Exit(0)))),
             (format!("{UUID}/007"), Ok((ours(), What::Exit(7)))),
             (format!("{UUID}/255"), Ok((ours(), What::Exit(255)))),
-            (format!("{UUID}/256"), bad.clone()),
-            (format!("{UUID}/99999999999999999999"), bad.clone()),
+            (format!("{UUID}/256"), Ok((ours(), What::Beyond))),
+            (format!("{UUID}/99999999999999999999"), Ok((ours(), What::Beyond))),
             (format!("{UUID}/FAIL"), bad.clone()),
             (format!("{UUID}/start/"), not_found.clone()),
             (format!("{UUID}/0/"), not_found.clone()),
@@ -127,6 +141,16 @@ mod tests {
             ("KEY/my-job".into(), Ok((slug(), What::Success))),
             ("KEY/my-job/start".into(), Ok((slug(), What::Start))),
             ("KEY/my-job/3".into(), Ok((slug(), What::Exit(3)))),
+            ("KEY/my%2Djob".into(), Ok((slug(), What::Success))),
+            ("KEY%2Fmy-job/st%61rt".into(), Ok((slug(), What::Start))),
+            (UUID.replace('-', "%2d"), Ok((ours(), What::Success))),
+            ("KEY/my%20job".into(), not_found.clone()),
+            ("KEY/my-job%0A".into(), not_found.clone()),
+            ("KEY/my-job%".into(), not_found.clone()),
+            ("KEY/my-job%zz".into(), not_found.clone()),
+            ("KEY/my%C3%AFjob".into(), not_found.clone()),
+            ("KEY/my%FFjob".into(), not_found.clone()),
+            ("KEY/My%2Djob".into(), bad.clone()),
             ("KEY/my-job/".into(), not_found.clone()),
             ("KEY/my-job/nonsense".into(), not_found.clone()),
             ("KEY/My-Job".into(), bad),
@@ -135,7 +159,8 @@ mod tests {
             ("//".into(), not_found),
         ];
         for (path, expected) in cases {
-            assert_eq!(parse(&path), expected, "{path}");
+            let found = decode(&path).ok_or(Refused::NotFound).and_then(|path| parse(&path));
+            assert_eq!(found, expected, "{path}");
         }
         // Not an exit status and not a word: the slug of a key that nobody has.
         assert!(matches!(parse(&format!("{UUID}/-1")), Ok((Whom::Slug(..), _))));

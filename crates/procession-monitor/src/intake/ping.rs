@@ -1,8 +1,13 @@
 //! The healthchecks ping API.
 //!
-//! In: any method on `/ping/...` or `/<uuid>...`. Out: `OK` after the commit. Always: what
-//! healthchecks answers, ours answers, status for status; the body is taken raw, its beginning is
-//! kept, and its limit is named in `Ping-Body-Limit`.
+//! Input: any method on `/ping/...` or `/<uuid>...`. Output: `OK` after the commit.
+//!
+//! # Invariants
+//! - Status, text and headers are those that healthchecks answers with. What is wrong is looked for
+//!   in its order: the check, the exit status, the run's name.
+//! - The body is taken raw and its beginning is kept; an answer to a ping that was taken names that
+//!   limit in `Ping-Body-Limit`.
+//! - A request that is refused makes no check.
 
 use super::app::App;
 use super::path::{self, Refused, What, Whom};
@@ -11,8 +16,9 @@ use crate::registry::{Change, PingIn, Pinged, Scope, Wish};
 use crate::store::PingKind;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,31 +34,34 @@ pub const COMMIT_TIME: Duration = Duration::from_secs(5);
 /// How much of the user agent is kept, in characters.
 const AGENT_KEPT: usize = 200;
 
-/// `/ping/...`
-pub async fn under_ping(
+/// `/ping/...`, `/<uuid>...` and `/<ping key>/<slug>...`; any other path is not found.
+pub async fn ping(
     State(app): State<Arc<App>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let path = request.uri().path().strip_prefix("/ping/").unwrap_or_default().to_owned();
-    answer(take(&app, from, request, path::parse(&path)).await)
-}
-
-/// `/<uuid>...` and `/<ping key>/<slug>...`; anything else at the root is not found.
-pub async fn at_root(
-    State(app): State<Arc<App>>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let path = request.uri().path().trim_start_matches('/').to_owned();
-    let first = path.split('/').next().unwrap_or_default();
-    let opens = || matches!(app.registry.scope_of(first), Some((Scope::Ping, _)));
-    let is_ping = Uuid::parse_str(first).is_ok() || opens();
-    let parsed = if is_ping { path::parse(&path) } else { Err(Refused::NotFound) };
+    let parsed = match path::decode(request.uri().path()) {
+        Some(path) => target(&app, &path),
+        None => Err(Refused::NotFound),
+    };
     answer(take(&app, from, request, parsed).await)
 }
 
+fn target(app: &App, path: &str) -> Result<(Whom, What), Refused> {
+    if let Some(path) = path.strip_prefix("/ping/") {
+        return path::parse(path);
+    }
+    let path = path.trim_start_matches('/');
+    let first = path.split('/').next().unwrap_or_default();
+    let opens = || matches!(app.registry.scope_of(first), Some((Scope::Ping, _)));
+    let is_ping = Uuid::parse_str(first).is_ok() || opens();
+    if is_ping { path::parse(path) } else { Err(Refused::NotFound) }
+}
+
 type Answer = (StatusCode, &'static str);
+
+const NOT_FOUND: Answer = (StatusCode::NOT_FOUND, "not found");
+const BAD_FORMAT: Answer = (StatusCode::BAD_REQUEST, "invalid url format");
 
 async fn take(
     app: &App,
@@ -62,20 +71,25 @@ async fn take(
 ) -> Result<Answer, Answer> {
     let hand = app.registry.receive();
     let (whom, what) = parsed.map_err(|refused| match refused {
-        Refused::NotFound => (StatusCode::NOT_FOUND, "not found"),
-        Refused::BadFormat => (StatusCode::BAD_REQUEST, "invalid url format"),
+        Refused::NotFound => NOT_FOUND,
+        Refused::BadFormat => BAD_FORMAT,
     })?;
     let (parts, body) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default();
-    let rid = match value_of(query, "rid") {
-        Some(rid) => Some(run_id(rid).ok_or((StatusCode::BAD_REQUEST, "invalid uuid format"))?),
+    let asked = |name: &str| last(parts.uri.query().unwrap_or_default(), name);
+    let found = find(app, whom, asked("create").as_deref() == Some("1"))?;
+    let (kind, exit) = kind(what).ok_or(BAD_FORMAT)?;
+    let body = read(body).await?;
+    let rid = match asked("rid") {
+        Some(rid) => Some(run_id(&rid).ok_or((StatusCode::BAD_REQUEST, "invalid uuid format"))?),
         None => None,
     };
-    let body = read(body).await?;
-    let (id, made) = find(app, whom, value_of(query, "create") == Some("1"))?;
+    let (id, made) = match found {
+        Found::Check(id) => (id, false),
+        Found::Free(slug) => make(app, slug),
+    };
     let ping = PingIn {
-        kind: kind(what),
-        exit: if let What::Exit(status) = what { Some(status) } else { None },
+        kind,
+        exit,
         rid,
         scheme: app.scheme,
         address: address(&parts.headers, from),
@@ -86,7 +100,7 @@ async fn take(
     let pinged = app.registry.ping(id, ping, hand.at());
     drop(hand);
     match pinged {
-        Pinged::Unknown => Err((StatusCode::NOT_FOUND, "not found")),
+        Pinged::Unknown => Err(NOT_FOUND),
         Pinged::Heartbeat => {
             Err((StatusCode::FORBIDDEN, "a heartbeat reports this check: it takes no pings"))
         }
@@ -110,63 +124,78 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Answer> {
     }
 }
 
-fn find(app: &App, whom: Whom, create: bool) -> Result<(CheckId, bool), Answer> {
-    let not_found = (StatusCode::NOT_FOUND, "not found");
+/// The check that a ping is for.
+enum Found {
+    /// It is there.
+    Check(CheckId),
+    /// A check of this slug is to be made once nothing is wrong with the request.
+    Free(String),
+}
+
+fn find(app: &App, whom: Whom, create: bool) -> Result<Found, Answer> {
     match whom {
-        Whom::Uuid(uuid) => Ok((app.registry.by_uuid(uuid).ok_or(not_found)?, false)),
+        Whom::Uuid(uuid) => Ok(Found::Check(app.registry.by_uuid(uuid).ok_or(NOT_FOUND)?)),
         Whom::Slug(key, slug) => {
             let opens = matches!(app.registry.scope_of(&key), Some((Scope::Ping, _)));
-            if !opens {
-                return Err(not_found);
-            }
             match app.registry.by_slug(&slug)[..] {
-                [id] => Ok((id, false)),
-                [] if create => {
-                    let wish = Wish {
-                        name: Some(slug.clone()),
-                        slug: Some(slug),
-                        unique: vec!["slug".into()],
-                        ..Wish::default()
-                    };
-                    // The ping that follows is committed after it.
-                    match app.registry.make(&wish).0 {
-                        Change::Made(id) => Ok((id, true)),
-                        Change::Changed(id) => Ok((id, false)),
-                    }
-                }
-                [] => Err(not_found),
+                _ if !opens => Err(NOT_FOUND),
+                [id] => Ok(Found::Check(id)),
+                [] if create => Ok(Found::Free(slug)),
+                [] => Err(NOT_FOUND),
                 _ => Err((StatusCode::CONFLICT, "ambiguous slug")),
             }
         }
     }
 }
 
-fn answer(result: Result<Answer, Answer>) -> Response {
-    let (status, text) = result.unwrap_or_else(|refusal| refusal);
-    let headers = [
-        ("content-type", "text/html; charset=utf-8"),
-        ("ping-body-limit", "10000"),
-        ("access-control-allow-origin", "*"),
-    ];
-    (status, headers, text).into_response()
-}
-
-fn kind(what: What) -> PingKind {
-    match what {
-        What::Success | What::Exit(0) => PingKind::Success,
-        What::Fail | What::Exit(_) => PingKind::Fail,
-        What::Start => PingKind::Start,
-        What::Log => PingKind::Log,
+/// The check of this slug, and whether it had to be made.
+fn make(app: &App, slug: String) -> (CheckId, bool) {
+    let wish = Wish {
+        name: Some(slug.clone()),
+        slug: Some(slug),
+        unique: vec!["slug".into()],
+        ..Wish::default()
+    };
+    // The ping that follows is committed after it.
+    match app.registry.make(&wish).0 {
+        Change::Made(id) => (id, true),
+        Change::Changed(id) => (id, false),
     }
 }
 
-/// The value of the first `name=value` in a query, as it stands there.
-fn value_of<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+fn answer(result: Result<Answer, Answer>) -> Response {
+    let taken = result.is_ok();
+    let mut response = result.unwrap_or_else(|refusal| refusal).into_response();
+    let headers = [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cache-control", "max-age=0, no-cache, no-store, must-revalidate, private"),
+        ("ping-body-limit", "10000"),
+        ("access-control-allow-origin", "*"),
+    ];
+    // A refusal has neither of the last two, as there.
+    for (name, value) in &headers[..if taken { 4 } else { 2 }] {
+        response.headers_mut().insert(*name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// What is reported, and the exit status in the path; `None` for one above 255.
+fn kind(what: What) -> Option<(PingKind, Option<u8>)> {
+    Some(match what {
+        What::Success => (PingKind::Success, None),
+        What::Exit(0) => (PingKind::Success, Some(0)),
+        What::Exit(status) => (PingKind::Fail, Some(status)),
+        What::Fail => (PingKind::Fail, None),
+        What::Start => (PingKind::Start, None),
+        What::Log => (PingKind::Log, None),
+        What::Beyond => return None,
+    })
+}
+
+/// The value of a name in a query, decoded; of several the last counts, as in Django.
+pub(super) fn last<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let named = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+    named.last().map(|(_, value)| value)
 }
 
 /// A run's name: a UUID with its dashes, in any case.

@@ -4,12 +4,11 @@
 //! the management API with and without the slash at the end and without HEAD.
 
 use super::app::App;
-use super::asking::preflight;
+use super::asking::{name_methods, no_head, preflight};
 use super::browser::own_pages_only;
 use super::{badge, beat, events, history, manage, metrics, ping, secret, status};
 use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{any, get, post};
 use std::sync::Arc;
 
@@ -28,11 +27,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/beat", post(beat::beat))
         .route("/api/tokens", post(manage::new_token))
         .route("/api/token", get(secret::token))
-        .route("/ping/{*path}", any(ping::under_ping))
+        .route("/ping/{*path}", any(ping::ping))
         .route("/b/{states}/{file}", get(badge::badge))
         .route("/badge/{key}/{*rest}", get(badge::tag))
         .route("/projects/{project}/metrics/{key}", get(metrics::by_key))
-        .fallback(ping::at_root);
+        .fallback(ping::ping);
     for slash in ["", "/"] {
         let path = |path: &str| format!("/api/{{version}}/{path}{slash}");
         let one = get(manage::one).post(manage::change).delete(manage::delete);
@@ -50,9 +49,9 @@ pub fn router(app: Arc<App>) -> Router {
             ("status", "GET, OPTIONS", get(manage::well)),
         ];
         for (route, allowed, methods) in management {
-            let no_head = async || StatusCode::METHOD_NOT_ALLOWED;
-            let asked = move || async move { preflight(allowed) };
-            router = router.route(&path(route), methods.head(no_head).options(asked));
+            let named = move |response| async move { name_methods(response, allowed) };
+            let methods = methods.head(no_head).options(preflight).layer(map_response(named));
+            router = router.route(&path(route), methods);
         }
     }
     let guard = from_fn_with_state(app.clone(), own_pages_only);

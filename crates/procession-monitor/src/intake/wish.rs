@@ -11,21 +11,25 @@ use serde_json::{Map, Value};
 
 /// Shortest and longest timeout and grace of the API: a minute and a year, in seconds.
 const SPAN: std::ops::RangeInclusive<u64> = 60..=31_536_000;
-/// What checks here cannot do, since they get no mail, and so must not be asked.
-const UNABLE: [&str; 4] = ["subject", "subject_fail", "filter_subject", "filter_body"];
+/// Why a filter of mail is refused.
+const NO_MAIL: &str = "is not supported: pings come over HTTP only";
 /// What may say which check is meant.
 const UNIQUE: [&str; 5] = ["name", "slug", "tags", "timeout", "grace"];
 
 /// Reads a wish.
 pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
-    for field in UNABLE {
-        let asked = |value: &Value| value.as_str() != Some("") && value.as_bool() != Some(false);
-        if fields.get(field).is_some_and(asked) {
-            return Err(wrong(field, "is not supported: pings come over HTTP only"));
+    for field in ["subject", "subject_fail"] {
+        if text(fields, field, 200)?.is_some_and(|text| !text.is_empty()) {
+            return Err(wrong(field, NO_MAIL));
+        }
+    }
+    for field in ["filter_subject", "filter_body"] {
+        if flag(fields, field)? == Some(true) {
+            return Err(wrong(field, NO_MAIL));
         }
     }
     let zone = text(fields, "tz", 36)?;
-    let schedule = text(fields, "schedule", 100)?.filter(|schedule| !schedule.is_empty());
+    let schedule = text(fields, "schedule", 100)?;
     if zone.is_some() || schedule.is_some() {
         let zone = zone.as_deref().unwrap_or("UTC");
         Schedule::read(schedule.as_deref().unwrap_or("* * * * *"), zone)
@@ -36,10 +40,11 @@ pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
     if slug.as_ref().is_some_and(|slug| !slug.chars().all(in_slug)) {
         return Err(wrong("slug", "does not match pattern"));
     }
-    let methods = text(fields, "methods", 10)?;
-    if methods.as_ref().is_some_and(|methods| !matches!(methods.as_str(), "" | "POST")) {
-        return Err(wrong("methods", "has unexpected value"));
-    }
+    let methods = match fields.get("methods").map(Value::as_str) {
+        None => None,
+        Some(Some(methods @ ("" | "POST"))) => Some(methods.to_owned()),
+        Some(_) => return Err(wrong("methods", "has unexpected value")),
+    };
     Ok(Wish {
         name: text(fields, "name", 100)?,
         slug,
@@ -59,6 +64,7 @@ pub fn read(fields: &Map<String, Value>) -> Result<Wish, String> {
         ],
         else_fail: flag(fields, "filter_default_fail")?,
         unique: unique(fields)?,
+        slug_follows: false,
     })
 }
 
@@ -158,6 +164,11 @@ mod tests {
             (json!({ "name": 1 }), "name"),
             (json!({ "slug": "Nightly" }), "slug"),
             (json!({ "methods": "GET" }), "methods"),
+            (json!({ "methods": null }), "methods"),
+            (json!({ "schedule": "" }), "schedule"),
+            (json!({ "tz": "europe/berlin" }), "tz"),
+            (json!({ "subject": 1 }), "subject"),
+            (json!({ "subject_fail": "ERROR" }), "subject_fail"),
             (json!({ "manual_resume": 1 }), "manual_resume"),
             (json!({ "unique": ["desc"] }), "an item in 'unique'"),
             (json!({ "schedule": "* * * *" }), "schedule"),

@@ -171,7 +171,12 @@ impl Days {
 }
 
 fn zone(word: &str) -> Option<TimeZone> {
-    if word.eq_ignore_ascii_case("utc") { Some(TimeZone::UTC) } else { TimeZone::get(word).ok() }
+    if word.eq_ignore_ascii_case("utc") { Some(TimeZone::UTC) } else { zone_named(word) }
+}
+
+/// The time zone of this name, in the case that the zones' database has it in.
+pub(super) fn zone_named(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok().filter(|zone| zone.iana_name() == Some(name))
 }
 
 /// `Mon,Wed..Fri`; a comma too many at the end is forgiven.

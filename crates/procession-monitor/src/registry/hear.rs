@@ -272,7 +272,10 @@ fn record(id: CheckId, beat: &Beat) -> Record {
         id,
         uuid: Uuid::new_v4(),
         name: beat.program.clone(),
-        slug: super::manage::slug(&format!("{}-{}", beat.host, beat.program)),
+        slug: super::manage::slug(
+            &format!("{}-{}", beat.host, beat.program)
+                .replace(|c: char| c.is_ascii_punctuation() && c != '_', "-"),
+        ),
         tags: String::new(),
         desc: String::new(),
         host: beat.host.clone(),

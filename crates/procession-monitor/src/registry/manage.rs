@@ -8,6 +8,7 @@ use super::schedule::Schedule;
 use crate::clock::wall;
 use crate::judge::{CheckId, Ms, Source, Timing};
 use crate::store::{Batch, Record, Slots, Standing, Words};
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 /// The period and the grace of a ping check that names none: a day and an hour.
@@ -20,6 +21,8 @@ pub struct Wish {
     pub name: Option<String>,
     /// For a URL.
     pub slug: Option<String>,
+    /// Without a slug, another name makes another slug.
+    pub slug_follows: bool,
     /// Words separated by blanks.
     pub tags: Option<String>,
     /// For a person.
@@ -141,7 +144,12 @@ impl Registry {
             return self.commit(desk, Batch::default());
         };
         let record = &mut entry.record;
-        set(&mut record.name, wish.name.as_ref());
+        if let Some(name) = wish.name.as_ref().filter(|name| **name != record.name) {
+            if wish.slug_follows {
+                record.slug = slug(name);
+            }
+            record.name.clone_from(name);
+        }
         set(&mut record.slug, wish.slug.as_ref());
         set(&mut record.tags, wish.tags.as_ref());
         set(&mut record.desc, wish.desc.as_ref());
@@ -208,13 +216,24 @@ fn set<T: Clone>(field: &mut T, wish: Option<&T>) {
     }
 }
 
-/// A name as a URL can hold it.
+/// A name as a URL can hold it, as Django's `slugify` makes it: letters without their accents, and
+/// a dash for each gap; other characters are left out.
 ///
 /// ```
-/// assert_eq!(procession_monitor::registry::manage::slug("Nightly Backup (db)"), "nightly-backup-db");
+/// use procession_monitor::registry::manage::slug;
+///
+/// assert_eq!(slug("Nightly Backup (db)"), "nightly-backup-db");
+/// assert_eq!(slug("Na\u{ef}ve -- 5.5"), "naive-55");
 /// ```
 pub fn slug(name: &str) -> String {
-    let words = name.to_lowercase();
-    let words = words.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    let is_gap = |c: char| c == '-' || c.is_ascii_whitespace() || ('\x0b'..='\x1f').contains(&c);
+    let mut slug = String::new();
+    for c in name.nfkd().filter(char::is_ascii) {
+        match c {
+            c if c.is_ascii_alphanumeric() || c == '_' => slug.push(c.to_ascii_lowercase()),
+            c if is_gap(c) && !slug.ends_with('-') => slug.push('-'),
+            _ => {}
+        }
+    }
+    slug.trim_matches(['-', '_']).to_owned()
 }

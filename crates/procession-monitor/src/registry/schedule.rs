@@ -6,7 +6,7 @@
 //! change does (a slot of cron in the hour that is skipped comes right after it, one in the hour
 //! that is repeated comes once); a ping a little early counts for the slot ahead, but never for two.
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, zone_named};
 use crate::judge::Ms;
 use croner::Cron;
 use croner::parser::CronParser;
@@ -39,7 +39,7 @@ enum Rule {
 impl Schedule {
     /// Reads both; says which field of the API is wrong, and how.
     pub fn read(expression: &str, zone: &str) -> Result<Schedule, (&'static str, &'static str)> {
-        let zone = TimeZone::get(zone).map_err(|_| ("tz", "is not a valid timezone"))?;
+        let zone = zone_named(zone).ok_or(("tz", "is not a valid timezone"))?;
         let wrong = ("schedule", "is not a valid cron or OnCalendar expression");
         let schedule = Schedule { rule: Rule::read(expression.trim()).ok_or(wrong)?, zone };
         // The 31st of February parses, and never comes.
@@ -167,6 +167,19 @@ mod tests {
         {
             assert_eq!(field(expression, "UTC"), "schedule", "{expression}");
         }
-        assert_eq!(field("* * * * *", "Moon/Base"), "tz");
+        for zone in ["Moon/Base", "europe/berlin", "EUROPE/BERLIN", "utc", "", " UTC"] {
+            assert_eq!(field("* * * * *", zone), "tz", "{zone}");
+        }
+        assert_eq!(field("12:00 asia/tokyo", "UTC"), "schedule");
+    }
+
+    #[test]
+    fn every_zone_of_the_database_is_known_by_its_name() {
+        let mut names = 0;
+        for name in jiff::tz::db().available() {
+            assert!(zone_named(name.as_str()).is_some(), "{name}");
+            names += 1;
+        }
+        assert!(names > 400 && zone_named("UTC").is_some(), "{names}");
     }
 }
