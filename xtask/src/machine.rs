@@ -46,6 +46,8 @@ const NEEDS: &[Need] = &[
     Need { what: What::Program("ip"), package: "iproute2" },
     // Opens the monitor's page.
     Need { what: What::Program("chromium-headless-shell"), package: "chromium-headless-shell" },
+    // A proxy in front of the monitor.
+    Need { what: What::File("/usr/sbin/nginx"), package: "nginx-light" },
     Need { what: What::Program("python3"), package: "python3" },
     // Runs an example in a processor of its own making.
     Need { what: What::Program("valgrind"), package: "valgrind" },

@@ -5,12 +5,13 @@
 
 use crate::output::{complain, say};
 use clap::Args;
+use ipnet::IpNet;
 use procession::Failure;
 use procession_monitor::{Config, Receiver, RunError, Scope, judge, run};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +32,9 @@ pub(crate) struct Options {
     /// Where the monitor is reached, for the links it shows; else by the listener's address
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// A proxy in front of the monitor, whose X-Forwarded-For and X-Forwarded-Proto are believed
+    #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
     /// Whoever reaches the listener may do everything: for one's own machine
     #[arg(long)]
     open: bool,
@@ -82,6 +86,8 @@ enum MonitorError {
     Run(&'static str, RunError),
     /// The address could not be had.
     Listen(String, std::io::Error),
+    /// The URL under which the monitor is said to be reached is none.
+    PublicUrl(String),
     /// One of certificate and key is missing.
     HalfTls,
     /// Nobody could use it.
@@ -140,7 +146,26 @@ fn option_of(error: &RunError) -> &'static str {
     }
 }
 
+/// An address, or a network of addresses.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+        "it is no address (192.0.2.1) and no network (192.0.2.0/24, 2001:db8::/32)".to_owned()
+    })
+}
+
+/// Refuses a public URL from which no link could be made.
+fn check_public(url: &str) -> Result<(), MonitorError> {
+    match crate::reach::check_url(url) {
+        Ok(()) if !url.contains(['?', '#']) => Ok(()),
+        _ => Err(MonitorError::PublicUrl(url.to_owned())),
+    }
+}
+
 fn config(options: &Options) -> Result<Config, MonitorError> {
+    if let Some(url) = &options.public_url {
+        check_public(url)?;
+    }
     let tls = match (&options.cert, &options.key) {
         (Some(chain), Some(key)) => Some((chain.clone(), key.clone())),
         (None, None) => None,
@@ -186,6 +211,7 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
     Ok(Config {
         database: options.data.clone(),
         url: options.public_url.clone(),
+        trusted_proxies: options.trusted_proxy.clone(),
         open: options.open,
         plain: options.plain,
         tls,
@@ -218,6 +244,11 @@ impl fmt::Display for MonitorError {
             MonitorError::Listen(address, why) => {
                 write!(f, "cannot listen on {address}: {why}: give another with --listen")
             }
+            MonitorError::PublicUrl(url) => write!(
+                f,
+                "--public-url `{url}` is no address of the monitor: write https://HOST or \
+                 https://HOST/PATH"
+            ),
             MonitorError::HalfTls => {
                 f.write_str("--cert and --key are given together or not at all")
             }

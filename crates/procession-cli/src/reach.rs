@@ -147,7 +147,7 @@ impl Reach {
 }
 
 /// Refuses a URL that no request can be made with.
-fn check_url(url: &str) -> Result<(), ReachError> {
+pub(crate) fn check_url(url: &str) -> Result<(), ReachError> {
     let begins =
         |scheme: &str| url.get(..scheme.len()).is_some_and(|b| b.eq_ignore_ascii_case(scheme));
     if !begins("http://") && !begins("https://") {

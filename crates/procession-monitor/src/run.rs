@@ -17,6 +17,7 @@ use crate::store::file::lacking;
 use crate::store::{DatabaseFile, FileError, Reader, Saved, Writer, schema};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use ipnet::IpNet;
 use rusqlite::Connection;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ pub struct Config {
     pub database: PathBuf,
     /// Where the monitor is reached, for the URLs it shows; `None`: by the listener's address.
     pub url: Option<String>,
+    /// Proxies in front of the monitor. What they say of their clients is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whoever reaches the listener may do everything: for one's own machine.
     pub open: bool,
     /// Plain HTTP although the listener is not on the loopback interface.
@@ -74,7 +77,8 @@ pub async fn run(
         checked.map_err(|why| RunError::Receiver(receiver.name().to_owned(), why))?;
     }
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let url = config.url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+    let own = || format!("{scheme}://{address}");
+    let url = config.url.as_ref().map_or_else(own, |url| url.trim_end_matches('/').to_owned());
     let tls = match &config.tls {
         Some((chain, key)) => {
             // Whoever installed one before us may keep it.
@@ -89,6 +93,7 @@ pub async fn run(
         registry: house.registry.clone(),
         url,
         open: config.open,
+        trusted_proxies: config.trusted_proxies.clone(),
         scheme,
         receivers: config.receivers.iter().map(|r| (r.name().to_owned(), r.kind())).collect(),
         taken: AtomicU64::new(0),

@@ -2,6 +2,7 @@
 
 mod support;
 
+use procession_monitor::Config;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -451,7 +452,9 @@ fn words_in_a_body_overrule_its_path() {
 #[test]
 fn a_ping_is_remembered_with_everything_that_is_known_of_it() {
     let directory = tempfile::tempdir().unwrap();
-    let monitor = Monitor::start(config(directory.path()));
+    // The test is a proxy behind another one.
+    let trusted_proxies = ["127.0.0.1/32", "10.0.0.1/32"].map(|of| of.parse().unwrap()).to_vec();
+    let monitor = Monitor::start(Config { trusted_proxies, ..config(directory.path()) });
     let uuid = monitor.make("{}");
     let agent = "a".repeat(201);
     let headers = [("User-Agent", agent.as_str()), ("X-Forwarded-For", "192.0.2.7, 10.0.0.1")];

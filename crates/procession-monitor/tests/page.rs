@@ -2,12 +2,16 @@
 
 #[path = "support/browser.rs"]
 mod browser;
+#[path = "support/nginx.rs"]
+mod nginx;
 mod support;
 
 use browser::Browser;
+use nginx::{Nginx, Port};
 use procession_beat::{Beat, Cause, Client, Death, Instance, Kind, Main, MainState};
 use procession_monitor::Config;
 use std::path::Path;
+use std::process::Command;
 use support::{Monitor, PATIENCE, config};
 
 /// Programs watched: more than the page shows at once.
@@ -107,4 +111,105 @@ fn a_page_that_was_open_shows_when_the_monitor_was_blind() {
     browser.wait_for("1 up");
     send(&Client::new(&monitor.url, None), "web-1", 2, Kind::Alive);
     browser.wait_for("1 up");
+}
+
+/// A monitor that is reached below `path` of an nginx, which passes the path on or takes it away.
+fn behind_nginx(directory: &Path, path: &str, strips: bool) -> (Monitor, Nginx, String) {
+    let port = Port::reserve();
+    let url = format!("http://{}{path}", port.address);
+    let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let config = Config { url: Some(format!("{url}/")), trusted_proxies, ..open(directory) };
+    let monitor = Monitor::start(config);
+    let slash = if strips { "/" } else { "" };
+    let locations = format!(
+        "location {path}/ {{
+            proxy_pass {}{slash};
+            proxy_set_header X-Forwarded-For \"192.0.2.7, $remote_addr\";
+            proxy_set_header X-Forwarded-Proto https;
+         }}",
+        monitor.url
+    );
+    let nginx = Nginx::start(directory, port, &locations);
+    (monitor, nginx, url)
+}
+
+#[test]
+fn behind_nginx_the_page_shows_a_death_by_itself_and_is_live_while_events_come() {
+    for strips in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let (_monitor, nginx, url) = behind_nginx(directory.path(), "/ops/monitor", strips);
+        let client = Client::new(&url, None);
+        send(&client, "web-1", 1, Kind::Alive);
+        let mut browser = Browser::start(directory.path());
+        browser.open(&format!("{url}/"));
+        browser.wait_for("live");
+        // Its buffer holds the answer back unless it is told not to.
+        send(&client, "web-1", 2, dead());
+        browser.wait_for("dead: signal 9");
+        assert!(browser.objections().is_empty(), "{:?}", browser.objections());
+        if strips {
+            continue;
+        }
+        nginx.signal("STOP");
+        // A minute passes on the browser's clock.
+        browser.ask("Date.now = ((now) => () => now() + 60000)(Date.now); 0");
+        browser.wait_for("nothing is heard of the monitor");
+        nginx.signal("CONT");
+        browser.wait_for("live");
+    }
+}
+
+#[test]
+fn below_a_path_the_api_answers_and_a_trusted_proxy_says_who_asks() {
+    let directory = tempfile::tempdir().unwrap();
+    let (monitor, _nginx, url) = behind_nginx(directory.path(), "/monitor", false);
+    let post = |url: &str, body: &str| {
+        let mut answer = ureq::post(url).send(body).unwrap();
+        answer.body_mut().read_to_string().unwrap()
+    };
+    let made: serde_json::Value =
+        serde_json::from_str(&post(&format!("{url}/api/v3/checks/"), r#"{"name": "n"}"#)).unwrap();
+    let ping = made["ping_url"].as_str().unwrap();
+    assert!(ping.starts_with(&format!("{url}/ping/")), "{ping}");
+    assert_eq!(post(ping, "hello"), "OK");
+    let uuid = made["uuid"].as_str().unwrap();
+    let path = format!("/monitor/api/v3/checks/{uuid}/pings/");
+    support::until("the ping's row", || monitor.get(&path).body.contains("192.0.2.7"));
+    let row = &monitor.get(&path).json()["pings"][0];
+    assert_eq!((&row["remote_addr"], &row["scheme"]), (&"192.0.2.7".into(), &"https".into()));
+    let redirect = monitor.get("/monitor");
+    assert_eq!(redirect.status, 308, "{redirect:?}");
+    assert!(redirect.head.contains("location: /monitor/\r"), "{redirect:?}");
+}
+
+#[test]
+fn an_address_that_no_trusted_proxy_tells_is_not_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(open(directory.path()));
+    let uuid = monitor.make(r#"{"name": "n"}"#);
+    let invented = [("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https")];
+    monitor.request("POST", &format!("/ping/{uuid}"), &invented, "");
+    let path = format!("/api/v3/checks/{uuid}/pings/");
+    support::until("the ping's row", || monitor.get(&path).body.contains("remote_addr"));
+    let row = &monitor.get(&path).json()["pings"][0];
+    assert_eq!((&row["remote_addr"], &row["scheme"]), (&"127.0.0.1".into(), &"http".into()));
+}
+
+#[test]
+fn the_certificate_of_the_documents_opens_the_page_in_a_browser() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = include_str!("../../../docs/command.md");
+    let from = text.find("openssl req").expect("how to make a certificate");
+    let lines = text[from..].split("\nprocession").next().unwrap();
+    let made = Command::new("sh").args(["-c", lines]).current_dir(directory.path()).output();
+    let made = made.expect("sh");
+    assert!(made.status.success(), "{lines}: {made:?}");
+    let pair = ["monitor.pem", "monitor.key"].map(|name| directory.path().join(name));
+    let [chain, key] = pair;
+    let monitor = Monitor::start(Config { tls: Some((chain, key)), ..open(directory.path()) });
+    let mut browser = Browser::start(directory.path());
+    // Its authority is not known to the browser; the keys and ciphers are the browser's to choose.
+    browser.trust_all();
+    browser.open(&monitor.url);
+    browser.wait_for("live");
 }

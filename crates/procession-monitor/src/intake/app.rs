@@ -4,6 +4,7 @@
 //! here are counters only.
 
 use crate::registry::Registry;
+use ipnet::IpNet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -16,6 +17,8 @@ pub struct App {
     pub url: String,
     /// Whoever reaches the listener may beat, read and manage: a monitor for one's own machine.
     pub open: bool,
+    /// The proxies whose word on the client is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// Names and kinds of the receivers.

@@ -2,7 +2,7 @@
 //!
 //! In: what a page has seen. Out: `GET /api/events`, a stream of events whose data are as that of
 //! `/api/status`: `status` with everything, `change` with the checks that changed. What always
-//! holds: changes within a quarter of a second are one event; its id is a version, from which a
+//! holds: it begins with a `heartbeat`, and so does every silence of five seconds; changes within a quarter of a second are one event; its id is a version, from which a
 //! connection that was lost goes on; the stream ends with the monitor.
 
 use super::app::App;
@@ -13,7 +13,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// How long changes are gathered.
 const FOLD: Duration = Duration::from_millis(250);
+/// How long nothing is sent at most: the page and proxies can tell a stream that is dead.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// `GET /api/events?filter=&since=`: `since` is the `version` of an answer of `/api/status`.
 pub async fn events(
@@ -31,7 +33,16 @@ pub async fn events(
     let Some(eye) = app.sees(&headers) else { return forbidden() };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let seen = last.or(asked.since);
-    Sse::new(follow(app, asked, eye, seen)).keep_alive(KeepAlive::default()).into_response()
+    let stream = stream::iter([Ok(alive())]).chain(follow(app, asked, eye, seen));
+    let heartbeat = KeepAlive::new().interval(HEARTBEAT).event(alive());
+    // nginx would hold events back until they fill its buffer.
+    let unbuffered = [("x-accel-buffering", "no")];
+    (unbuffered, Sse::new(stream).keep_alive(heartbeat)).into_response()
+}
+
+/// Says that the stream is alive, and nothing else.
+fn alive() -> Event {
+    Event::default().event("heartbeat").data("{}")
 }
 
 /// One page that follows.

@@ -12,6 +12,7 @@
 //! | [`ping`] | the healthchecks ping API |
 //! | [`beat`] | our own beats |
 //! | [`secret`] | who asks |
+//! | `proxy` | the path of the monitor's URL, and who asks through a trusted proxy |
 //! | `browser` | what pages of other sites may do with an open monitor: pure |
 //! | `asking` | who asks the management API, and how every answer of it looks |
 //! | [`manage`] | the healthchecks management API: checks |
@@ -35,6 +36,7 @@ pub mod manage;
 pub mod metrics;
 pub mod path;
 pub mod ping;
+mod proxy;
 pub mod router;
 pub mod secret;
 pub mod status;

@@ -11,6 +11,7 @@
 
 use super::app::App;
 use super::path::{self, Refused, What, Whom};
+use super::proxy::Scheme;
 use crate::judge::CheckId;
 use crate::registry::{Change, PingIn, Pinged, Scope, Wish};
 use crate::store::PingKind;
@@ -91,8 +92,8 @@ async fn take(
         kind,
         exit,
         rid,
-        scheme: app.scheme,
-        address: address(&parts.headers, from),
+        scheme: parts.extensions.get::<Scheme>().map_or(app.scheme, |scheme| scheme.0),
+        address: from.ip().to_string(),
         method: parts.method.to_string(),
         agent: text(&parts.headers, header::USER_AGENT.as_str()).chars().take(AGENT_KEPT).collect(),
         body: body.to_vec(),
@@ -202,16 +203,6 @@ pub(super) fn last<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 fn run_id(text: &str) -> Option<String> {
     let uuid = Uuid::parse_str(text).ok()?.to_string();
     (uuid == text.to_ascii_lowercase()).then_some(uuid)
-}
-
-/// The sender, as the proxy before us names it or as we see it.
-fn address(headers: &HeaderMap, from: SocketAddr) -> String {
-    let forwarded = text(headers, "x-forwarded-for");
-    let first = forwarded.split(',').next().unwrap_or_default().trim();
-    match first.parse::<std::net::IpAddr>() {
-        Ok(address) => address.to_string(),
-        Err(_) => from.ip().to_string(),
-    }
 }
 
 fn text(headers: &HeaderMap, name: &str) -> String {

@@ -6,6 +6,7 @@
 use super::app::App;
 use super::asking::{name_methods, no_head, preflight};
 use super::browser::own_pages_only;
+use super::proxy::{behind_proxy, path_of};
 use super::{badge, beat, events, history, manage, metrics, ping, secret, status};
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -55,5 +56,10 @@ pub fn router(app: Arc<App>) -> Router {
         }
     }
     let guard = from_fn_with_state(app.clone(), own_pages_only);
-    router.layer(guard).with_state(app)
+    let router = router.layer(guard).with_state(app.clone());
+    if path_of(&app.url).is_empty() && app.trusted_proxies.is_empty() {
+        return router;
+    }
+    // A layer of the inner router would run after the path has chosen a handler.
+    Router::new().fallback_service(router).layer(from_fn_with_state(app, behind_proxy))
 }

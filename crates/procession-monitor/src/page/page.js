@@ -12,6 +12,9 @@ const rows = new Map();
 // What the monitor's clock is ahead of this one.
 let ahead = 0;
 let stream = null;
+// When the stream was opened or last heard of. It speaks every five seconds.
+let heard = null;
+const SILENCE = 15000;
 
 function span(ms) {
   const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
@@ -89,15 +92,29 @@ function take(answer, whole) {
   for (const key of answer.gone) rows.delete(key);
   // A key that may only read sees no UUIDs.
   for (const check of answer.checks) rows.set(check.uuid ?? check.unique_key, check);
-  say(answer.database ? `the database cannot be written: ${answer.database}` : "live");
   draw();
+}
+
+// "live" is said only while the stream comes: a proxy may hold it back, or be gone.
+function alive() {
+  heard = Date.now();
+  say(status.database ? `the database cannot be written: ${status.database}` : "live");
+}
+
+function tick() {
+  draw();
+  if (stream === null || Date.now() - heard <= SILENCE) return;
+  say("nothing is heard of the monitor: what stands here is old");
+  look();
 }
 
 async function look() {
   if (stream) stream.close();
+  stream = null;
   const filter = encodeURIComponent(element("filter").value);
   try {
-    const answer = await fetch(`/api/status?filter=${filter}`);
+    const limit = { signal: AbortSignal.timeout(10000) };
+    const answer = await fetch(`api/status?filter=${filter}`, limit);
     if (!answer.ok) throw new Error(await answer.text());
     take(await answer.json(), true);
   } catch (error) {
@@ -107,10 +124,19 @@ async function look() {
   }
   // Only the newest follows, when the filter was typed letter by letter.
   if (filter !== encodeURIComponent(element("filter").value)) return;
-  stream = new EventSource(`/api/events?filter=${filter}&since=${status.version}`);
-  stream.addEventListener("status", (event) => take(JSON.parse(event.data), true));
-  stream.addEventListener("change", (event) => take(JSON.parse(event.data), false));
-  stream.addEventListener("error", () => {
+  heard = Date.now();
+  stream = new EventSource(`api/events?filter=${filter}&since=${status.version}`);
+  const following = stream;
+  const on = (name, act) => following.addEventListener(name, (event) => {
+    if (following !== stream) return;
+    act(JSON.parse(event.data));
+    alive();
+  });
+  on("heartbeat", () => {});
+  on("status", (answer) => take(answer, true));
+  on("change", (answer) => take(answer, false));
+  following.addEventListener("error", () => {
+    if (following !== stream) return;
     say("no answer from the monitor: what stands here is old");
     // A browser gives up where it is refused; else it comes back by itself.
     if (stream.readyState === EventSource.CLOSED) setTimeout(look, 5000);
@@ -118,5 +144,5 @@ async function look() {
 }
 
 element("filter").addEventListener("input", look);
-setInterval(draw, 5000);
+setInterval(tick, 5000);
 look();

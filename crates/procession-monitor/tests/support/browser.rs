@@ -57,6 +57,11 @@ impl Browser {
         browser
     }
 
+    /// Opens pages whose certificate nobody vouches for.
+    pub fn trust_all(&mut self) {
+        self.call("Security.setIgnoreCertificateErrors", &json!({ "ignore": true }));
+    }
+
     pub fn open(&mut self, url: &str) {
         self.call("Page.navigate", &json!({ "url": url }));
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
