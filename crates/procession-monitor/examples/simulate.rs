@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p procession-monitor --release --example simulate -- --servers 2000 --weeks 2 --seed 7`
 
-use procession_monitor::sim::{Plan, simulate};
+use procession_monitor::sim::{Plan, Report, simulate};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -19,10 +19,12 @@ fn main() -> ExitCode {
     };
     let report = simulate(&plan);
     println!("{report}");
-    if report.false_alarms.is_empty() && report.missed.is_empty() {
+    let Report { false_alarms, missed, untold, broken, .. } = &report;
+    if false_alarms.is_empty() && missed.is_empty() && untold.is_empty() && broken.is_empty() {
         ExitCode::SUCCESS
     } else {
-        eprintln!("false alarms {:?}\nmissed {:?}", report.false_alarms, report.missed);
+        eprintln!("false alarms {false_alarms:?}\nmissed {missed:?}\nuntold {untold:?}");
+        eprintln!("broken rules {broken:?}");
         ExitCode::FAILURE
     }
 }

@@ -6,11 +6,11 @@ use court::{Court, FIVE_MINUTES, HOUR, MINUTE, SECOND, dead};
 use procession_beat::Instance;
 use procession_monitor::judge::{
     CheckId, Config, Judge, Message, Problem, Signal, Source, Spec, Stamp, State, Subject, Time,
-    Timing, Transition, Trouble,
+    Timing,
 };
+use procession_monitor::sim::Receiver;
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 #[test]
 fn silence_is_late_after_the_period_and_down_after_the_grace_and_not_a_second_earlier() {
@@ -376,45 +376,6 @@ fn restart(
     Judge::restore(Config::default(), checks, open.into_values(), last, at, back)
 }
 
-/// A receiver of messages, as Alertmanager's receivers are: it knows what fires by its name.
-#[derive(Default)]
-struct Receiver {
-    firing: BTreeSet<String>,
-}
-
-impl Receiver {
-    /// Takes a message: what has ended fires no more, and everything else that fires is in it.
-    fn take(&mut self, message: &Message) -> Result<(), TestCaseError> {
-        let kind = |trouble: &Trouble| format!("{:?}", std::mem::discriminant(&trouble.problem));
-        let troubles = message.troubles.iter();
-        let told = troubles.map(|(check, trouble)| format!("{check:?} {}", kind(trouble)));
-        let told: BTreeSet<String> = told.chain(message.hosts.iter().cloned()).collect();
-        let ended = message.ended.iter();
-        let ended = ended.map(|ended| format!("{:?} {}", ended.check, kind(&ended.trouble)));
-        for name in ended.chain(message.left.keys().cloned()) {
-            self.firing.remove(&name);
-            let over = message.transition == Transition::Resolved;
-            prop_assert!(over || !told.contains(&name), "{name} fires and has ended: {message:?}");
-        }
-        let left_out: Vec<_> = self.firing.difference(&told).collect();
-        prop_assert!(left_out.is_empty(), "neither firing nor ended: {left_out:?} in {message:?}");
-        if message.transition == Transition::Resolved {
-            prop_assert!(self.firing.is_empty(), "{:?} still fire: {message:?}", self.firing);
-        } else {
-            self.firing = told;
-        }
-        Ok(())
-    }
-}
-
-/// Whatever fires in a receiver of the messages fires until a message says that it has ended.
-fn what_was_told_lasts_until_it_ended(messages: &[Message]) -> Result<(), TestCaseError> {
-    let mut receivers = BTreeMap::<u64, Receiver>::new();
-    messages
-        .iter()
-        .try_for_each(|message| receivers.entry(message.incident).or_default().take(message))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -461,19 +422,11 @@ proptest! {
             incidents.extend(verdicts.incidents);
             messages.extend(verdicts.messages);
         }
-        let mut by_incident = BTreeMap::<u64, Vec<&Message>>::new();
+        let mut receiver = Receiver::default();
         for message in &messages {
-            by_incident.entry(message.incident).or_default().push(message);
+            let taken = receiver.take(message);
+            prop_assert!(taken.is_ok(), "{}", taken.unwrap_err());
         }
-        for told in by_incident.values() {
-            for (seq, message) in (1..).zip(told) {
-                prop_assert_eq!(message.seq, seq);
-                prop_assert_eq!(message.transition == Transition::Firing, seq == 1);
-                let last = seq as usize == told.len();
-                prop_assert!(message.transition != Transition::Resolved || last);
-            }
-        }
-        what_was_told_lasts_until_it_ended(&messages)?;
         // Left alone, everything that is wrong is told: nothing is lost on the way.
         court.pass(15 * MINUTE);
         for id in 0..8 {

@@ -20,6 +20,8 @@ fn three_days_of_two_hundred_servers_bring_no_false_alarm_and_no_missed_death() 
     assert_eq!(report.false_alarms, []);
     assert_eq!(report.missed, []);
     assert!(report.deaths > 50 && report.absences > 3 && report.cuts > 3, "{report}");
+    assert!(report.job_failures > 100 && report.pauses > 50 && report.changes > 5, "{report}");
+    assert_eq!((&report.untold[..], &report.broken[..]), (&[][..], &[][..]));
     assert_eq!(report.single_messages_in_a_cut, 0);
     assert!(report.mass_messages <= report.cuts, "{report}");
     // Seen all along: the period, the grace, a tick and the longest reading.
@@ -76,6 +78,12 @@ fn r6_with_one_try_every_lost_packet_is_an_alarm() {
 #[test]
 fn r7_without_a_goodbye_a_planned_stop_is_an_alarm() {
     assert!(!without(Flaw::NoGoodbye).false_alarms.is_empty());
+}
+
+#[test]
+fn without_the_messages_in_between_failures_are_untold_and_a_receiver_knows_what_is_not() {
+    let report = world(200, 72, Some(Flaw::OnlyFirstAndLast));
+    assert!(!report.untold.is_empty() && !report.broken.is_empty(), "{report}");
 }
 
 #[test]

@@ -8,11 +8,14 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`world`] | the servers, the network and the monitor's misfortunes |
+//! | [`receiver`] | what is known to who gets the messages |
 //! | [`truth`] | what really happened, beside what the judge said |
 
+pub mod receiver;
 pub mod truth;
 pub mod world;
 
+pub use receiver::Receiver;
 pub use truth::Report;
 pub use world::simulate;
 
@@ -46,4 +49,6 @@ pub enum Flaw {
     NoGoodbye,
     /// Mass silence is not looked for.
     NoMass,
+    /// An incident is told when it begins and when it is over, and not what changes meanwhile.
+    OnlyFirstAndLast,
 }

@@ -29,6 +29,16 @@ pub struct Report {
     pub mass_messages: u64,
     /// Messages that a host's incident began.
     pub host_messages: u64,
+    /// Messages about what joined or left an incident that was open.
+    pub changes: u64,
+    /// Failures that jobs reported.
+    pub job_failures: u64,
+    /// Pauses by an operator.
+    pub pauses: u64,
+    /// Failures of jobs that no message told: (server, when).
+    pub untold: Vec<(usize, Time)>,
+    /// Rules of a receiver that a message broke.
+    pub broken: Vec<String>,
     /// Absences of the monitor: restarts and stalls.
     pub absences: u64,
     /// The longest time from a return of the monitor until it had heard of everybody whose beat it
@@ -47,8 +57,10 @@ pub(super) struct Fate {
     pub(super) died: Option<Time>,
     /// That death was found, or need not be any more.
     pub(super) settled: bool,
-    /// It cannot reach the monitor.
-    pub(super) cut: bool,
+    /// Since when it cannot reach the monitor.
+    pub(super) cut: Option<Time>,
+    /// When it last came back from a death, a stop or a pause.
+    pub(super) back: Option<Time>,
     /// When it could reach it again.
     pub(super) healed: Option<Time>,
 }
@@ -57,7 +69,7 @@ impl Fate {
     /// Whether a verdict of silence at `now` is just.
     pub(super) fn is_silent(&self, now: Time) -> bool {
         let just_healed = self.healed.is_some_and(|at| now - at <= CATCH_UP);
-        self.died.is_some() || self.cut || just_healed
+        self.died.is_some() || self.cut.is_some() || just_healed
     }
 }
 
@@ -99,6 +111,11 @@ impl fmt::Display for Report {
         writeln!(f, "  messages for them       {}", self.mass_messages)?;
         writeln!(f, "  messages for one of it  {}", self.single_messages_in_a_cut)?;
         writeln!(f, "messages for one host     {}", self.host_messages)?;
+        writeln!(f, "failures of jobs          {}", self.job_failures)?;
+        writeln!(f, "  not told                {}", self.untold.len())?;
+        writeln!(f, "pauses                    {}", self.pauses)?;
+        writeln!(f, "changes of open incidents {}", self.changes)?;
+        writeln!(f, "  broken receivers' rules {}", self.broken.len())?;
         writeln!(f, "death to verdict, monitor present throughout:")?;
         let most = self.latency.iter().copied().max().unwrap_or(1).max(1);
         for (bar, count) in self.latency.iter().enumerate().filter(|(_, count)| **count > 0) {

@@ -5,13 +5,15 @@
 //! | room | what is in it |
 //! |---|---|
 //! | `fleet` | the servers and the network: who lives, what is sent, what arrives |
+//! | `jobs` | jobs that fail and operators who pause, so that incidents overlap |
 //! | `watch` | the monitor and its misfortunes: what it concludes, how it is away and comes back |
 
 mod fleet;
+mod jobs;
 mod watch;
 
 use super::truth::Fate;
-use super::{Flaw, Plan, Report};
+use super::{Flaw, Plan, Receiver, Report};
 use crate::judge::{Check, CheckId, Config, Incident, Judge, Ms, Source, Spec, Time, Timing};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -23,6 +25,8 @@ const PERIOD: Ms = 5 * MINUTE;
 const GRACE: Ms = MINUTE;
 /// Servers that share a switch.
 const GROUP: usize = 40;
+/// Jobs of a server.
+const JOBS: usize = 2;
 /// The longest time a received beat may be held up before deadlines pass it by.
 const HOLD: Ms = 2 * SECOND;
 
@@ -36,6 +40,11 @@ enum Event {
     Die { server: usize },
     Live { server: usize },
     Stop { server: usize },
+    Fail { server: usize, job: usize },
+    MustBeTold { server: usize, job: usize, failed: Time },
+    Mend { server: usize, job: usize },
+    Pause { server: usize },
+    Resume { server: usize },
     Cut { group: usize, span: Ms },
     Heal { group: usize },
     Leave { span: Ms, killed: bool },
@@ -58,6 +67,9 @@ struct Server {
     acked: u64,
     /// Its beat was missed while the monitor was away, which has come back then.
     missed_until: Option<Time>,
+    /// Since when each of its jobs has failed, as the monitor knows.
+    failed: [Option<Time>; JOBS],
+    paused: bool,
     /// How far its clock is off.
     skew: Ms,
 }
@@ -77,7 +89,8 @@ struct World {
     away: Option<Time>,
     alive_at: Time,
     backlog: Vec<Event>,
-    reading: BTreeSet<(Time, usize)>,
+    reading: BTreeSet<(Time, usize, u64)>,
+    receiver: Receiver,
     report: Report,
 }
 
@@ -111,11 +124,15 @@ impl World {
             alive_at: Time(0),
             backlog: Vec::new(),
             reading: BTreeSet::new(),
+            receiver: Receiver::default(),
             report: Report::default(),
             plan,
         };
         for server in 0..world.plan.servers {
             world.judge.watch(id(server), &spec(server));
+            for job in 0..JOBS {
+                world.judge.watch(world.job(server, job), &job_spec(server));
+            }
             let skew = world.random.u64(0..2 * HOUR);
             world.servers.push(Server { skew, ..Server::default() });
             let phase = world.random.u64(0..PERIOD);
@@ -126,8 +143,8 @@ impl World {
         world
     }
 
-    /// Draws what will go wrong: each server dies silently about every four days and is stopped
-    /// for maintenance about as often; each group is cut about every three days; the monitor is
+    /// Draws what will go wrong: each server dies silently about every four days, and is stopped
+    /// for maintenance, paused, and each of its jobs fails about as often; each group is cut about every three days; the monitor is
     /// away about twice a day.
     fn fates(&mut self) {
         let end = self.plan.hours * HOUR;
@@ -137,6 +154,12 @@ impl World {
             self.sometime(end, Event::Die { server });
             let server = self.random.usize(0..servers);
             self.sometime(end, Event::Stop { server });
+            let server = self.random.usize(0..servers);
+            self.sometime(end, Event::Pause { server });
+            for job in 0..JOBS {
+                let server = self.random.usize(0..servers);
+                self.sometime(end, Event::Fail { server, job });
+            }
         }
         let groups = servers / GROUP;
         for _ in 0..groups as u64 * self.plan.hours / 72 {
@@ -171,6 +194,13 @@ impl World {
             Event::Die { server } => self.die(server),
             Event::Live { server } => self.live(server),
             Event::Stop { server } => self.stop(server),
+            Event::Fail { server, job } => self.fail(server, job),
+            Event::MustBeTold { server, job, failed } => {
+                self.must_be_told(server, job, failed);
+            }
+            Event::Mend { server, job } => self.mend(server, job),
+            Event::Pause { server } => self.pause(server),
+            Event::Resume { server } => self.resume(server),
             Event::Cut { group, span } => self.cut(group, span),
             Event::Heal { group } => self.heal(group),
             Event::Leave { span, killed } => self.leave(span, killed),
@@ -193,8 +223,16 @@ fn id(server: usize) -> CheckId {
 }
 
 fn spec(server: usize) -> Spec {
-    let timing =
-        Timing { period: PERIOD, grace: GRACE, max_runtime: None, source: Source::Heartbeat };
+    watched(server, PERIOD, Source::Heartbeat)
+}
+
+/// A job that runs so rarely that its silence is never judged: its failures are.
+fn job_spec(server: usize) -> Spec {
+    watched(server, 1_000 * 24 * HOUR, Source::Ping)
+}
+
+fn watched(server: usize, period: Ms, source: Source) -> Spec {
+    let timing = Timing { period, grace: GRACE, max_runtime: None, source };
     let group = (server / GROUP).to_string();
     Spec { host: server.to_string(), group, labels: BTreeMap::new(), timing }
 }

@@ -20,6 +20,7 @@ impl World {
         s.life += 1;
         (s.seq, s.acked) = (0, 0);
         s.fate.died = None;
+        s.fate.back = Some(self.now);
         let life = s.life;
         self.due(server, life);
         // From the second beat on it keeps a phase of its own.
@@ -47,7 +48,7 @@ impl World {
         }
         let stalled = self.away.is_some() && self.kept.is_empty();
         let refused = self.away.is_some() && !stalled;
-        let lost = s.fate.cut || self.loses();
+        let lost = s.fate.cut.is_some() || self.loses();
         if !lost && !refused {
             let delay = self.random.u64(1..300);
             self.later(delay, Event::Arrive { server, life, seq, kind: Kind::Alive });
@@ -84,13 +85,13 @@ impl World {
         }
         let slow = self.random.u64(0..100) == 0;
         let reading = if slow { self.random.u64(0..HOLD) } else { 0 };
-        self.reading.insert((self.now, server));
+        self.reading.insert((self.now, server, seq));
         self.later(reading, Event::Apply { server, life, seq, kind, at: self.now });
     }
 
     pub(super) fn apply(&mut self, server: usize, life: u64, seq: u64, kind: Kind, at: Time) {
         // A monitor that was killed while it read has forgotten the beat.
-        if !self.reading.remove(&(at, server)) || self.away.is_some() {
+        if !self.reading.remove(&(at, server, seq)) || self.away.is_some() {
             return;
         }
         let instance = Instance { boot: life.to_string(), pid: 1, started: 1 };
@@ -126,7 +127,10 @@ impl World {
         s.missed_until = None;
         s.fate.died = Some(now);
         s.fate.settled = self.away.is_some()
-            || matches!(self.judge.state(id(server)), Some(State::Down | State::Stopped));
+            || matches!(
+                self.judge.state(id(server)),
+                Some(State::Down | State::Stopped | State::Paused)
+            );
         let away = self.random.u64(20 * MINUTE..12 * HOUR);
         self.later(away, Event::Live { server });
     }
@@ -135,7 +139,7 @@ impl World {
     pub(super) fn stop(&mut self, server: usize) {
         let s = &mut self.servers[server];
         // Who cannot reach the monitor cannot say goodbye: that is no planned stop.
-        if !s.up || s.fate.cut || self.away.is_some() {
+        if !s.up || s.fate.cut.is_some() || s.paused || self.away.is_some() {
             return;
         }
         s.up = false;
@@ -148,12 +152,12 @@ impl World {
     }
 
     pub(super) fn cut(&mut self, group: usize, span: Ms) {
-        if self.servers[group * GROUP].fate.cut {
+        if self.servers[group * GROUP].fate.cut.is_some() {
             return;
         }
         self.report.cuts += 1;
         for server in members(group) {
-            self.servers[server].fate.cut = true;
+            self.servers[server].fate.cut = Some(self.now);
             self.servers[server].missed_until = None;
         }
         self.later(span, Event::Heal { group });
@@ -162,7 +166,7 @@ impl World {
     pub(super) fn heal(&mut self, group: usize) {
         for server in members(group) {
             let fate = &mut self.servers[server].fate;
-            fate.cut = false;
+            fate.cut = None;
             fate.healed = Some(self.now);
         }
     }

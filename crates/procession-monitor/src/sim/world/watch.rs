@@ -4,9 +4,9 @@
 //! with what its database would hold, which is every beat it has acknowledged.
 
 use super::super::Flaw;
-use super::{Event, GRACE, HOLD, MINUTE, PERIOD, SECOND, World, config, id, spec};
+use super::{Event, GRACE, HOLD, JOBS, MINUTE, PERIOD, SECOND, World, config, id, job_spec, spec};
 use crate::judge::check::CATCH_UP;
-use crate::judge::{Incident, Judge, Ms, Problem, State, Subject, Time, Transition};
+use crate::judge::{Incident, Judge, Message, Ms, Problem, State, Subject, Time, Transition};
 
 impl World {
     /// The monitor is killed, or stalls: a suspended machine, a stopped process.
@@ -18,8 +18,12 @@ impl World {
         self.away = Some(self.now);
         if killed {
             self.reading.clear();
-            let check = |server| self.judge.check(id(server)).expect("watched").clone();
-            self.kept = (0..self.servers.len()).map(|s| (id(s), spec(s), check(s))).collect();
+            let check = |id| self.judge.check(id).expect("watched").clone();
+            let servers = 0..self.servers.len();
+            let beats = servers.clone().map(|s| (id(s), spec(s), check(id(s))));
+            let job = |s, job| (self.job(s, job), job_spec(s), check(self.job(s, job)));
+            let jobs = servers.flat_map(|s| (0..JOBS).map(move |number| job(s, number)));
+            self.kept = beats.chain(jobs).collect();
         }
         self.later(span, Event::Return { killed });
     }
@@ -27,7 +31,7 @@ impl World {
     pub(super) fn come_back(&mut self, killed: bool) {
         let now = self.now;
         for server in &mut self.servers {
-            let owes = server.up && server.acked < server.seq && !server.fate.cut;
+            let owes = server.up && server.acked < server.seq && server.fate.cut.is_none();
             server.missed_until = owes.then_some(now);
         }
         self.away = None;
@@ -53,7 +57,7 @@ impl World {
         if self.away.is_some() {
             return;
         }
-        let reading = self.reading.first().map_or(self.now, |(at, _)| *at);
+        let reading = self.reading.first().map_or(self.now, |(at, ..)| *at);
         let applied = reading.min(self.now).max(self.now - HOLD);
         self.alive_at = self.now;
         self.judge.advance(self.now, applied);
@@ -77,18 +81,32 @@ impl World {
             }
         }
         for message in verdicts.messages {
-            match message.subject {
-                _ if message.transition != Transition::Firing => {}
-                Subject::Mass(_) => self.report.mass_messages += 1,
-                Subject::Host(name) => {
-                    let server: usize = name.parse().expect("hosts are named by numbers");
-                    self.report.host_messages += 1;
-                    let fate = self.servers[server].fate;
-                    self.report.single_messages_in_a_cut +=
-                        u64::from(fate.cut && fate.died.is_none());
-                }
-                Subject::Monitor => {}
-            }
+            self.deliver(&message);
+        }
+    }
+
+    /// Gives a message to the receiver, and counts it.
+    fn deliver(&mut self, message: &Message) {
+        let first_or_last = matches!(message.transition, Transition::Firing | Transition::Resolved);
+        if first_or_last || self.plan.flaw != Some(Flaw::OnlyFirstAndLast) {
+            self.report.broken.extend(self.receiver.take(message).err());
+        }
+        match (message.transition, &message.subject) {
+            (Transition::Firing, Subject::Mass(_)) => self.report.mass_messages += 1,
+            (Transition::Firing, Subject::Host(_)) => self.report.host_messages += 1,
+            (Transition::Worse | Transition::Better, _) => self.report.changes += 1,
+            _ => {}
+        }
+        if let (Transition::Firing | Transition::Worse, Subject::Host(name)) =
+            (message.transition, &message.subject)
+        {
+            let server: usize = name.parse().expect("hosts are named by numbers");
+            let fate = self.servers[server].fate;
+            // A server that came back to a cut network falls silent by itself.
+            let cut = fate.cut.filter(|at| fate.died.is_none() && fate.back <= Some(*at));
+            let silent = message.troubles.get(&id(server)).filter(|t| t.problem == Problem::Silent);
+            let only_cut = cut.zip(silent).is_some_and(|(cut, silent)| silent.since >= cut);
+            self.report.single_messages_in_a_cut += u64::from(only_cut);
         }
     }
 
