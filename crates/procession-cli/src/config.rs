@@ -3,12 +3,14 @@
 //! In: the file that `--config` names, or the first default one that exists. Out: the parsed
 //! command. What always holds: a flag beats a variable, a variable beats the file, the file beats
 //! the default; a key that is no option, and a value that the option would refuse, is an error
-//! that names the file and the key.
+//! that names the file and the key. `run` goes on without what is wrong outside the command line.
 //!
 //! The keys are the long names of the options: those that all subcommands share at the top, those
 //! of a subcommand in a table of its name.
 
 use crate::cli::{self, Cli, SHARED};
+use clap::builder::Resettable;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Command, FromArgMatches};
 use std::error::Error;
 use std::ffi::OsString;
@@ -36,6 +38,21 @@ pub(crate) enum ConfigError {
     UnknownKey(PathBuf, String),
     /// The option refuses the value; its words.
     BadValue(PathBuf, String, String),
+    /// The option refuses the value of its variable; its words.
+    BadVariable(String, String),
+}
+
+impl ConfigError {
+    /// Whether it may have hidden where the monitor is.
+    fn has_address(&self) -> bool {
+        match self {
+            ConfigError::Unreadable(..) | ConfigError::Malformed(..) => true,
+            ConfigError::BadValue(_, key, _) | ConfigError::UnknownKey(_, key) => {
+                SHARED.contains(&key.trim_start_matches("run."))
+            }
+            ConfigError::BadVariable(..) => false,
+        }
+    }
 }
 
 /// The command that this process was asked for.
@@ -45,13 +62,87 @@ pub(crate) fn parse() -> Result<Cli, Stop> {
 
 fn parse_from(arguments: Vec<OsString>, default: Option<PathBuf>) -> Result<Cli, Stop> {
     let mut command = cli::command();
+    let mut wrong = Vec::new();
     if let Some(path) = named_file(&arguments).or(default) {
-        let table = read(&path).map_err(|error| Stop::Failed(error.into()))?;
-        check(&command, &table, &path, "").map_err(|error| Stop::Failed(error.into()))?;
+        let mut table = read(&path).unwrap_or_else(|error| {
+            wrong.push(error);
+            Table::new()
+        });
+        sort_out(&command, &mut table, &path, "", &mut wrong);
         command = layer(command, &table, true);
     }
+    let is_run = is_run(&arguments);
+    if !is_run && !wrong.is_empty() {
+        return Err(Stop::Failed(wrong.remove(0).into()));
+    }
+    if is_run {
+        command = without_wrong_variables(command, &arguments, &mut wrong);
+    }
     let matches = command.try_get_matches_from(arguments).map_err(Stop::Arguments)?;
-    Cli::from_arg_matches(&matches).map_err(Stop::Arguments)
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Stop::Arguments)?;
+    if let cli::Command::Run(options) = &mut cli.command {
+        options.left_out = LeftOut::of(&wrong);
+    }
+    Ok(cli)
+}
+
+/// What `procession run` does without, since its program is to run whatever is wrong with its
+/// reports.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LeftOut {
+    /// What is wrong, for a person.
+    pub(crate) why: Vec<String>,
+    /// The monitor's address may be among it.
+    pub(crate) has_address: bool,
+}
+
+impl LeftOut {
+    fn of(wrong: &[ConfigError]) -> Self {
+        let why = wrong.iter().map(ToString::to_string).collect();
+        Self { why, has_address: wrong.iter().any(ConfigError::has_address) }
+    }
+}
+
+/// Whether the arguments are those of `procession run`.
+fn is_run(arguments: &[OsString]) -> bool {
+    let matches = cli::command().ignore_errors(true).try_get_matches_from(arguments);
+    matches.is_ok_and(|matches| matches.subcommand_name() == Some("run"))
+}
+
+/// Takes from each option of `procession run` its variable, where the option would refuse the value
+/// of that and is not on the command line.
+fn without_wrong_variables(
+    mut command: Command,
+    arguments: &[OsString],
+    wrong: &mut Vec<ConfigError>,
+) -> Command {
+    let matches = cli::command().ignore_errors(true).try_get_matches_from(arguments);
+    let given = |id: &str| {
+        let run = matches.as_ref().ok()?.subcommand_matches("run")?;
+        run.value_source(id).filter(|source| *source == ValueSource::CommandLine)
+    };
+    let run = command.find_subcommand("run").into_iter().flat_map(Command::get_arguments);
+    let all: Vec<Arg> = command.get_arguments().chain(run).cloned().collect();
+    for arg in all.into_iter().filter(|arg| given(arg.get_id().as_str()).is_none()) {
+        let Some(variable) = arg.get_env().map(std::ffi::OsStr::to_owned) else { continue };
+        let id = arg.get_id().clone();
+        let alone = Command::new("variable").no_binary_name(true).arg(arg.required(false));
+        if let Err(error) = alone.try_get_matches_from([""; 0]) {
+            let is_empty = std::env::var_os(&variable).is_some_and(|value| value.is_empty());
+            let why = if is_empty { "it is empty".into() } else { first_line(&error) };
+            wrong.push(ConfigError::BadVariable(variable.to_string_lossy().into_owned(), why));
+            let forget = |command: Command| {
+                let is_there = command.get_arguments().any(|arg| *arg.get_id() == id);
+                if is_there {
+                    command.mut_arg(&id, |arg| arg.env(Resettable::Reset))
+                } else {
+                    command
+                }
+            };
+            command = forget(command).mut_subcommand("run", forget);
+        }
+    }
+    command
 }
 
 /// The file that the arguments or the environment name. Whatever else is wrong with them is said
@@ -85,21 +176,27 @@ fn read(path: &Path) -> Result<Table, ConfigError> {
         .map_err(|error| ConfigError::Malformed(path.into(), error.to_string().trim().into()))
 }
 
-/// Whether every key is an option that takes its value.
-fn check(command: &Command, table: &Table, path: &Path, prefix: &str) -> Result<(), ConfigError> {
-    for (key, value) in table {
+/// Takes from a table what is no option, and what its option would refuse.
+fn sort_out(
+    command: &Command,
+    table: &mut Table,
+    path: &Path,
+    prefix: &str,
+    wrong: &mut Vec<ConfigError>,
+) {
+    table.retain(|key, value| {
         let full = format!("{prefix}{key}");
-        let sub = command.find_subcommand(key);
-        if let (Value::Table(inner), Some(sub)) = (value, sub) {
-            check(sub, inner, path, &format!("{full}."))?;
-            continue;
+        if let (Value::Table(inner), Some(sub)) = (&mut *value, command.find_subcommand(key)) {
+            sort_out(sub, inner, path, &format!("{full}."), wrong);
+            return true;
         }
         let Some(arg) = option(command, key).or_else(|| shared(command, key, prefix)) else {
-            return Err(ConfigError::UnknownKey(path.into(), full));
+            wrong.push(ConfigError::UnknownKey(path.into(), full));
+            return false;
         };
-        try_out(arg, value).map_err(|why| ConfigError::BadValue(path.into(), full, why))?;
-    }
-    Ok(())
+        let tried = try_out(arg, value);
+        tried.map_err(|why| wrong.push(ConfigError::BadValue(path.into(), full, why))).is_ok()
+    });
 }
 
 fn option<'c>(command: &'c Command, key: &str) -> Option<&'c Arg> {
@@ -126,10 +223,13 @@ fn try_out(arg: &Arg, value: &Value) -> Result<(), String> {
     }
     let line = values.iter().map(|value| format!("--{long}={value}"));
     let alone = Command::new("file").no_binary_name(true).arg(arg.clone().required(false));
-    alone.try_get_matches_from(line).map(|_| ()).map_err(|error| {
-        let words = error.to_string();
-        words.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
-    })
+    alone.try_get_matches_from(line).map(|_| ()).map_err(|error| first_line(&error))
+}
+
+/// What clap says of a value, without its hints.
+fn first_line(error: &clap::Error) -> String {
+    let words = error.to_string();
+    words.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
@@ -194,6 +294,7 @@ impl fmt::Display for ConfigError {
             ConfigError::BadValue(path, key, why) => {
                 write!(f, "{}: `{key}`: {why}", path.display())
             }
+            ConfigError::BadVariable(name, why) => write!(f, "the variable {name}: {why}"),
         }
     }
 }
@@ -253,8 +354,10 @@ mod tests {
             ("[run", "is no TOML"),
         ];
         for (file, words) in cases {
-            let error = parsed(file, &["run", "--", "true"]).expect_err(file);
+            let error = parsed(file, &["status"]).expect_err(file);
             assert!(error.contains(words), "{file}: {error}");
+            let left_out = run(file, &["run", "--", "true"]).left_out.why.concat();
+            assert!(left_out.contains(words), "{file}: {left_out}");
         }
     }
 }

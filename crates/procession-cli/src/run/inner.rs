@@ -5,6 +5,7 @@
 //! that the monitor does or fails to do reaches the program; when the main process has ended,
 //! everything else that was started ends too.
 
+use super::UNREPORTED;
 use super::family;
 use super::life::{Exit, Life, Promise};
 use super::notify::Word;
@@ -35,10 +36,14 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The exit code where nobody could tell how the program ended, or this process had to end it.
 const NO_CODE: i32 = 1;
 
+/// When nothing is due.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 struct Supervisor {
     begun: Instant,
     life: Life,
-    reporter: Reporter,
+    /// `None`: nothing is reported.
+    reporter: Option<Reporter>,
     socket: Option<NotifySocket>,
     main: Main,
 }
@@ -57,7 +62,7 @@ pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<d
     if Pid::parent().map(Pid::as_raw) != Some(outer) {
         return Err("the process above this one is gone".into());
     }
-    let reporter = Reporter::start(options)?;
+    let reporter = reporter(options);
     // Where there are no such sockets, the program runs without one; `doctor` says so.
     let socket = NotifySocket::open().ok();
     let piped = piped(options.tail);
@@ -84,11 +89,21 @@ pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<d
     supervisor.hear();
     let last = supervisor.life.end(exit, output.last_lines());
     supervisor.report(vec![last]);
-    if let Some(why) = supervisor.reporter.finish(options.linger) {
+    let finished = supervisor.reporter.map(|reporter| reporter.finish(options.linger));
+    if let Some(why) = finished.flatten() {
         complain!("procession run: the end of {} was not reported: {why}", options.program());
     }
     output.finish();
     Ok(ExitCode::from(u8::try_from(code & 0xff)?))
+}
+
+/// What reports; `None` if nothing can, which is said once.
+fn reporter(options: &Options) -> Option<Reporter> {
+    if options.has_no_address() {
+        return None;
+    }
+    let started = Reporter::start(options);
+    started.map_err(|error| complain!("procession run: {error}; {UNREPORTED}")).ok()
 }
 
 fn promise(options: &Options) -> Promise {
@@ -119,7 +134,8 @@ impl Supervisor {
         let mut suspend = Suspend::new(since_boot(), self.begun.elapsed());
         loop {
             // A time that passes in a suspend is past when the machine wakes.
-            alarm.set(since_boot() + self.life.next().saturating_sub(self.begun.elapsed()))?;
+            let next = self.reporter.as_ref().map_or(NEVER, |_| self.life.next());
+            alarm.set(since_boot() + next.saturating_sub(self.begun.elapsed()))?;
             let mut waited = vec![
                 (signals.as_fd(), Interest::Readable),
                 (above.as_fd(), Interest::Readable),
@@ -150,8 +166,10 @@ impl Supervisor {
             if suspend.came(since_boot(), self.begun.elapsed()) {
                 self.life.woke(self.begun.elapsed());
             }
-            let due = self.life.due(self.begun.elapsed());
-            self.report(due);
+            if self.reporter.is_some() {
+                let due = self.life.due(self.begun.elapsed());
+                self.report(due);
+            }
         }
     }
 
@@ -172,7 +190,9 @@ impl Supervisor {
     }
 
     fn report(&self, kinds: Vec<procession_beat::Kind>) {
-        self.reporter.report(kinds, self.life.main());
+        if let Some(reporter) = &self.reporter {
+            reporter.report(kinds, self.life.main());
+        }
     }
 
     fn pass_on(&mut self, signal: Arrived) {

@@ -43,13 +43,21 @@ mod tail;
 
 pub(crate) use options::Options;
 
+use crate::output::complain;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// Runs the program; gives its exit code.
+/// What comes of a program whose reports cannot be sent.
+const UNREPORTED: &str = "the program runs, and nothing of it is reported";
+
+/// Runs the program; gives its exit code. What is wrong with its reports is said, and it runs.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    match options.inside {
-        Some(outer) => inner::supervise(options, outer),
-        None => outer::stand(options.keep),
+    if let Some(outer) = options.inside {
+        return inner::supervise(options, outer);
     }
+    let what_comes = if options.has_no_address() { UNREPORTED } else { "it is left out" };
+    for why in &options.left_out.why {
+        complain!("procession run: {why}; {what_comes}");
+    }
+    outer::stand(options.keep)
 }

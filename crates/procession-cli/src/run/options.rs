@@ -1,5 +1,6 @@
 //! What is asked of `procession run`.
 
+use crate::config::LeftOut;
 use crate::reach::Reach;
 use clap::Args;
 use std::ffi::OsString;
@@ -48,6 +49,9 @@ pub(crate) struct Options {
     /// The process that stands above this one.
     #[arg(long, hide = true)]
     pub(crate) inside: Option<i32>,
+    /// What is wrong outside the command line.
+    #[arg(skip)]
+    pub(crate) left_out: LeftOut,
     /// The program and its arguments
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -57,6 +61,12 @@ pub(crate) struct Options {
 pub(crate) const INSIDE: &str = "PROCESSION_RUN_INSIDE";
 
 impl Options {
+    /// Whether reports would go to a monitor that was not meant, since the address may be among what
+    /// was left out.
+    pub(crate) fn has_no_address(&self) -> bool {
+        self.left_out.has_address && self.reach.url.is_none()
+    }
+
     /// The program's name at the monitor.
     pub(crate) fn program(&self) -> String {
         let file = || Path::new(self.command.first()?).file_name()?.to_str().map(str::to_owned);

@@ -199,9 +199,22 @@ fn model(options: &Options) -> Result<Beat, Box<dyn std::error::Error>> {
     beat.labels = options.label.iter().cloned().collect();
     match Beat::decode(&beat.encode()) {
         Ok(beat) => Ok(beat),
-        Err(BeatError::Limit(what)) => Err(format!("the options make no beat: {what}").into()),
+        Err(BeatError::Limit(what)) => Err(limit(what).into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What is said of an option that makes a beat no monitor would take.
+fn limit(what: &str) -> String {
+    let (field, limit) = what.split_once(": ").unwrap_or((what, "out of its limits"));
+    let option = match field {
+        "program" => "--name",
+        "host" => "--host",
+        "period_ms" => "--every",
+        "grace_ms" => "--grace",
+        _ => "--label",
+    };
+    format!("{option}: {limit}")
 }
 
 fn instance() -> io::Result<Instance> {
