@@ -9,7 +9,7 @@ mod error;
 
 pub use error::RunError;
 
-use crate::alerts::{Receiver, Senders, deadman};
+use crate::alerts::{Receiver, Senders, Tally, deadman};
 use crate::intake::{App, router};
 use crate::judge;
 use crate::registry::{Registry, Scope};
@@ -19,6 +19,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use ipnet::IpNet;
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,6 +97,7 @@ pub async fn run(
         trusted_proxies: config.trusted_proxies.clone(),
         scheme,
         receivers: config.receivers.iter().map(|r| (r.name().to_owned(), r.kind())).collect(),
+        tallies: house.tallies.clone(),
         taken: AtomicU64::new(0),
         judging: AtomicBool::new(true),
     });
@@ -146,6 +148,7 @@ async fn serve(
 struct House {
     registry: Arc<Registry>,
     senders: crate::alerts::sender::Working,
+    tallies: BTreeMap<String, Arc<Tally>>,
     writer: std::thread::JoinHandle<()>,
     judge: std::thread::JoinHandle<()>,
     deadman: std::thread::JoinHandle<()>,
@@ -177,6 +180,7 @@ impl House {
         for (secret, scope, host) in &config.tokens {
             registry.allow(secret, *scope, host.clone(), false);
         }
+        let tallies = senders.tallies();
         let senders = senders.start(&registry, url);
         let pulse = Arc::new(AtomicU64::new(0));
         let (stop_judge, stopped) = channel();
@@ -198,7 +202,17 @@ impl House {
             })
         };
         let stop = [stop_judge, stop_deadman];
-        Ok(House { registry, senders, writer: thread, judge, deadman, stop, pulse, _file: file })
+        Ok(House {
+            registry,
+            senders,
+            tallies,
+            writer: thread,
+            judge,
+            deadman,
+            stop,
+            pulse,
+            _file: file,
+        })
     }
 
     /// Ends in order: no more judging, no more sending, everything written.

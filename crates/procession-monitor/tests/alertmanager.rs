@@ -5,7 +5,7 @@ mod support;
 
 use procession_beat::Kind;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use support::{Monitor, Told, beat, config, dead, send, until};
@@ -133,4 +133,59 @@ fn a_watchdog_of_alertmanagers_keeps_a_check_up() {
         let body = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/1/body"), "");
         body.json()["alerts"][0]["labels"]["alertname"] == "Watchdog"
     });
+}
+
+/// What promtool finds wrong with these metrics.
+fn promtool(metrics: &str) -> String {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("promtool; `cargo xtask test` installs prometheus");
+    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn promtool_objects_to_nothing_in_the_metrics_but_names_of_healthchecks() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver()],
+        ..config(directory.path())
+    });
+    let uuid = monitor.make(r#"{"name": "a \"quoted\" \\ name\nof two lines", "tags": "db eu"}"#);
+    for what in ["/start", ""] {
+        assert_eq!(monitor.get(&format!("/ping/{uuid}{what}")).body, "OK");
+    }
+    send(&monitor, &beat(1, dead())).unwrap();
+    told.letters(1);
+    let metrics = || monitor.api("GET", "/metrics", "").body;
+    let delivered =
+        "procession_receiver_attempts_total{receiver=\"hook\", outcome=\"delivered\"} 1";
+    until("the delivery", || metrics().contains(delivered));
+    let metrics = metrics();
+    let found = promtool(&metrics);
+    let strange: Vec<&str> = found.lines().filter(|line| !line.starts_with("hc_")).collect();
+    assert!(strange.is_empty(), "{found}\n{metrics}");
+    let dead = metrics.lines().find(|line| {
+        line.starts_with("procession_check_state{host=\"web-3\", name=\"crawler\", group=\"\", ")
+    });
+    assert!(dead.is_some_and(|line| line.ends_with("state=\"down\"} 1")), "{metrics}");
+    for begin in [
+        "procession_check_last_seen_timestamp_seconds{host=\"web-3\"",
+        "procession_check_last_run_duration_seconds{host=\"\", name=\"a \\\"quoted\\\" \\\\ name\\nof two",
+        "procession_receiver_queue_messages{receiver=\"hook\"} 0",
+        "procession_receiver_failing{receiver=\"hook\", kind=\"webhook\"} 0",
+        "procession_beats_taken_total 3",
+        "procession_commit_duration_seconds_bucket{le=\"+Inf\"}",
+        "procession_incidents_open 1",
+        "procession_build_info{version=",
+    ] {
+        assert!(metrics.lines().any(|line| line.starts_with(begin)), "{begin}: {metrics}");
+    }
+    let ours = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE procession_"));
+    for family in ours {
+        let is_counter = family.ends_with(" counter");
+        assert_eq!(is_counter, family.contains("_total "), "{family}");
+    }
 }

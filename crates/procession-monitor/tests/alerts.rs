@@ -123,7 +123,10 @@ fn a_receiver_that_takes_nothing_is_the_monitors_own_trouble_and_the_others_are_
         ..config(directory.path())
     });
     let get = |path: &str| monitor.api("GET", path, "").body;
-    assert!(get("/metrics").contains("procession_receiver_failing{receiver=\"broken\"} 0"));
+    assert!(
+        get("/metrics")
+            .contains("procession_receiver_failing{receiver=\"broken\", kind=\"webhook\"} 0")
+    );
     send(&monitor, &beat(1, dead())).unwrap();
     let letters = told.letters(3);
     let summary = |at: usize| letters[at].1["commonAnnotations"]["summary"].to_string();
@@ -131,7 +134,10 @@ fn a_receiver_that_takes_nothing_is_the_monitors_own_trouble_and_the_others_are_
     assert!(summary(1).contains("in 3 attempts: HTTP 500"), "{}", summary(1));
     assert_eq!(letters[2].1["status"], "resolved", "it took the fifth attempt");
     until("no trouble", || get("/readyz") == "ok");
-    assert!(get("/metrics").contains("procession_receiver_failing{receiver=\"broken\"} 0"));
+    assert!(
+        get("/metrics")
+            .contains("procession_receiver_failing{receiver=\"broken\", kind=\"webhook\"} 0")
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | [`command`] | one run of a command, with the end of all that it has started |
 //! | [`sender`] | a thread for each receiver |
 //! | `standing` | whether a receiver takes what it is told: pure |
+//! | [`tally`] | what one receiver was told, in numbers |
 //! | [`deadman`] | the ping out that says that all of this works |
 
 pub mod command;
@@ -20,7 +21,9 @@ pub mod queue;
 pub mod receiver;
 pub mod sender;
 mod standing;
+pub mod tally;
 pub mod words;
 
 pub use receiver::Receiver;
 pub use sender::Senders;
+pub use tally::Tally;

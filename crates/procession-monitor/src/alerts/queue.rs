@@ -31,12 +31,14 @@ struct Line {
 }
 
 impl Queue {
-    /// A letter has come.
-    pub fn push(&mut self, letter: Letter, now: Ms) {
+    /// A letter has come; whether it was not there before.
+    pub fn push(&mut self, letter: Letter, now: Ms) -> bool {
         let line = self.incidents.entry(letter.message.incident).or_default();
-        if !line.letters.iter().any(|(waiting, _)| waiting.key == letter.key) {
+        let is_new = !line.letters.iter().any(|(waiting, _)| waiting.key == letter.key);
+        if is_new {
             line.letters.push_back((letter, now));
         }
+        is_new
     }
 
     /// The letter to try now, after what has to be folded first.

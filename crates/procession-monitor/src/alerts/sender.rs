@@ -7,10 +7,11 @@
 use super::Receiver;
 use super::queue::Queue;
 use super::standing::Standing;
+use super::tally::Tally;
 use crate::clock::wall;
 use crate::registry::Registry;
 use crate::store::Letter;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub struct Senders {
     queues: HashMap<String, Sender<Job>>,
     waiting: Vec<(Receiver, mpsc::Receiver<Job>)>,
+    tallies: BTreeMap<String, Arc<Tally>>,
 }
 
 #[derive(Debug)]
@@ -40,15 +42,18 @@ pub struct Working {
 #[derive(Clone, Debug)]
 pub struct Post {
     queues: HashMap<String, Sender<Job>>,
+    tallies: BTreeMap<String, Arc<Tally>>,
 }
 
 impl Senders {
     /// A queue for each receiver.
     pub fn new(receivers: Vec<Receiver>) -> Senders {
-        let mut senders = Senders { queues: HashMap::new(), waiting: Vec::new() };
+        let mut senders =
+            Senders { queues: HashMap::new(), waiting: Vec::new(), tallies: BTreeMap::new() };
         for receiver in receivers {
             let (queue, letters) = channel();
             senders.queues.insert(receiver.name().to_owned(), queue);
+            senders.tallies.insert(receiver.name().to_owned(), Arc::default());
             senders.waiting.push((receiver, letters));
         }
         senders
@@ -56,14 +61,20 @@ impl Senders {
 
     /// The hand for the store.
     pub fn post(&self) -> Post {
-        Post { queues: self.queues.clone() }
+        Post { queues: self.queues.clone(), tallies: self.tallies.clone() }
+    }
+
+    /// What each receiver is told, in numbers.
+    pub fn tallies(&self) -> BTreeMap<String, Arc<Tally>> {
+        self.tallies.clone()
     }
 
     /// Starts the threads.
     pub fn start(self, registry: &Arc<Registry>, url: &str) -> Working {
         let thread = |(receiver, letters): (Receiver, mpsc::Receiver<Job>)| {
             let (registry, url) = (registry.clone(), url.to_owned());
-            std::thread::spawn(move || send_all(&receiver, &letters, &registry, &url))
+            let tally = self.tallies.get(receiver.name()).cloned().unwrap_or_default();
+            std::thread::spawn(move || send_all(&receiver, &letters, &registry, &url, &tally))
         };
         Working {
             threads: self.waiting.into_iter().map(thread).collect(),
@@ -75,7 +86,10 @@ impl Senders {
 impl Post {
     /// A letter to its receiver. One that no longer exists gets none.
     pub fn put(&self, letter: Letter) {
-        if let Some(queue) = self.queues.get(&letter.receiver) {
+        let receiver = &letter.receiver;
+        if let (Some(queue), Some(tally)) = (self.queues.get(receiver), self.tallies.get(receiver))
+        {
+            tally.wait();
             // A thread that has stopped leaves its letters to the next start.
             let _ = queue.send(Job::Letter(Box::new(letter)));
         }
@@ -99,7 +113,13 @@ pub fn trouble_of(receiver: &str) -> String {
     format!("receiver {receiver}")
 }
 
-fn send_all(receiver: &Receiver, letters: &mpsc::Receiver<Job>, registry: &Registry, url: &str) {
+fn send_all(
+    receiver: &Receiver,
+    letters: &mpsc::Receiver<Job>,
+    registry: &Registry,
+    url: &str,
+    tally: &Tally,
+) {
     let mut queue = Queue::default();
     let mut standing = Standing::default();
     let trouble = trouble_of(receiver.name());
@@ -110,7 +130,11 @@ fn send_all(receiver: &Receiver, letters: &mpsc::Receiver<Job>, registry: &Regis
             Some(wait) => letters.recv_timeout(wait),
         };
         match job {
-            Ok(Job::Letter(letter)) => queue.push(*letter, wall()),
+            Ok(Job::Letter(letter)) => {
+                if !queue.push(*letter, wall()) {
+                    tally.end(1);
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -118,6 +142,7 @@ fn send_all(receiver: &Receiver, letters: &mpsc::Receiver<Job>, registry: &Regis
         if let Some(letter) = due {
             let incident = letter.message.incident;
             let tried = receiver.deliver(&letter, url);
+            tally.tried(tried.is_ok());
             registry.set_problem(&trouble, standing.tried(&tried, wall()));
             let outcome = match tried {
                 Ok(()) => queue.delivered(incident),
@@ -130,6 +155,7 @@ fn send_all(receiver: &Receiver, letters: &mpsc::Receiver<Job>, registry: &Regis
             }
             deliveries.extend(outcome);
         }
+        tally.end(deliveries.len());
         if !deliveries.is_empty() {
             registry.delivered(deliveries);
         }

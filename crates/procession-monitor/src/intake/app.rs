@@ -3,8 +3,10 @@
 //! In: the registry and the settings of the server. Out: the same, shared. Always: what changes
 //! here are counters only.
 
+use crate::alerts::Tally;
 use crate::registry::Registry;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -23,6 +25,8 @@ pub struct App {
     pub scheme: &'static str,
     /// Names and kinds of the receivers.
     pub receivers: Vec<(String, &'static str)>,
+    /// What each receiver is told, in numbers.
+    pub tallies: BTreeMap<String, Arc<Tally>>,
     /// Beats and pings taken.
     pub taken: AtomicU64,
     /// The watchdog has seen the judge at work.

@@ -11,9 +11,11 @@
 //! | [`schema`] | the tables, and how an older database becomes this one |
 //! | [`rows`] | what is written and read |
 //! | [`pending`] | what waits to be written, folded |
+//! | [`commits`] | how long commits take |
 //! | [`writer`] | the one thread that writes |
 //! | [`reader`] | what is read: all state at the start, history later |
 
+pub mod commits;
 pub mod file;
 pub mod pending;
 pub mod reader;

@@ -7,6 +7,7 @@
 //! letters whose commit takes longer than `SLOW`. A database file that was deleted or replaced counts
 //! as one that cannot be written.
 
+use super::commits::CommitTimes;
 use super::file::DatabaseFile;
 use super::pending::Pending;
 use super::rows::{Batch, Letter};
@@ -58,6 +59,8 @@ pub struct Health {
     pub problem: Option<String>,
     /// How many rows of history were given up.
     pub dropped: u64,
+    /// How long commits took.
+    pub commits: CommitTimes,
 }
 
 impl Writer {
@@ -124,7 +127,11 @@ impl Shared {
     /// Notes how a commit ended, and lets the letters go that were in it and have not gone before.
     fn ended(&self, result: Result<(), String>, dropped: u64, keys: &HashSet<String>) {
         let mut state = self.lock();
-        let long = state.begun.take().is_some_and(|begun| begun.elapsed() > SLOW);
+        let took = state.begun.take().map(|begun| begun.elapsed()).unwrap_or_default();
+        let long = took > SLOW;
+        if result.is_ok() {
+            state.health.commits.add(took);
+        }
         state.health.dropped += dropped;
         state.health.problem = match result {
             Err(why) => Some(why),
