@@ -9,6 +9,7 @@
 //! of a subcommand in a table of its name.
 
 use crate::cli::{self, Cli, SHARED};
+use crate::run::LeftOut;
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Command, FromArgMatches};
@@ -81,26 +82,12 @@ fn parse_from(arguments: Vec<OsString>, default: Option<PathBuf>) -> Result<Cli,
     let matches = command.try_get_matches_from(arguments).map_err(Stop::Arguments)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Stop::Arguments)?;
     if let cli::Command::Run(options) = &mut cli.command {
-        options.left_out = LeftOut::of(&wrong);
+        options.left_out = LeftOut {
+            why: wrong.iter().map(ToString::to_string).collect(),
+            has_address: wrong.iter().any(ConfigError::has_address),
+        };
     }
     Ok(cli)
-}
-
-/// What `procession run` does without, since its program is to run whatever is wrong with its
-/// reports.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LeftOut {
-    /// What is wrong, for a person.
-    pub(crate) why: Vec<String>,
-    /// The monitor's address may be among it.
-    pub(crate) has_address: bool,
-}
-
-impl LeftOut {
-    fn of(wrong: &[ConfigError]) -> Self {
-        let why = wrong.iter().map(ToString::to_string).collect();
-        Self { why, has_address: wrong.iter().any(ConfigError::has_address) }
-    }
 }
 
 /// Whether the arguments are those of `procession run`.

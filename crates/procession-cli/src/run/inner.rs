@@ -5,11 +5,10 @@
 //! that the monitor does or fails to do reaches the program; when the main process has ended,
 //! everything else that was started ends too.
 
-use super::UNREPORTED;
 use super::family;
 use super::life::{Exit, Life, Promise};
 use super::notify::Word;
-use super::options::Options;
+use super::options::{Options, UNREPORTED};
 use super::outer::code_of;
 use super::output::{Output, piped};
 use super::program::Start;

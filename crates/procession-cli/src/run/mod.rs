@@ -41,14 +41,12 @@ pub(crate) mod socket;
 mod suspend;
 mod tail;
 
-pub(crate) use options::Options;
+pub(crate) use options::{LeftOut, Options};
 
 use crate::output::complain;
+use options::UNREPORTED;
 use std::error::Error;
 use std::process::ExitCode;
-
-/// What comes of a program whose reports cannot be sent.
-const UNREPORTED: &str = "the program runs, and nothing of it is reported";
 
 /// Runs the program; gives its exit code. What is wrong with its reports is said, and it runs.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {

@@ -1,6 +1,5 @@
 //! What is asked of `procession run`.
 
-use crate::config::LeftOut;
 use crate::reach::Reach;
 use clap::Args;
 use std::ffi::OsString;
@@ -56,6 +55,19 @@ pub(crate) struct Options {
     #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
+
+/// What `procession run` does without, since its program is to run whatever is wrong with its
+/// reports.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LeftOut {
+    /// What is wrong, for a person.
+    pub(crate) why: Vec<String>,
+    /// The monitor's address may be among it.
+    pub(crate) has_address: bool,
+}
+
+/// What comes of a program whose reports cannot be sent.
+pub(crate) const UNREPORTED: &str = "the program runs, and nothing of it is reported";
 
 /// The variable that tells the inner process which process is the outer one.
 pub(crate) const INSIDE: &str = "PROCESSION_RUN_INSIDE";

@@ -67,8 +67,11 @@ fn completions_are_sound_and_every_subcommand_has_a_manual_page() {
     assert!(help.contains("PROCESSION_RUN_MAX_RUNTIME") && !help.contains("inside"), "{help}");
 }
 
+/// Variables of the environment, with their values.
+type Variables = &'static [(&'static str, &'static str)];
+
 /// Runs a job with these variables and options; gives what is said on standard error.
-fn job(variables: &[(&str, &str)], options: &[&str]) -> String {
+fn job(variables: Variables, options: &[&str]) -> String {
     let mut command = procession(&["run"]);
     command.args(options).args(["--", "sh", "-c", "echo done; exit 3"]);
     let told = said(command.envs(variables.iter().copied()));
@@ -85,7 +88,7 @@ fn a_job_runs_whatever_is_wrong_with_its_reports_and_that_is_said_once() {
     };
     let (broken, empty) = (file("broken.toml", "[run"), file("ca.pem", ""));
     let long = "x".repeat(201);
-    let cases: [(&[(&str, &str)], &[&str], &str); 9] = [
+    let cases: [(Variables, &[&str], &str); 9] = [
         (
             &[],
             &["--config", "/nowhere/c.toml"],
@@ -114,7 +117,7 @@ fn a_job_is_reported_without_what_is_wrong_in_a_variable_or_a_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let typo = write(&directory.path().join("c.toml"), "[run]\nevry = '1d'\nlabel = ['a=b']\n");
     let typo = typo.to_str().expect("text");
-    let cases: [(&str, &[(&str, &str)], &[&str], &str); 5] = [
+    let cases: [(&str, Variables, &[&str], &str); 5] = [
         (
             "empty",
             &[("PROCESSION_RUN_EVERY", "")],
