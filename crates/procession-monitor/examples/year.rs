@@ -159,6 +159,7 @@ fn letter(incident: &Incident, seq: u32, transition: Transition, at: Ms) -> Lett
         message,
         written: at,
         opened: at,
+        details: BTreeMap::new(),
     }
 }
 

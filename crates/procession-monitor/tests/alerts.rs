@@ -297,3 +297,43 @@ fn two_monitors_watch_each_other() {
     until("the ping out", || watcher.check(&uuid)["status"] == "up");
     drop(other);
 }
+
+#[test]
+fn a_message_carries_labels_tags_the_host_and_the_body_of_a_ping() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = Told::start(&[]);
+    let monitor = Monitor::start(procession_monitor::Config {
+        receivers: vec![told.receiver()],
+        ..config(directory.path())
+    });
+    let uuid = monitor.make(r#"{"name": "nightly", "tags": "db eu"}"#);
+    monitor.request("POST", &format!("/ping/{uuid}/fail"), &[], "copying\ndisk full");
+    let letter = told.letters(1).remove(0).1;
+    let annotations = &letter["alerts"][0]["annotations"];
+    assert_eq!(annotations["description"], "copying\ndisk full");
+    assert_eq!(annotations["tags"], "db eu");
+    let status = monitor.api("GET", "/api/status", "").json();
+    assert_eq!(status["checks"][0]["last_words"], serde_json::json!(["copying", "disk full"]));
+
+    let with_rack = |seq: u64, rack: &str, kind: Kind| {
+        let mut beat = beat(seq, kind);
+        beat.labels.insert("rack".into(), rack.into());
+        // It does not stand in for the name of the alert.
+        beat.labels.insert("alertname".into(), "Mine".into());
+        send(&monitor, &beat).unwrap();
+    };
+    with_rack(1, "r7", dead());
+    let firing = told.letters(2).remove(1).1["alerts"][0].clone();
+    let labels = serde_json::json!(
+        { "alertname": "Dead", "host": "web-3", "check": "crawler", "rack": "r7" }
+    );
+    assert_eq!(firing["labels"], labels);
+    // Another label is no other alert: what keys by the fingerprint sees it end.
+    with_rack(2, "r8", Kind::Alive);
+    let resolved = told.letters(3).remove(2).1["alerts"][0].clone();
+    assert_eq!(
+        (&resolved["status"], &resolved["labels"]["rack"]),
+        (&"resolved".into(), &"r8".into())
+    );
+    assert_eq!(resolved["fingerprint"], firing["fingerprint"]);
+}

@@ -141,7 +141,8 @@ mod tests {
         };
         let key = format!("{}:r", message.key());
         let (names, words) = (BTreeMap::new(), BTreeMap::new());
-        Letter { key, receiver: "r".into(), message, written: 0, opened: 0, names, words }
+        let details = BTreeMap::new();
+        Letter { key, receiver: "r".into(), message, written: 0, opened: 0, names, words, details }
     }
 
     fn key(due: (Option<Letter>, Vec<Delivery>)) -> Option<String> {

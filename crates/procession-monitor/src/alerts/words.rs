@@ -7,6 +7,7 @@ use crate::intake::check_json::iso;
 use crate::judge::{CheckId, Ended, How, Ms, Problem, Subject, Time, Transition, Trouble};
 use crate::store::Letter;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The end of an alert that has none, as Alertmanager writes it.
 const NO_END: &str = "0001-01-01T00:00:00Z";
@@ -117,6 +118,8 @@ struct Alert {
     name: &'static str,
     /// The label beside the group's and the name's.
     label: Option<(&'static str, String)>,
+    /// Labels by which it is not recognised: they may change while it lasts.
+    more: BTreeMap<String, String>,
     annotations: Value,
     starts: Ms,
     /// None while it lasts.
@@ -128,8 +131,11 @@ impl Alert {
         let mut labels = group.as_object().cloned().unwrap_or_default();
         labels.insert("alertname".into(), self.name.into());
         labels.extend(self.label.map(|(key, value)| (key.to_owned(), value.into())));
-        let labels = Value::Object(labels);
-        let print = sha1_smol::Sha1::from(labels.to_string()).digest().to_string();
+        let print = sha1_smol::Sha1::from(Value::Object(labels.clone()).to_string());
+        let print = print.digest().to_string();
+        for (name, value) in self.more {
+            labels.entry(name).or_insert(value.into());
+        }
         let status = if self.ends.is_some() { "resolved" } else { "firing" };
         json!({
             "status": status, "labels": labels, "annotations": self.annotations,
@@ -168,6 +174,7 @@ fn alerts(letter: &Letter) -> Vec<Alert> {
             let silent = |host: &String, ends| Alert {
                 name: "MassSilence",
                 label: Some(("host", host.clone())),
+                more: BTreeMap::new(),
                 annotations: json!({ "summary": "silent" }),
                 starts: letter.opened,
                 ends,
@@ -179,6 +186,7 @@ fn alerts(letter: &Letter) -> Vec<Alert> {
         Subject::Monitor => vec![Alert {
             name: "MonitorTrouble",
             label: None,
+            more: BTreeMap::new(),
             annotations: json!({ "summary": summary(letter) }),
             starts: letter.opened,
             ends: over.then_some(letter.written),
@@ -189,12 +197,19 @@ fn alerts(letter: &Letter) -> Vec<Alert> {
 fn check_alert(letter: &Letter, id: CheckId, trouble: &Trouble) -> Alert {
     let since = letter.message.at - trouble.since;
     let mut annotations = json!({ "summary": trouble.problem.to_string() });
+    let details = letter.details.get(&id.0).cloned().unwrap_or_default();
     if let Some(words) = letter.words.get(&id.0) {
         annotations["description"] = format!("last words:\n{}", words.join("\n")).into();
+    } else if let Some(body) = &details.body {
+        annotations["description"] = body.as_str().into();
+    }
+    if !details.tags.is_empty() {
+        annotations["tags"] = details.tags.into();
     }
     Alert {
         name: alert_name(&trouble.problem),
         label: Some(("check", name(letter, id))),
+        more: details.labels,
         annotations,
         starts: letter.written.saturating_sub(since),
         ends: None,

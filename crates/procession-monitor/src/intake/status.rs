@@ -69,6 +69,8 @@ const SKEW: u64 = 5_000;
 const ROWS: usize = 500;
 /// And their bytes: with the rest of the answer, 200 kB.
 const BYTES: usize = 180_000;
+/// Lines of the body of a ping that reported a failure.
+const BODY_LINES: usize = 10;
 /// Most incidents in an answer, and most hosts of one.
 const MOST: usize = 20;
 
@@ -244,7 +246,11 @@ fn row(view: &View, eye: Eye) -> Value {
     });
     let (field, name) = key(view.record.uuid, eye);
     row[field] = name.into();
-    let words = view.standing.last_words();
+    let mut words = view.standing.last_words();
+    // Those of a ping are the body that it came with.
+    if let Some(body) = &view.standing.failure_body {
+        words.extend(body.lines().take(BODY_LINES).map(str::to_owned));
+    }
     if !words.is_empty() {
         row["last_words"] = words.into();
     }

@@ -9,7 +9,7 @@ use super::news::News;
 use super::reading::{InHand, Reading};
 use crate::clock::{Clock, wall};
 use crate::judge::{CheckId, Config, Judge, Message, Ms, Spec, State, Time, Transition};
-use crate::store::{Batch, Letter, Reader, Record, Saved, Standing, Writer};
+use crate::store::{Batch, Details, Letter, Reader, Record, Saved, Standing, Writer};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -292,6 +292,10 @@ impl Registry {
             .keys()
             .filter_map(|id| Some((id.0, last_words(id).filter(|words| !words.is_empty())?)))
             .collect();
+        let details: BTreeMap<u64, Details> = names
+            .keys()
+            .filter_map(|id| Some((*id, desk.entries.get(&CheckId(*id))?.details())))
+            .collect();
         let letter = |receiver: &String| Letter {
             key: format!("{}:{receiver}", message.key()),
             receiver: receiver.clone(),
@@ -300,9 +304,20 @@ impl Registry {
             opened: self.clock.wall(message.opened),
             names: names.clone(),
             words: words.clone(),
+            details: details.clone(),
         };
         debug_assert!(message.seq == 1 || message.transition != Transition::Firing);
         desk.receivers.iter().map(letter).collect()
+    }
+}
+
+impl Entry {
+    fn details(&self) -> Details {
+        Details {
+            labels: self.record.labels.clone(),
+            tags: self.record.tags.clone(),
+            body: self.standing.failure_body.clone(),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// Pings and beats a check may send at once, and per second for long.
 const RATE: (f64, f64) = (60.0, 10.0);
+/// How much of the body of a ping that reports a failure is told to receivers.
+const BODY_TOLD: usize = 1_000;
 /// How much of a ping's body is kept: 10 000 bytes, healthchecks' own default.
 const BODY_KEPT: usize = 10_000;
 /// Runs under way whose starts are remembered for the pings' durations.
@@ -112,6 +114,10 @@ impl Registry {
         entry.standing.pings += 1;
         if proves {
             entry.standing.last_ping = Some(wall());
+            let told = ping.kind == PingKind::Fail && !ping.body.is_empty();
+            let beginning = &ping.body[..ping.body.len().min(BODY_TOLD)];
+            entry.standing.failure_body =
+                told.then(|| String::from_utf8_lossy(beginning).into_owned());
         }
         let duration = match ping.kind {
             PingKind::Start => {

@@ -104,6 +104,9 @@ pub struct Standing {
     pub row: Option<(Ms, Ms, u64)>,
     /// What the last beat said, for the page.
     pub last_beat: Option<serde_json::Value>,
+    /// The beginning of the body of the last ping that proved something, if it reported a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_body: Option<String>,
 }
 
 impl Standing {
@@ -184,6 +187,21 @@ pub struct Letter {
     /// The last words of those that are dead, oldest first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub words: BTreeMap<u64, Vec<String>>,
+    /// What else is known of the checks it speaks of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<u64, Details>,
+}
+
+/// What a message tells of a check beside its problem.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// The labels of its program.
+    pub labels: BTreeMap<String, String>,
+    /// Its tags, separated by blanks.
+    pub tags: String,
+    /// The beginning of the body of the ping that reported its failure.
+    pub body: Option<String>,
 }
 
 /// How a letter ended.
