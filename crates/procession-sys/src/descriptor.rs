@@ -25,6 +25,41 @@ pub fn identity(descriptor: BorrowedFd<'_>) -> io::Result<Identity> {
     Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
 }
 
+/// Whether what is written to two descriptors keeps its order: they are of one file, and of one
+/// position in it.
+///
+/// # Errors
+/// As [`identity`].
+pub fn share_an_order(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
+    if identity(one)? != identity(other)? {
+        return Ok(false);
+    }
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(one)?.st_mode);
+    let appends =
+        |file| rustix::fs::fcntl_getfl(file).is_ok_and(|has| has.contains(OFlags::APPEND));
+    // A pipe, a socket and a device have no position, and who appends writes at the end.
+    let has_position = kind == rustix::fs::FileType::RegularFile;
+    Ok(!has_position || (appends(one) && appends(other)) || is_one_description(one, other))
+}
+
+/// Whether two descriptors of one file were opened together (`KCMP_FILE` of `kcmp(2)`).
+fn is_one_description(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    const KCMP_FILE: libc::c_int = 0;
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: the call takes numbers only, and looks at two descriptors of this process.
+    let order = unsafe {
+        let (one, other) = (one.as_raw_fd(), other.as_raw_fd());
+        libc::syscall(libc::SYS_kcmp, own, own, KCMP_FILE, one, other)
+    };
+    if order >= 0 {
+        return order == 0;
+    }
+    // A kernel or a sandbox without the call. Files that were opened apart and stand at one place
+    // would overwrite each other.
+    let place = |file| (rustix::fs::tell(file).ok(), rustix::fs::fcntl_getfl(file).ok());
+    place(one) == place(other)
+}
+
 /// The error of a process that has as many open files as it may have (`EMFILE`).
 pub const TOO_MANY: i32 = libc::EMFILE;
 
@@ -210,4 +245,30 @@ pub fn keep_over_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
 pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(descriptor)?;
     Ok(rustix::fs::fcntl_setfl(descriptor, flags | OFlags::NONBLOCK)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn descriptors_share_an_order_where_they_share_a_position_or_need_none() {
+        let path = std::env::temp_dir().join(format!("procession-order-{}", std::process::id()));
+        let file = File::create(&path).expect("made");
+        let copy = file.try_clone().expect("a copy");
+        let apart = File::options().write(true).open(&path).expect("opened");
+        let append = || File::options().append(true).open(&path).expect("opened");
+        let (one, other) = (append(), append());
+        std::fs::remove_file(&path).expect("removed");
+        let (reading, writing) = pipe().expect("a pipe");
+        let is = |one: &dyn AsFd, other: &dyn AsFd| share_an_order(one.as_fd(), other.as_fd()).ok();
+        assert_eq!(is(&file, &copy), Some(true));
+        assert_eq!(is(&file, &apart), Some(false), "each would overwrite the other");
+        assert_eq!(is(&one, &other), Some(true));
+        assert_eq!(is(&file, &writing), Some(false));
+        assert_eq!(is(&writing, &writing), Some(true));
+        drop(reading);
+    }
 }

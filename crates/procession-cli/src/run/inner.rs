@@ -10,7 +10,7 @@ use super::life::{Exit, Life, Promise};
 use super::notify::Word;
 use super::options::{Options, UNREPORTED};
 use super::outer::code_of;
-use super::output::{Output, piped};
+use super::output::{Output, Pipes};
 use super::program::Start;
 use super::report::Reporter;
 use super::signals::{Arrived, Signals, asks};
@@ -64,23 +64,21 @@ pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<d
     let reporter = reporter(options);
     // Where there are no such sockets, the program runs without one; `doctor` says so.
     let socket = NotifySocket::open().ok();
-    let piped = piped(options.tail);
     let start = Start {
         command: &options.command,
         notify: socket.as_ref().map(NotifySocket::name),
         watchdog: options.watchdog,
-        piped,
+        pipes: Pipes::new(options.tail),
     };
-    let mut program = start.start()?;
-    let (stdout, stderr) = (program.stdout.take(), program.stderr.take());
-    let mut output = Output::pass(stdout.map(Into::into), stderr.map(Into::into), options.tail)?;
+    let program = start.start()?;
+    let mut output = Output::pass(program.stdout, program.stderr, options.tail)?;
     let run = format!("{:016x}", fastrand::u64(..));
     let mut supervisor = Supervisor {
         begun: Instant::now(),
         life: Life::new(run, promise(options), fastrand::f64()),
         reporter,
         socket,
-        main: Main::of(i32::try_from(program.id())?)?,
+        main: Main::of(i32::try_from(program.process.id())?)?,
     };
     supervisor.report(supervisor.life.begin());
     let (exit, code) = supervisor.watch(&signals, &above)?;

@@ -6,7 +6,7 @@
 //! no bytes for another reason, a full disk, is said once, and the program goes on.
 
 use super::tail::Tail;
-use procession_sys::descriptor::{pipe, set_nonblocking};
+use procession_sys::descriptor::{pipe, set_nonblocking, share_an_order};
 use procession_sys::wait::{Interest, ready};
 use rustix::io::Errno;
 use std::io::{self, IsTerminal, Read};
@@ -28,7 +28,7 @@ enum Stream {
 /// Both streams on their way.
 #[derive(Debug)]
 pub(crate) struct Output {
-    /// One for each stream, so that a flood on one does not wash away the other.
+    /// One for each pipe, so that a flood on one does not wash away the other.
     tails: [Arc<Mutex<Tail>>; 2],
     copiers: Vec<JoinHandle<()>>,
     /// Closed once the program has ended.
@@ -37,11 +37,32 @@ pub(crate) struct Output {
     copying: OwnedFd,
 }
 
-/// Whether our standard output and standard error are passed through pipes: a terminal is handed
-/// to the program as it is, and so is everything where no tail is wanted.
-pub(crate) fn piped(tail: usize) -> (bool, bool) {
-    let is = |terminal: bool| tail > 0 && !terminal;
-    (is(io::stdout().is_terminal()), is(io::stderr().is_terminal()))
+/// Which streams of the program go through pipes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pipes {
+    /// Both go through one, as both end in one file: so their order stays.
+    One,
+    /// Each of these goes through one of its own.
+    Apart {
+        /// Standard output does.
+        stdout: bool,
+        /// Standard error does.
+        stderr: bool,
+    },
+}
+
+impl Pipes {
+    /// Those for this process's own streams: a terminal is handed to the program as it is, and so is
+    /// everything where no tail is wanted.
+    pub(crate) fn new(tail: usize) -> Pipes {
+        let is = |terminal: bool| tail > 0 && !terminal;
+        let (stdout, stderr) = (is(io::stdout().is_terminal()), is(io::stderr().is_terminal()));
+        let is_one = || share_an_order(rustix::stdio::stdout(), rustix::stdio::stderr());
+        if stdout && stderr && is_one().unwrap_or(false) {
+            return Pipes::One;
+        }
+        Pipes::Apart { stdout, stderr }
+    }
 }
 
 impl Output {

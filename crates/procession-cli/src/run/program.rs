@@ -7,14 +7,17 @@
 use crate::output::complain;
 use nix::errno::Errno;
 use nix::unistd::execvpe;
+use procession_sys::descriptor::pipe;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use super::options::INSIDE;
+use super::output::Pipes;
 use super::signals::{self, IGNORED};
 
 /// The first argument of a process that is to become a program; clap never sees it.
@@ -32,14 +35,25 @@ pub(crate) struct Start<'s> {
     pub(crate) notify: Option<&'s str>,
     /// How often it is to say that it gets on.
     pub(crate) watchdog: Option<Duration>,
-    /// Whether its output goes through a pipe: (standard output, standard error).
-    pub(crate) piped: (bool, bool),
+    /// Where its output goes.
+    pub(crate) pipes: Pipes,
+}
+
+/// A program that was started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Its process.
+    pub(crate) process: Child,
+    /// What it writes to standard output, or to both where they are one.
+    pub(crate) stdout: Option<OwnedFd>,
+    /// What it writes to standard error.
+    pub(crate) stderr: Option<OwnedFd>,
 }
 
 impl Start<'_> {
     /// Starts a process that becomes the program. Called on the thread that lives as long as this
     /// process, as the program dies with it.
-    pub(crate) fn start(&self) -> io::Result<Child> {
+    pub(crate) fn start(&self) -> io::Result<Started> {
         let stream = |piped| if piped { Stdio::piped() } else { Stdio::inherit() };
         let mut command = Command::new("/proc/self/exe");
         command.arg0("procession").arg(MARK).arg(std::process::id().to_string());
@@ -53,7 +67,19 @@ impl Start<'_> {
                 command.env("WATCHDOG_USEC", time.as_micros().to_string());
             }
         }
-        command.stdout(stream(self.piped.0)).stderr(stream(self.piped.1)).spawn()
+        match self.pipes {
+            Pipes::One => {
+                let (reading, writing) = pipe()?;
+                command.stdout(writing.try_clone()?).stderr(writing);
+                Ok(Started { process: command.spawn()?, stdout: Some(reading), stderr: None })
+            }
+            Pipes::Apart { stdout, stderr } => {
+                let mut process = command.stdout(stream(stdout)).stderr(stream(stderr)).spawn()?;
+                let stdout = process.stdout.take().map(Into::into);
+                let stderr = process.stderr.take().map(Into::into);
+                Ok(Started { process, stdout, stderr })
+            }
+        }
     }
 }
 

@@ -58,3 +58,53 @@ fn the_output_of_a_program_that_joins_its_streams_passes() {
     let told = said(&mut monitor.sh("joined", &[], script));
     assert_eq!((told.code, told.out.as_str()), (Some(6), "out\n"));
 }
+
+fn lines(numbers: std::ops::Range<u32>, of: impl Fn(u32) -> String) -> String {
+    numbers.map(of).collect::<Vec<_>>().concat()
+}
+
+/// Runs a job that writes to both streams in turn; gives what is in this file then.
+fn in_turn(stdout: File, stderr: File, path: &std::path::Path) -> String {
+    let monitor = Monitor::open();
+    let script = "i=0; while [ $i -lt 500 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done";
+    let status = monitor.sh("turns", &[], script).stdout(stdout).stderr(stderr).status();
+    assert_eq!(status.expect("run").code(), Some(0));
+    std::fs::read_to_string(path).expect("a file")
+}
+
+#[test]
+fn both_streams_in_one_file_keep_their_order() {
+    let expected = lines(0..500, |n| format!("out {n}\nerr {n}\n"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    // As by `>log 2>&1`.
+    let file = File::create(&path).expect("made");
+    let told = in_turn(file.try_clone().expect("a copy"), file, &path);
+    assert!(told == expected, "{told}");
+    // As by `>>log 2>>log`.
+    std::fs::write(&path, "").expect("emptied");
+    let append = || File::options().append(true).open(&path).expect("opened");
+    let told = in_turn(append(), append(), &path);
+    assert!(told == expected, "{told}");
+}
+
+#[test]
+fn both_streams_in_one_pipe_keep_their_order() {
+    let monitor = Monitor::open();
+    let run = monitor.sh("pipe", &[], "seq 1 200 | while read n; do echo $n; echo $n >&2; done");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "\"$@\" 2>&1 | cat", "sh"]).arg(run.get_program()).args(run.get_args());
+    shell.env("XDG_CONFIG_HOME", "/nowhere");
+    let expected = lines(1..201, |n| format!("{n}\n{n}\n"));
+    assert_eq!(said(&mut shell).out, expected);
+}
+
+#[test]
+fn streams_in_files_of_their_own_stay_apart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [out, err] = ["out", "err"].map(|name| directory.path().join(name));
+    let create = |path| File::create(path).expect("made");
+    let told = in_turn(create(&out), create(&err), &out);
+    let all = |word: &str| lines(0..500, |n| format!("{word} {n}\n"));
+    assert_eq!((told, std::fs::read_to_string(err).expect("a file")), (all("out"), all("err")));
+}
