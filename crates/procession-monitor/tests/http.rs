@@ -1,5 +1,7 @@
 //! The monitor over HTTP: beats, tokens, restarts, strangers.
 
+#[path = "http/documents.rs"]
+mod documents;
 mod support;
 
 use procession_beat::{Beat, Client, Kind, SendError};
