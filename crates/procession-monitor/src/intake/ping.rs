@@ -32,6 +32,8 @@ pub const BODY_LIMIT: usize = 2_621_440;
 pub const BODY_TIME: Duration = Duration::from_secs(10);
 /// How long an answer waits for its commit before it says that the beat is in memory only.
 pub const COMMIT_TIME: Duration = Duration::from_secs(5);
+/// The longest slug of a check that is made by its first ping, as of one that is made by the API.
+const SLUG: usize = 100;
 /// How much of the user agent is kept, in characters.
 const AGENT_KEPT: usize = 200;
 
@@ -52,7 +54,7 @@ fn target(app: &App, path: &str) -> Result<(Whom, What), Refused> {
     if let Some(path) = path.strip_prefix("/ping/") {
         return path::parse(path);
     }
-    let path = path.trim_start_matches('/');
+    let path = path.strip_prefix('/').unwrap_or(path);
     let first = path.split('/').next().unwrap_or_default();
     let opens = || matches!(app.registry.scope_of(first), Some((Scope::Ping, _)));
     let is_ping = Uuid::parse_str(first).is_ok() || opens();
@@ -141,6 +143,7 @@ fn find(app: &App, whom: Whom, create: bool) -> Result<Found, Answer> {
             match app.registry.by_slug(&slug)[..] {
                 _ if !opens => Err(NOT_FOUND),
                 [id] => Ok(Found::Check(id)),
+                [] if create && slug.len() > SLUG => Err(BAD_FORMAT),
                 [] if create => Ok(Found::Free(slug)),
                 [] => Err(NOT_FOUND),
                 _ => Err((StatusCode::CONFLICT, "ambiguous slug")),
