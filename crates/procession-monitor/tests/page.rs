@@ -12,7 +12,7 @@ use procession_beat::{Beat, Cause, Client, Death, Instance, Kind, Main, MainStat
 use procession_monitor::Config;
 use std::path::Path;
 use std::process::Command;
-use support::{Monitor, PATIENCE, config};
+use support::{Monitor, PATIENCE, READ_KEY, config};
 
 /// Programs watched: more than the page shows at once.
 const PROGRAMS: u64 = 600;
@@ -212,4 +212,27 @@ fn the_certificate_of_the_documents_opens_the_page_in_a_browser() {
     browser.trust_all();
     browser.open(&monitor.url);
     browser.wait_for("live");
+}
+
+#[test]
+fn a_key_that_may_only_read_follows_the_checks_by_names_that_open_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuids = ["one", "two"].map(|name| monitor.make(&format!(r#"{{"name": "{name}"}}"#)));
+    for uuid in &uuids {
+        monitor.get(&format!("/ping/{uuid}/fail"));
+    }
+    let mut browser = Browser::start(directory.path());
+    let address = monitor.url.strip_prefix("http://").unwrap();
+    // The key is the password, which the browser keeps once it was asked for it.
+    browser.open(&format!("http://:{READ_KEY}@{address}/api/status"));
+    browser.open(&monitor.url);
+    browser.wait_for("2 down");
+    assert_eq!(browser.ask("document.querySelectorAll('#checks tr').length"), 2);
+    browser.wait_for("two is in trouble");
+    monitor.get(&format!("/ping/{}", uuids[1]));
+    browser.wait_for("1 down");
+    assert_eq!(browser.ask("document.querySelectorAll('#checks tr').length"), 2);
+    let seen = browser.ask("document.documentElement.outerHTML");
+    assert!(uuids.iter().all(|uuid| !seen.as_str().unwrap().contains(uuid.as_str())), "{seen}");
 }

@@ -63,8 +63,10 @@ impl Browser {
     }
 
     pub fn open(&mut self, url: &str) {
+        let is_load = |event: &Value| event["method"] == "Page.loadEventFired";
+        self.events.retain(|event| !is_load(event));
         self.call("Page.navigate", &json!({ "url": url }));
-        while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
+        while !self.events.iter().any(is_load) {
             let event = self.next();
             self.events.push(event);
         }
