@@ -15,3 +15,4 @@ mod running;
 mod streams;
 mod support;
 mod tls;
+mod transcripts;
