@@ -4,7 +4,7 @@ mod court;
 
 use court::{Court, FIVE_MINUTES, HOUR, MINUTE, SECOND, dead};
 use procession_monitor::judge::{
-    CheckId, How, Message, Problem, Signal, State, Subject, Time, Transition,
+    Check, CheckId, How, Message, Problem, Signal, Source, State, Subject, Time, Timing, Transition,
 };
 
 #[test]
@@ -266,4 +266,21 @@ fn a_check_that_is_retired_takes_its_incident_with_it() {
     assert_eq!(court.told(), ["host-1 firing", "host-1 resolved"]);
     court.pass(9 * HOUR);
     assert!(court.told().is_empty());
+}
+
+#[test]
+fn what_is_known_within_counts_from_the_last_sign_of_life() {
+    let (period, grace, tick) = (86_400_000, 7_200_000, 1_000);
+    let timing = Timing { period, grace, max_runtime: Some(3_600_000), source: Source::Ping };
+    let mut check = Check::new(timing, Time(0));
+    assert_eq!(check.bound(tick), None, "nothing is expected of it yet");
+    check.hear(&Signal::Success(None), Time(1_000));
+    assert_eq!(check.bound(tick), Some(period + grace + tick));
+    check.hear(&Signal::Start(None), Time(50_000_000));
+    assert_eq!(check.bound(tick), Some(3_600_000 + tick), "from the start of the run");
+    // Its silence would be judged before the end of its run.
+    check.hear(&Signal::Start(None), Time(93_000_000));
+    assert_eq!(check.bound(tick), Some(1_000 + period + grace - 93_000_000 + tick));
+    check.hear(&Signal::Fail(None, Problem::Failed("disk full".into())), Time(93_000_001));
+    assert_eq!(check.bound(tick), None, "it is down");
 }

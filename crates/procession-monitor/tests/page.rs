@@ -185,7 +185,8 @@ fn below_a_path_the_api_answers_and_a_trusted_proxy_says_who_asks() {
 #[test]
 fn an_address_that_no_trusted_proxy_tells_is_not_believed() {
     let directory = tempfile::tempdir().unwrap();
-    let monitor = Monitor::start(open(directory.path()));
+    let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let monitor = Monitor::start(Config { trusted_proxies, ..open(directory.path()) });
     let uuid = monitor.make(r#"{"name": "n"}"#);
     let invented = [("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https")];
     monitor.request("POST", &format!("/ping/{uuid}"), &invented, "");
