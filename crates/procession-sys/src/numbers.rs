@@ -1,8 +1,8 @@
-//! Recognizing vectors of numbers behind type parameters without a `'static` bound.
+//! Recognizing numbers and vectors of them behind type parameters without a `'static` bound.
 //!
 //! serde's traits hand values over as `&T` with no bound on lifetimes, so `Any` cannot tell that `T`
-//! is `Vec<f64>`. These functions can, for vectors of numbers only: such a vector has no lifetime in
-//! its type, so equality of types up to lifetimes is equality.
+//! is `Vec<f64>`. These functions can, for numbers and vectors of them only: their types have no
+//! lifetimes, so equality of types up to lifetimes is equality.
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -54,6 +54,32 @@ pub fn erased_id<T: ?Sized>() -> TypeId {
     erased.id()
 }
 
+/// `value` as an `N`, if its type is `N` or a reference to one.
+#[inline]
+pub fn as_number<T: ?Sized, N: Number>(value: &T) -> Option<&N> {
+    let id = erased_id::<T>();
+    if id == TypeId::of::<N>() {
+        // SAFETY: `T` equals `N` up to lifetimes, and `N` has none: it is a primitive number.
+        return Some(unsafe { &*std::ptr::from_ref(value).cast::<N>() });
+    }
+    if id == TypeId::of::<&'static N>() {
+        // SAFETY: `T` is a reference to an `N`, whose lifetime is at least that of `value`, since a
+        // `&T` exists. The result has the shorter one.
+        return Some(unsafe { *std::ptr::from_ref(value).cast::<&N>() });
+    }
+    None
+}
+
+/// `number` as a `T`, if that is its type.
+#[inline]
+pub fn from_number<T, N: Number>(number: N) -> Option<T> {
+    if erased_id::<T>() != TypeId::of::<N>() {
+        return None;
+    }
+    // SAFETY: `T` equals `N` up to lifetimes, and `N` has none. A primitive number can be copied.
+    Some(unsafe { std::ptr::from_ref(&number).cast::<T>().read() })
+}
+
 /// `value` as a vector of `N`, if that is its type.
 #[inline]
 pub fn as_vector<T: ?Sized, N: Number>(value: &T) -> Option<&Vec<N>> {
@@ -89,6 +115,20 @@ mod tests {
         assert_eq!(as_vector::<_, f64>(&(numbers.clone(),)), None);
         assert_eq!(from_vector::<Vec<f64>, f64>(numbers.clone()), Ok(numbers.clone()));
         assert_eq!(from_vector::<Vec<u64>, f64>(numbers.clone()), Err(numbers));
+    }
+
+    #[test]
+    fn a_number_is_recognized_by_value_and_by_reference() {
+        let number = 7_u32;
+        assert_eq!(as_number::<_, u32>(&number), Some(&7));
+        assert_eq!(as_number::<&u32, u32>(&&number), Some(&7));
+        assert_eq!(as_number::<_, i32>(&number), None);
+        assert_eq!(as_number::<&&u32, u32>(&&&number), None);
+        assert_eq!(as_number::<[u32], u32>(&[number]), None);
+        assert_eq!(as_number::<_, u32>(&std::num::Wrapping(number)), None);
+        assert_eq!(from_number::<u32, u32>(number), Some(7));
+        assert_eq!(from_number::<i32, u32>(number), None);
+        assert_eq!(from_number::<&u32, u64>(7), None);
     }
 
     #[test]

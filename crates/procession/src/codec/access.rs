@@ -3,7 +3,7 @@
 use super::error::{Error, Step};
 use super::lists::{Rest, nameless};
 use super::reader::Reader;
-use super::tag;
+use super::{numbers, tag};
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed};
 use std::any::type_name;
@@ -14,15 +14,15 @@ pub(super) struct Elements<'a, 'de> {
     reader: &'a mut Reader<'de>,
     left: usize,
     count: usize,
-    /// The tag of the run that is being read, and how many of its numbers are left.
+    /// The tag of the run that is being read, and its numbers that are left.
     run: u8,
-    run_left: usize,
+    numbers: &'de [u8],
 }
 
 impl<'a, 'de> Elements<'a, 'de> {
     #[inline]
     pub(super) fn new(reader: &'a mut Reader<'de>, count: usize) -> Self {
-        Self { reader, left: count, count, run: 0, run_left: 0 }
+        Self { reader, left: count, count, run: 0, numbers: &[] }
     }
 
     #[inline]
@@ -30,26 +30,89 @@ impl<'a, 'de> Elements<'a, 'de> {
         if self.left > 0 { Err(left_over(self.left, "elements")) } else { Ok(()) }
     }
 
-    /// Begins a run, whose tag comes next.
-    #[inline(never)]
-    fn begin_run(&mut self, tag: u8) -> Result<(), Error> {
-        self.reader.rest = &self.reader.rest[1..];
-        let (number, count) = (tag & !tag::RUN, self.reader.length()?);
-        let bytes = count.checked_mul(tag::width(number));
-        let fits = bytes.is_some_and(|bytes| bytes > 0 && bytes <= self.reader.rest.len());
-        if !fits || count > self.left {
-            return Err(self
-                .reader
-                .fail(Error::new("a run of numbers is not as it should be".into())));
+    /// The next element, a number that may have been written with this tag.
+    #[inline]
+    fn next_number<S: DeserializeSeed<'de>>(
+        &mut self,
+        tag: u8,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        let number = if self.run == tag {
+            numbers::take(&mut self.numbers)
+        } else if self.run == 0 && self.left > 0 {
+            numbers::take_tagged(tag, &mut self.reader.rest)
+        } else {
+            None
+        };
+        match number {
+            Some(number) => {
+                self.left -= 1;
+                Ok(Some(number))
+            }
+            None => self.next_other(seed),
         }
-        (self.run, self.run_left) = (number, count);
-        Ok(())
     }
 
-    #[cold]
-    fn failed(&mut self, error: Error, part: &'static str) -> Error {
-        self.reader.fail(error).at(Step::Index(self.count - self.left), part)
+    #[inline(never)]
+    fn next_other<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        self.next_value(seed)
     }
+
+    /// The next element; a run may begin with it.
+    #[inline]
+    fn next_value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        if self.numbers.is_empty() {
+            match self.reader.rest.first() {
+                Some(&tag) if tag & tag::RUN != 0 => {
+                    self.run = tag & !tag::RUN;
+                    self.numbers = take_run(self.reader, self.left)?;
+                }
+                _ => {}
+            }
+        }
+        let is_in_run = !self.numbers.is_empty();
+        if is_in_run {
+            std::mem::swap(&mut self.numbers, &mut self.reader.rest);
+            self.reader.pending = self.run;
+        }
+        let value = self.reader.part(seed);
+        if is_in_run {
+            std::mem::swap(&mut self.numbers, &mut self.reader.rest);
+        }
+        match value {
+            Ok(value) => {
+                self.left -= 1;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                let step = Step::Index(self.count - self.left);
+                Err(failed(self.reader, error, step, type_name::<S::Value>()))
+            }
+        }
+    }
+}
+
+/// Takes the numbers of a run, whose tag comes next, from a sequence with these many elements left.
+#[inline(never)]
+fn take_run<'de>(reader: &mut Reader<'de>, left: usize) -> Result<&'de [u8], Error> {
+    let width = tag::width(reader.tag()? & !tag::RUN);
+    let count = reader.length()?;
+    let bytes = count.checked_mul(width).filter(|&bytes| bytes > 0 && count <= left);
+    match bytes.and_then(|bytes| reader.rest.split_at_checked(bytes)) {
+        Some((numbers, rest)) => {
+            reader.rest = rest;
+            Ok(numbers)
+        }
+        None => Err(reader.fail(Error::new("a run of numbers is not as it should be".into()))),
+    }
+}
+
+#[cold]
+fn failed(reader: &mut Reader<'_>, error: Error, step: Step, part: &'static str) -> Error {
+    reader.fail(error).at(step, part)
 }
 
 #[cold]
@@ -65,25 +128,9 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        if self.run_left == 0 {
-            match self.reader.rest.first() {
-                Some(&tag) if tag & tag::RUN != 0 => self.begin_run(tag)?,
-                _ => {}
-            }
-        }
-        if let Some(left) = self.run_left.checked_sub(1) {
-            self.run_left = left;
-            self.reader.pending = self.run;
-        }
-        match self.reader.part(seed) {
-            Ok(value) => {
-                self.left -= 1;
-                Ok(Some(value))
-            }
-            Err(error) => Err(self.failed(error, type_name::<S::Value>())),
+        match numbers::of_seed::<S, S::Value>() {
+            Some(number) => self.next_number(number, seed),
+            None => self.next_value(seed),
         }
     }
 
@@ -184,6 +231,8 @@ pub(super) fn valueless() -> Error {
 #[derive(Debug)]
 pub(super) struct Fields<'a, 'de> {
     reader: &'a mut Reader<'de>,
+    /// What is left of the message, while a number is read.
+    rest: &'de [u8],
     left: usize,
     count: usize,
     list: u32,
@@ -198,20 +247,58 @@ impl<'a, 'de> Fields<'a, 'de> {
         count: usize,
         is_variant: bool,
     ) -> Self {
-        Self { reader, left: count, count, list, is_variant }
+        Self { rest: reader.rest, reader, left: count, count, list, is_variant }
     }
 
     #[inline]
     pub(super) fn end(self) -> Result<(), Error> {
+        self.reader.rest = self.rest;
         if self.left > 0 { Err(left_over(self.left, "fields")) } else { Ok(()) }
     }
 
-    #[cold]
-    fn failed(&mut self, error: Error, part: &'static str) -> Error {
-        let index = self.count - self.left + usize::from(self.is_variant);
-        let name = self.reader.lists.name(self.list, index).unwrap_or_default();
-        self.reader.fail(error).at(Step::Field(name.into()), part)
+    /// The next field, a number that may have been written with this tag.
+    #[inline]
+    fn next_number<S: DeserializeSeed<'de>>(
+        &mut self,
+        tag: u8,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        match numbers::take_tagged(tag, &mut self.rest) {
+            Some(number) => {
+                self.left -= 1;
+                Ok(Some(number))
+            }
+            None => self.next_value(seed),
+        }
     }
+
+    #[inline]
+    fn next_value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        self.reader.rest = self.rest;
+        match self.reader.part(seed) {
+            Ok(value) => {
+                self.rest = self.reader.rest;
+                self.left -= 1;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                let index = self.count - self.left + usize::from(self.is_variant);
+                let part = type_name::<S::Value>();
+                Err(field_failed(self.reader, error, (self.list, index), part))
+            }
+        }
+    }
+}
+
+#[cold]
+fn field_failed(
+    reader: &mut Reader<'_>,
+    error: Error,
+    (list, index): (u32, usize),
+    part: &'static str,
+) -> Error {
+    let name = reader.lists.name(list, index).unwrap_or_default();
+    failed(reader, error, Step::Field(name.into()), part)
 }
 
 impl<'de> de::SeqAccess<'de> for &mut Fields<'_, 'de> {
@@ -222,15 +309,10 @@ impl<'de> de::SeqAccess<'de> for &mut Fields<'_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        match self.reader.part(seed) {
-            Ok(value) => {
-                self.left -= 1;
-                Ok(Some(value))
-            }
-            Err(error) => Err(self.failed(error, type_name::<S::Value>())),
+        match (self.left, numbers::of_seed::<S, S::Value>()) {
+            (0, _) => Ok(None),
+            (_, Some(number)) => self.next_number(number, seed),
+            (_, None) => self.next_value(seed),
         }
     }
 

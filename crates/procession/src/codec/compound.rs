@@ -1,8 +1,8 @@
 //! Writing values that have parts: sequences, maps, structs.
 
 use super::error::{Error, Step};
-use super::tag;
-use super::writer::{Slot, Writer};
+use super::writer::Writer;
+use super::{numbers, tag};
 use serde::ser::{self, Error as _, Serialize};
 use std::any::type_name;
 
@@ -13,30 +13,33 @@ pub(crate) struct Elements<'b, 'a> {
     /// Where its count stands.
     at: usize,
     count: u32,
-    /// What the element before the next one is; see [`Slot`].
-    slot: u8,
-    /// Where the count of the run at the end stands, and the number of that run's first element.
-    run: (usize, u32),
+    /// The tag of the run at the end, where its count stands, and how many elements come before it;
+    /// zero if there is none.
+    run: u8,
+    run_at: usize,
+    before_run: u32,
+    /// Numbers are written in runs: many of one type are likely to follow each other.
+    in_runs: bool,
     /// The variant that has these elements, or nothing.
     variant: &'static str,
 }
 
 impl<'b, 'a> Elements<'b, 'a> {
     #[inline]
-    pub(super) fn new(writer: &'b mut Writer<'a>, variant: &'static str) -> Self {
+    pub(super) fn new(writer: &'b mut Writer<'a>, in_runs: bool, variant: &'static str) -> Self {
         let at = writer.out.len() - 4;
-        Self { writer, at, count: 0, slot: Slot::ELEMENT, run: (0, 0), variant }
+        Self { writer, at, count: 0, run: 0, run_at: 0, before_run: 0, in_runs, variant }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the elements of an array are written one behind the other"
+    )]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.writer.slot = self.slot;
-        if let Err(error) = self.writer.value(value) {
-            return Err(self.failed(error, type_name::<T>()));
-        }
-        let slot = std::mem::replace(&mut self.writer.slot, Slot::PLAIN);
-        if slot != self.slot && (slot | self.slot) > Slot::ELEMENT {
-            self.change(slot);
+        match numbers::number(value) {
+            Some((tag, bytes)) => self.number(tag, bytes),
+            None => self.value(value)?,
         }
         self.count = match self.count.checked_add(1) {
             Some(tag::ESCAPE) | None => return Err(too_many()),
@@ -45,22 +48,33 @@ impl<'b, 'a> Elements<'b, 'a> {
         Ok(())
     }
 
-    /// A run begins or ends with the element just written, which is not counted yet.
-    #[inline(never)]
-    fn change(&mut self, slot: u8) {
+    #[inline]
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.end_run();
-        if slot & tag::RUN != 0 {
-            let numbers = 2 * tag::width(slot & !tag::RUN);
-            self.run = (self.writer.out.len() - numbers - 4, self.count - 1);
+        let written = self.writer.value(value);
+        written.map_err(|error| self.failed(error, type_name::<T>()))
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn number(&mut self, tag: u8, bytes: &[u8]) {
+        if self.run != tag {
+            if !self.in_runs {
+                return self.writer.number_of(tag, bytes);
+            }
+            self.end_run();
+            self.run = tag;
+            self.run_at = self.writer.begin_run(tag);
+            self.before_run = self.count;
         }
-        self.slot = slot.max(Slot::ELEMENT);
+        self.writer.out.extend_from_slice(bytes);
     }
 
     #[inline]
     fn end_run(&mut self) {
-        if self.slot & tag::RUN != 0 {
-            let (at, first) = self.run;
-            self.writer.patch(at, self.count - first);
+        if self.run != 0 {
+            self.writer.patch(self.run_at, self.count - self.before_run);
+            self.run = 0;
         }
     }
 
@@ -94,7 +108,7 @@ macro_rules! elements {
                 type Ok = ();
                 type Error = Error;
 
-                #[inline]
+                #[inline(always)]
                 fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
                     self.element(value)
                 }
@@ -194,32 +208,32 @@ impl ser::SerializeMap for Entries<'_, '_> {
 #[derive(Debug)]
 pub(crate) struct Fields<'b, 'a> {
     writer: &'b mut Writer<'a>,
-    /// Which of the structs that are being written; see [`Names::open`](super::names::Names::open).
-    open: usize,
+    /// Where its tag stands; the number of its list stands behind that.
+    at: usize,
+    /// Which name is expected next; see [`Names::name`](super::names::Names::name).
+    next: usize,
 }
 
 impl<'b, 'a> Fields<'b, 'a> {
     #[inline]
-    pub(super) fn new(writer: &'b mut Writer<'a>, open: usize) -> Self {
-        Self { writer, open }
+    pub(super) fn new(writer: &'b mut Writer<'a>, at: usize, next: usize) -> Self {
+        Self { writer, at, next }
     }
 
     #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.writer.names().name(self.open, name);
+        self.next = self.writer.names().name(self.next, self.at, name);
         if let Err(error) = self.writer.value(value) {
-            let step = Step::Field(name.into());
-            return Err(self.writer.fail(error).at(step, type_name::<T>()));
+            return Err(failed(self.writer, error, name, type_name::<T>()));
         }
         Ok(())
     }
 
     /// Writes that a field is left out.
     fn skip(&mut self, name: &'static str) {
-        self.writer.names().name(self.open, name);
+        self.next = self.writer.names().name(self.next, self.at, name);
         self.writer.tag(tag::SKIPPED);
-        let at = self.writer.names().place(self.open);
-        if let Some(tag) = self.writer.out.get_mut(at) {
+        if let Some(tag) = self.writer.out.get_mut(self.at) {
             *tag = match *tag {
                 tag::STRUCT_VARIANT | tag::STRUCT_VARIANT_SKIPPING => tag::STRUCT_VARIANT_SKIPPING,
                 _ => tag::STRUCT_SKIPPING,
@@ -229,10 +243,15 @@ impl<'b, 'a> Fields<'b, 'a> {
 
     #[inline]
     fn finish(self) {
-        let (at, list) = self.writer.names().close(self.open);
-        self.writer.patch(at + 1, list);
+        let list = self.writer.names().close(self.next, self.at);
+        self.writer.patch(self.at + 1, list);
         self.writer.leave();
     }
+}
+
+#[cold]
+fn failed(writer: &mut Writer<'_>, error: Error, name: &str, part: &'static str) -> Error {
+    writer.fail(error).at(Step::Field(name.into()), part)
 }
 
 macro_rules! fields {

@@ -16,10 +16,7 @@ macro_rules! numbers {
                 if let Some(bytes) = self.tagged(tag::$tag) {
                     return visitor.$visit(<$number>::from_le_bytes(*bytes));
                 }
-                match self.tag()? {
-                    tag::$tag => visitor.$visit(<$number>::from_le_bytes(*self.array()?)),
-                    other => self.number(other, visitor),
-                }
+                self.any_number(visitor)
             }
         )*
     };
@@ -46,10 +43,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         if let Some(bytes) = self.tagged(tag::F64) {
             return visitor.visit_f64(f64::from_le_bytes(*bytes));
         }
-        match self.tag()? {
-            tag::F64 => visitor.visit_f64(f64::from_le_bytes(*self.array()?)),
-            other => self.float(other, 1 << f64::MANTISSA_DIGITS, visitor),
-        }
+        self.float(1 << f64::MANTISSA_DIGITS, visitor)
     }
 
     #[inline]
@@ -57,10 +51,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         if let Some(bytes) = self.tagged(tag::F32) {
             return visitor.visit_f32(f32::from_le_bytes(*bytes));
         }
-        match self.tag()? {
-            tag::F32 => visitor.visit_f32(f32::from_le_bytes(*self.array()?)),
-            other => self.single(other, visitor),
-        }
+        self.single(visitor)
     }
 
     #[inline]
@@ -226,12 +217,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 let list = self.number_u32()?;
                 self.fields(list, false, tag == tag::STRUCT, fields, visitor)
             }
-            tag::MAP => self.map(visitor),
-            tag::SEQ => {
-                let count = self.length()?;
-                self.sequence(count, visitor)
-            }
-            other => Err(self.refuse(other, &visitor)),
+            other => self.other_struct(other, visitor),
         }
     }
 

@@ -1,7 +1,7 @@
 //! One list of names, as a message that is being written has it.
 //!
 //! # Invariants
-//! - A list never changes once it exists.
+//! - The names of a list never change once it exists.
 //! - Names are compared by address and length. In the program itself that says that the texts are
 //!   equal. A library can be replaced by another one at the same addresses, so a list says whether the
 //!   program has its names.
@@ -9,7 +9,6 @@
 use super::lists::place;
 use super::tag::LONG_NAME;
 use procession_sys::image::program_holds;
-use std::cell::Cell;
 
 /// What a list belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +25,33 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) owner: Owner,
-    pub(super) names: Vec<&'static str>,
+    /// The entry with its first name.
+    pub(super) start: usize,
+    /// The list that was added before this one to the same group.
+    pub(super) older: Option<usize>,
     /// The list as it stands in a message.
     pub(super) text: Vec<u8>,
     /// Whether the program itself has all the names.
     pub(super) is_lasting: bool,
     /// The message that refers to this list, and the list's number there.
-    pub(super) place: Cell<(u64, u32)>,
+    pub(super) place: (u64, u32),
+}
+
+/// One of the names of all lists.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entry {
+    Name(&'static str),
+    /// The list with this number ends here.
+    End(usize),
+}
+
+impl Entry {
+    pub(super) fn name(&self) -> Option<&'static str> {
+        match *self {
+            Self::Name(name) => Some(name),
+            Self::End(_) => None,
+        }
+    }
 }
 
 /// The struct or variant that a list belongs to, by its name.
@@ -53,6 +72,11 @@ impl Owner {
         self.kind == other.kind && same(self.subject, other.subject)
     }
 
+    /// How many names a list has before those of the fields.
+    pub(super) fn before_fields(&self) -> usize {
+        usize::from(self.kind == Kind::StructVariant)
+    }
+
     #[inline]
     pub(super) fn group(&self, groups: usize) -> usize {
         let address = self.subject.as_ptr().addr();
@@ -60,15 +84,27 @@ impl Owner {
     }
 }
 
-pub(super) fn are_same(left: &[&'static str], right: &[&'static str]) -> bool {
-    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+/// Whether a list has these names first.
+pub(super) fn begins_with(list: &[Entry], names: &[&'static str]) -> bool {
+    let mut pairs = list.iter().zip(names);
+    list.len() >= names.len()
+        && pairs.all(|(entry, name)| entry.name().is_some_and(|found| same(found, name)))
+}
+
+/// Whether a list has these names and no other.
+pub(super) fn are_same(list: &[Entry], names: &[&'static str]) -> bool {
+    begins_with(list, names) && matches!(list.get(names.len()), Some(Entry::End(_)))
 }
 
 impl List {
-    pub(super) fn new(owner: Owner, names: Vec<&'static str>) -> Self {
+    pub(super) fn new(
+        owner: Owner,
+        names: &[&'static str],
+        start: usize,
+        older: Option<usize>,
+    ) -> Self {
         let is_lasting = program_holds(names.iter().map(|name| place(name.as_bytes())));
-        let text = Self::text(&names);
-        Self { owner, names, text, is_lasting, place: Cell::new((0, 0)) }
+        Self { owner, start, older, text: Self::text(names), is_lasting, place: (0, 0) }
     }
 
     /// The list as it stands in a message; nothing if it is too long for that.

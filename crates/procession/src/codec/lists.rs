@@ -105,12 +105,9 @@ impl<'de> Lists<'de> {
     /// Leaves what is known of the lists to the next message of this thread.
     #[inline]
     pub(super) fn keep(&mut self) {
-        let Some(mut kept) = self.kept.take() else { return };
-        let known = &mut kept.messages[kept.current];
-        if known.text.len() > LONGEST_KEPT {
-            *known = Known::default();
+        if let Some(kept) = self.kept.take() {
+            kept.keep();
         }
-        let _ = KNOWN.try_with(|cell| cell.set(Some(kept)));
     }
 
     #[inline]
@@ -156,6 +153,17 @@ impl<'de> Lists<'de> {
             self.next(&mut rest)?;
         }
         self.next(&mut rest)
+    }
+}
+
+impl Kept {
+    #[inline(never)]
+    fn keep(mut self: Box<Self>) {
+        let known = &mut self.messages[self.current];
+        if known.text.len() > LONGEST_KEPT {
+            *known = Known::default();
+        }
+        let _ = KNOWN.try_with(|cell| cell.set(Some(self)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::tag;
 use procession_sys::memory::expect_use;
-use procession_sys::numbers::{Number, as_vector, erased_id, from_vector};
+use procession_sys::numbers::{Number, as_number, as_vector, erased_id, from_number, from_vector};
 use std::any::TypeId;
 use std::marker::PhantomData;
 
@@ -38,6 +38,24 @@ pub(super) fn bytes_of<T: ?Sized>(value: &T) -> Option<(u8, &[u8])> {
     None
 }
 
+/// The tag and the bytes of a number, or of one behind a reference; none for a value of another type.
+#[inline]
+pub(super) fn number<T: ?Sized>(value: &T) -> Option<(u8, &[u8])> {
+    // The compiler knows the size of most types.
+    if size_of_val(value) > size_of::<u128>() {
+        return None;
+    }
+    macro_rules! try_all {
+        ($($number:ty = $tag:ident),*) => {
+            $(if let Some(number) = as_number::<T, $number>(value) {
+                return Some((tag::$tag, bytemuck::bytes_of(number)));
+            })*
+        };
+    }
+    numbers!(try_all);
+    None
+}
+
 /// The tag of the numbers that the seed `S` makes a vector of; none for any other seed.
 #[inline]
 pub(super) fn seeded<S, T>() -> Option<u8> {
@@ -49,6 +67,52 @@ pub(super) fn seeded<S, T>() -> Option<u8> {
         ($($number:ty = $tag:ident),*) => {
             $(if id == TypeId::of::<PhantomData<Vec<$number>>>() {
                 return Some(tag::$tag);
+            })*
+        };
+    }
+    numbers!(try_all);
+    None
+}
+
+/// The tag of the number that the seed `S` makes; none for any other seed.
+#[inline]
+pub(super) fn of_seed<S, T>() -> Option<u8> {
+    if size_of::<T>() > size_of::<u128>() || size_of::<S>() != 0 {
+        return None;
+    }
+    let id = erased_id::<S>();
+    macro_rules! try_all {
+        ($($number:ty = $tag:ident),*) => {
+            $(if id == TypeId::of::<PhantomData<$number>>() {
+                return Some(tag::$tag);
+            })*
+        };
+    }
+    numbers!(try_all);
+    None
+}
+
+/// Takes a number with this tag, where `T` is the number's type; nothing if another value comes next.
+#[inline]
+pub(super) fn take_tagged<T>(tag: u8, rest: &mut &[u8]) -> Option<T> {
+    let (&first, mut behind) = rest.split_first()?;
+    if first != tag {
+        return None;
+    }
+    let number = take(&mut behind)?;
+    *rest = behind;
+    Some(number)
+}
+
+/// Takes a number's bytes, where `T` is the number's type.
+#[inline]
+pub(super) fn take<T>(rest: &mut &[u8]) -> Option<T> {
+    let (bytes, behind) = rest.split_at_checked(size_of::<T>())?;
+    macro_rules! try_all {
+        ($($number:ty = $tag:ident),*) => {
+            $(if erased_id::<T>() == TypeId::of::<$number>() {
+                *rest = behind;
+                return from_number::<T, $number>(<$number>::from_le_bytes(*bytes.first_chunk()?));
             })*
         };
     }

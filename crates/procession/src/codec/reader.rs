@@ -13,6 +13,10 @@ use procession_sys::stack;
 use serde::de::{Deserialize, DeserializeSeed};
 use std::marker::PhantomData;
 
+/// How many copies of a value the frames hold that read it: each function without optimization has
+/// one for each step.
+const COPIES: usize = if cfg!(debug_assertions) { 32 } else { 16 };
+
 /// A message that is being read.
 #[derive(Debug)]
 pub(crate) struct Reader<'de> {
@@ -42,16 +46,8 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(
     reader.lists.keep();
     match value {
         Ok(value) if reader.rest.is_empty() && reader.lost.is_none() => Ok(value),
-        // A hand-written visitor that knows its fields by name only.
-        Err(_) if reader.wants_names && !by_name => {
-            let mut reader = Reader::new(true);
-            reader.open(message)?;
-            let value = reader.part(PhantomData::<T>)?;
-            reader.lists.keep();
-            reader.end().map(|()| value)
-        }
         Ok(_) => Err(reader.end().err().unwrap_or_else(nameless)),
-        Err(error) => Err(reader.with_lost(error)),
+        Err(error) => reader.read_by_name(message, error),
     }
 }
 
@@ -68,6 +64,25 @@ impl<'de> Reader<'de> {
             floor: stack::floor(),
             lists: Lists::default(),
         }
+    }
+
+    /// Reads a message that could not be read with the fields of structs in their order.
+    #[cold]
+    #[inline(never)]
+    fn read_by_name<T: Deserialize<'de>>(
+        &self,
+        message: &'de [u8],
+        error: Error,
+    ) -> Result<T, Error> {
+        if self.by_name || !self.wants_names {
+            return Err(self.with_lost(error));
+        }
+        // A hand-written visitor knows its fields by name only.
+        let mut reader = Reader::new(true);
+        reader.open(message)?;
+        let value = reader.part(PhantomData::<T>)?;
+        reader.lists.keep();
+        reader.end().map(|()| value)
     }
 
     /// Begins to read a message.
@@ -227,8 +242,7 @@ impl<'de> Reader<'de> {
     /// Refuses to read a `T` where the stack ends.
     #[inline]
     pub(super) fn wrap<T>(&mut self) -> Result<(), Error> {
-        // The frames of a type's own code hold some copies of it.
-        let frames = const { if size_of::<T>() > 1 << 10 { size_of::<T>() * 8 } else { 0 } };
+        let frames = const { if size_of::<T>() > 1 << 10 { size_of::<T>() * COPIES } else { 0 } };
         if stack::here().wrapping_sub(frames) < self.floor {
             return self.look_again(frames);
         }
@@ -282,12 +296,13 @@ pub(super) fn take_length(from: &mut &[u8]) -> Option<usize> {
 /// The bytes of a sequence that has only numbers of one type; its tag has been read.
 pub(super) fn run_of<'de>(from: &mut &'de [u8], number: u8) -> Option<&'de [u8]> {
     let count = take_length(from)?;
-    match count {
-        0 => return Some(&[]),
-        1 if take_byte(from)? == number => {}
-        1 => return None,
-        _ if take_byte(from)? != number | tag::RUN || take_length(from)? != count => return None,
-        _ => {}
+    if count == 0 {
+        return Some(&[]);
+    }
+    let tag = take_byte(from)?;
+    let is_run = tag == number | tag::RUN && take_length(from)? == count;
+    if !is_run && (tag != number || count > 1) {
+        return None;
     }
     let (bytes, rest) = from.split_at_checked(count.checked_mul(tag::width(number))?)?;
     *from = rest;

@@ -9,7 +9,18 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use std::any::type_name;
 use std::fmt::{Display, Write as _};
 
+/// So many numbers of one type take less memory in a run than with a tag each.
+const LONG: usize = 5;
+
 impl<'a> Writer<'a> {
+    /// Begins a sequence whose numbers may be `in_runs`.
+    #[inline]
+    fn elements<'b>(&'b mut self, in_runs: bool) -> Result<Elements<'b, 'a>, Error> {
+        self.enter()?;
+        self.head(tag::SEQ, 0);
+        Ok(Elements::new(self, in_runs, ""))
+    }
+
     #[inline]
     fn fields<'b>(
         &'b mut self,
@@ -19,9 +30,9 @@ impl<'a> Writer<'a> {
     ) -> Result<Fields<'b, 'a>, Error> {
         self.enter()?;
         let at = self.out.len();
-        let open = self.names().open(kind, subject, at);
+        let next = self.names().open(kind, subject, at);
         self.head(tag, 0);
-        Ok(Fields::new(self, open))
+        Ok(Fields::new(self, at, next))
     }
 }
 
@@ -164,15 +175,13 @@ impl<'a, 'b> Serializer for &'b mut Writer<'a> {
     }
 
     #[inline]
-    fn serialize_seq(self, _length: Option<usize>) -> Result<Elements<'b, 'a>, Error> {
-        self.enter()?;
-        self.head(tag::SEQ, 0);
-        Ok(Elements::new(self, ""))
+    fn serialize_seq(self, length: Option<usize>) -> Result<Elements<'b, 'a>, Error> {
+        self.elements(length.is_none_or(|length| length > 1))
     }
 
     #[inline]
     fn serialize_tuple(self, length: usize) -> Result<Elements<'b, 'a>, Error> {
-        self.serialize_seq(Some(length))
+        self.elements(length >= LONG)
     }
 
     #[inline]
@@ -181,7 +190,7 @@ impl<'a, 'b> Serializer for &'b mut Writer<'a> {
         _name: &'static str,
         length: usize,
     ) -> Result<Elements<'b, 'a>, Error> {
-        self.serialize_seq(Some(length))
+        self.serialize_tuple(length)
     }
 
     #[inline]
@@ -190,12 +199,12 @@ impl<'a, 'b> Serializer for &'b mut Writer<'a> {
         _name: &'static str,
         _index: u32,
         variant: &'static str,
-        _length: usize,
+        length: usize,
     ) -> Result<Elements<'b, 'a>, Error> {
         self.enter()?;
         self.variant(tag::TUPLE_VARIANT, variant);
         self.out.extend_from_slice(&[0; 4]);
-        Ok(Elements::new(self, variant))
+        Ok(Elements::new(self, length >= LONG, variant))
     }
 
     #[inline]

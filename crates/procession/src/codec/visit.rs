@@ -38,8 +38,15 @@ impl<'de> Reader<'de> {
         self.fail(error)
     }
 
-    /// A number of whichever type.
+    /// A number of whichever type, which may be in a run.
+    #[cold]
     #[inline(never)]
+    pub(super) fn any_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        let tag = self.tag()?;
+        self.number(tag, visitor)
+    }
+
+    /// A number with this tag.
     pub(super) fn number<V: Visitor<'de>>(
         &mut self,
         tag: u8,
@@ -64,7 +71,17 @@ impl<'de> Reader<'de> {
 
     /// A floating-point number from another type's: every integer up to `exact` is one.
     #[cold]
+    #[inline(never)]
     pub(super) fn float<V: Visitor<'de>>(
+        &mut self,
+        exact: u128,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let tag = self.tag()?;
+        self.float_of(tag, exact, visitor)
+    }
+
+    fn float_of<V: Visitor<'de>>(
         &mut self,
         tag: u8,
         exact: u128,
@@ -93,11 +110,9 @@ impl<'de> Reader<'de> {
     /// A `f32` from a number of another type, if it has exactly that value.
     #[cold]
     #[expect(clippy::cast_possible_truncation, reason = "what would be rounded is refused")]
-    pub(super) fn single<V: Visitor<'de>>(
-        &mut self,
-        tag: u8,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    #[inline(never)]
+    pub(super) fn single<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        let tag = self.tag()?;
         if tag == tag::F64 {
             let number = f64::from_le_bytes(*self.array()?);
             let single = number as f32;
@@ -106,7 +121,7 @@ impl<'de> Reader<'de> {
             }
             return visitor.visit_f32(single);
         }
-        self.float(tag, 1 << f32::MANTISSA_DIGITS, visitor)
+        self.float_of(tag, 1 << f32::MANTISSA_DIGITS, visitor)
     }
 
     #[inline]
@@ -176,19 +191,22 @@ impl<'de> Reader<'de> {
         if !in_order {
             return self.named(names, visitor);
         }
-        let before = self.rest.len();
+        let (before, mut is_visited) = (self.rest.len(), false);
         let value = self.within(|reader| {
+            is_visited = true;
             let mut fields = Fields::new(reader, list, names.count, is_variant);
             let value = visitor.visit_seq(&mut fields)?;
             fields.end()?;
             Ok(value)
         });
-        if value.is_err() && self.rest.len() == before {
+        if is_visited && value.is_err() && self.rest.len() == before {
             self.wants_names = true;
         }
         value
     }
 
+    /// The fields of a struct, each with its name.
+    #[inline(never)]
     pub(super) fn named<V: Visitor<'de>>(
         &mut self,
         names: Rest,
@@ -200,6 +218,24 @@ impl<'de> Reader<'de> {
             fields.end()?;
             Ok(value)
         })
+    }
+
+    /// A struct that was not written as one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn other_struct<V: Visitor<'de>>(
+        &mut self,
+        tag: u8,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match tag {
+            tag::MAP => self.map(visitor),
+            tag::SEQ => {
+                let count = self.length()?;
+                self.sequence(count, visitor)
+            }
+            other => Err(self.refuse(other, &visitor)),
+        }
     }
 
     /// The value as what it was written as.
@@ -254,11 +290,12 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn some<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         let before = self.rest.len();
-        let value = visitor.visit_some(&mut *self)?;
-        if self.rest.len() == before {
-            self.pass_over_unread()?;
+        let value = visitor.visit_some(&mut *self);
+        if self.rest.len() == before && value.is_ok() {
+            // An error makes the message one.
+            let _ = self.pass_over_unread();
         }
-        Ok(value)
+        value
     }
 
     /// The list of a variant, and the variant's name.

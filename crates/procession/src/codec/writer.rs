@@ -1,8 +1,6 @@
 //! Writing a value.
 //!
 //! # Invariants
-//! - `slot` is [`Slot::PLAIN`] except from the moment a sequence has announced an element until the
-//!   element's first byte is written.
 //! - A value that cannot be written is an error, and what was written of it is taken back.
 
 use super::depth::{LEVELS, SURE, check_depth};
@@ -12,23 +10,10 @@ use super::{numbers, tag};
 use procession_sys::stack;
 use serde::ser::Serialize;
 
-/// What the next value is to a sequence around it.
-pub(super) struct Slot;
-
-impl Slot {
-    /// It is not an element.
-    pub(super) const PLAIN: u8 = 0;
-    /// An element; the one before it is not a number.
-    pub(super) const ELEMENT: u8 = 1;
-    // Beside these: a number's tag, where the element before is one such number, and that tag with
-    // `tag::RUN`, where several such numbers stand before it.
-}
-
 /// A message that is being written.
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
     pub(super) out: &'a mut Vec<u8>,
-    pub(super) slot: u8,
     /// How many values this one lies in.
     depth: u32,
     /// The lowest address that the stack may reach.
@@ -45,7 +30,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Resu
     let start = out.len();
     out.push(tag::PLAIN);
     let floor = stack::floor();
-    let mut writer = Writer { out, slot: Slot::PLAIN, depth: 0, floor, names: None, lost: None };
+    let mut writer = Writer { out, depth: 0, floor, names: None, lost: None };
     let written = writer.value(value);
     writer.finish(start, written)
 }
@@ -54,7 +39,7 @@ impl Writer<'_> {
     #[inline]
     fn finish(&mut self, start: usize, written: Result<(), Error>) -> Result<(), Error> {
         let mut written = written.and_then(|()| self.lost.map_or(Ok(()), Err));
-        if let Some(names) = self.names.take() {
+        if let Some(mut names) = self.names.take() {
             self.out[start] = tag::NAMED;
             written = written.and_then(|()| names.write(self.out));
             names.keep();
@@ -97,14 +82,12 @@ impl Writer<'_> {
 
     #[inline]
     pub(super) fn tag(&mut self, tag: u8) {
-        self.slot = Slot::PLAIN;
         self.out.push(tag);
     }
 
     /// A tag and four bytes behind it.
     #[inline]
     pub(super) fn head(&mut self, tag: u8, number: u32) {
-        self.slot = Slot::PLAIN;
         let word = u64::from(number) << 8 | u64::from(tag);
         self.out.extend_from_slice(&word.to_le_bytes()[..5]);
     }
@@ -128,20 +111,9 @@ impl Writer<'_> {
         }
     }
 
-    #[inline]
-    pub(super) fn number<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
-        if self.slot == tag | tag::RUN {
-            self.out.extend_from_slice(&bytes);
-        } else if self.slot == Slot::PLAIN {
-            self.tagged(tag, bytes);
-        } else {
-            self.element(tag, &bytes);
-        }
-    }
-
     /// A tag and a number, put together in a register.
     #[inline]
-    fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
+    pub(super) fn number<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
         let mut word = [0; 16];
         if N < word.len() {
             word[..N].copy_from_slice(&bytes);
@@ -153,20 +125,23 @@ impl Writer<'_> {
         }
     }
 
-    /// A number that is the first or second of its kind in a sequence: two begin a run.
-    #[inline(never)]
-    fn element(&mut self, tag: u8, bytes: &[u8]) {
-        if self.slot == tag {
-            let first = self.out.len() - bytes.len();
-            self.out[first - 1] = tag | tag::RUN;
-            self.out.extend_from_slice(&[0; 4]);
-            self.out.copy_within(first..first + bytes.len(), first + 4);
-            self.slot = tag | tag::RUN;
-        } else {
-            self.out.push(tag);
-            self.slot = tag;
+    /// Begins a run; gives where its count stands.
+    #[inline]
+    pub(super) fn begin_run(&mut self, tag: u8) -> usize {
+        self.head(tag | tag::RUN, 0);
+        self.out.len() - 4
+    }
+
+    /// A tag and the bytes of a number.
+    #[inline]
+    pub(super) fn number_of(&mut self, tag: u8, bytes: &[u8]) {
+        match bytes.first_chunk() {
+            Some(eight) if bytes.len() == 8 => self.number::<8>(tag, *eight),
+            _ => {
+                self.tag(tag);
+                self.out.extend_from_slice(bytes);
+            }
         }
-        self.out.extend_from_slice(bytes);
     }
 
     #[inline]
@@ -220,7 +195,7 @@ impl Writer<'_> {
     pub(super) fn names(&mut self) -> &mut Names {
         match &mut self.names {
             Some(names) => names,
-            names => names.insert(Names::of_thread()),
+            names => first_names(names),
         }
     }
 
@@ -229,4 +204,10 @@ impl Writer<'_> {
         let list = self.names().of_variant(variant);
         self.head(tag, list);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn first_names(names: &mut Option<Box<Names>>) -> &mut Names {
+    names.insert(Names::of_thread())
 }

@@ -1,7 +1,8 @@
 //! Numbers in sequences, alone and mixed.
 
 use super::{same, try_read, written};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
@@ -68,6 +69,24 @@ enum Any {
     S(char),
 }
 
+/// Elements that are written as numbers by themselves, with a length that may be wrong.
+struct Pieces<'a>(&'a [Any], Option<usize>);
+
+impl Serialize for Pieces<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = serializer.serialize_seq(self.1)?;
+        for piece in self.0 {
+            match piece {
+                Any::U(number) => sequence.serialize_element(number)?,
+                Any::I(number) => sequence.serialize_element(&number)?,
+                Any::F(number) => sequence.serialize_element(number)?,
+                Any::S(character) => sequence.serialize_element(character)?,
+            }
+        }
+        sequence.end()
+    }
+}
+
 #[test]
 fn runs_of_different_numbers_follow_each_other() {
     let pieces = [Any::U(1), Any::I(-2), Any::F(0.5), Any::S('x')];
@@ -79,9 +98,44 @@ fn runs_of_different_numbers_follow_each_other() {
             let piece = pieces[digit as usize % 4];
             list.extend(std::iter::repeat_n(piece, digit as usize / 4 + 1));
         }
-        let back: Vec<Any> = try_read(&written(&list)).expect("the list");
-        assert_eq!(back, list);
+        for length in [None, Some(list.len()), Some(1)] {
+            let back: Vec<Any> = try_read(&written(&Pieces(&list, length))).expect("the list");
+            assert_eq!(back, list, "{length:?}");
+        }
     }
+}
+
+#[test]
+fn a_run_of_one_number_is_read_as_any_other() {
+    let message = written(&Pieces(&[Any::U(7)], Some(2)));
+    assert_eq!(try_read::<Vec<u8>>(&message).expect("a vector"), [7]);
+    assert_eq!(try_read::<VecDeque<u8>>(&message).expect("a sequence"), [7]);
+    assert_eq!(try_read::<&[u8]>(&message).expect("bytes"), [7]);
+    assert_eq!(try_read::<(u16,)>(&message).expect("a tuple"), (7,));
+    same((1_u8, "a".to_owned(), 2_u8, 'b', 3_u16, 4_u16, 5_u8));
+    same([[1.5_f32; 5]; 5]);
+}
+
+#[test]
+fn runs_of_no_numbers_are_refused() {
+    let list = |run: &[u8]| [&[0xe0, 0x09, 2, 0, 0, 0][..], run].concat();
+    let empty = list(&[0xa0, 0, 0, 0, 0, 0x20, 1, 0x20, 2]);
+    let of_units = list(&[0x81, 2, 0, 0, 0, 0x01, 0x01]);
+    let too_long = list(&[0xa0, 3, 0, 0, 0, 1, 2, 3]);
+    for message in [empty, of_units, too_long] {
+        let error = try_read::<Vec<Option<u8>>>(&message).expect_err("no run").to_string();
+        assert!(error.contains("a run of numbers is not as it should be"), "{error}");
+        try_read::<VecDeque<u8>>(&message).expect_err("no run");
+    }
+}
+
+#[test]
+fn a_run_is_read_as_numbers_of_another_type() {
+    let message = written(&[1_u64, 2, 3, 4, 5]);
+    assert_eq!(try_read::<[u8; 5]>(&message).expect("they fit"), [1, 2, 3, 4, 5]);
+    let mixed: (u64, u8, f64, i16, u64) = try_read(&message).expect("they fit");
+    assert_eq!(mixed, (1, 2, 3.0, 4, 5));
+    try_read::<[u64; 4]>(&message).expect_err("one is left over");
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
