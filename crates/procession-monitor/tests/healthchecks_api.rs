@@ -212,6 +212,7 @@ fn a_slug_is_chosen_or_follows_its_name_as_django_makes_it() {
         ("_-tight_fit-_", "tight_fit"),
         ("\u{fb01}n \u{2460} \u{bd}", "fin-1-12"),
         ("a\u{a0}b\tc\nd", "a-b-c-d"),
+        ("a\u{1c}b\u{e}c\u{b}d", "a-bc-d"),
         ("stra\u{df}e", "strae"),
         ("\u{65e5}\u{672c}", ""),
         ("", ""),

@@ -226,7 +226,8 @@ fn set<T: Clone>(field: &mut T, wish: Option<&T>) {
 /// assert_eq!(slug("Na\u{ef}ve -- 5.5"), "naive-55");
 /// ```
 pub fn slug(name: &str) -> String {
-    let is_gap = |c: char| c == '-' || c.is_ascii_whitespace() || ('\x0b'..='\x1f').contains(&c);
+    // What Python takes for a space.
+    let is_gap = |c: char| matches!(c, '-' | ' ' | '\t'..='\r' | '\x1c'..='\x1f');
     let mut slug = String::new();
     for c in name.nfkd().filter(char::is_ascii) {
         match c {
