@@ -212,6 +212,7 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         database: options.data.clone(),
         url: options.public_url.clone(),
         trusted_proxies: options.trusted_proxy.clone(),
+        verbose: true,
         open: options.open,
         plain: options.plain,
         tls,

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     }
     let config = Config {
         database: value("--data").expect("--data FILE").into(),
+        verbose: false,
         trusted_proxies: Vec::new(),
         open: flag("--open"),
         plain: flag("--plain"),

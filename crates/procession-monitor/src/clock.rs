@@ -6,6 +6,8 @@
 //! to show a time to a person, and to guess the time away over a reboot.
 
 use crate::judge::{Ms, Time};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -77,6 +79,13 @@ fn since_boot() -> Ms {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+/// Unix milliseconds in UTC, as the management API writes them.
+pub fn iso(at: Ms) -> String {
+    let seconds = i64::try_from(at / 1_000).unwrap_or(i64::MAX);
+    let timestamp = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    timestamp.display_with_offset(Offset::UTC).to_string()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod alerts;
 pub mod clock;
 pub mod intake;
 pub mod judge;
+mod log;
 pub mod registry;
 pub mod run;
 pub mod sim;

@@ -12,6 +12,7 @@ pub use error::RunError;
 use crate::alerts::{Receiver, Senders, Tally, deadman};
 use crate::intake::{App, router};
 use crate::judge;
+use crate::log::{self, log};
 use crate::registry::{Registry, Scope};
 use crate::store::file::lacking;
 use crate::store::{DatabaseFile, FileError, Reader, Saved, Writer, schema};
@@ -57,6 +58,9 @@ pub struct Config {
     pub tokens: Vec<(String, Scope, Option<String>)>,
     /// Who is told.
     pub receivers: Vec<Receiver>,
+    /// Say on standard error also what is no trouble: the start and the end, checks that change
+    /// their state, messages that are delivered.
+    pub verbose: bool,
     /// URLs of the healthchecks form that are pinged every minute while all is well.
     pub deadman: Vec<String>,
     /// How the judge is set up.
@@ -176,6 +180,7 @@ impl House {
             writer,
             file.path().to_owned(),
             names,
+            config.verbose,
         ));
         for (secret, scope, host) in &config.tokens {
             registry.allow(secret, *scope, host.clone(), false);
@@ -202,6 +207,12 @@ impl House {
             })
         };
         let stop = [stop_judge, stop_deadman];
+        if config.verbose {
+            let (version, count) =
+                (env!("CARGO_PKG_VERSION"), registry.counts().values().sum::<usize>());
+            let database = config.database.display();
+            log!(Info, "monitor {version} at {url} with {count} checks in {database}");
+        }
         Ok(House {
             registry,
             senders,
@@ -217,6 +228,7 @@ impl House {
 
     /// Ends in order: no more judging, no more sending, everything written.
     fn close(self) {
+        let is_verbose = self.registry.is_verbose();
         drop(self.stop);
         let _ = self.judge.join();
         let _ = self.deadman.join();
@@ -224,6 +236,10 @@ impl House {
         self.registry.tick();
         drop(self.registry);
         let _ = self.writer.join();
+        if is_verbose {
+            log!(Info, "the monitor has ended, and everything is written");
+        }
+        log::flush();
     }
 }
 
@@ -257,7 +273,8 @@ async fn watch(pulse: Arc<AtomicU64>, app: Arc<App>) {
         seen = now;
         app.judging.store(missed < 3, Ordering::Relaxed);
         if missed >= WATCHDOG {
-            eprintln!("procession: the judge has not passed for {WATCHDOG} s: ending");
+            log!(Error, "the judge has not passed for {WATCHDOG} s: the monitor ends");
+            log::flush();
             std::process::abort();
         }
     }

@@ -4,6 +4,7 @@ mod asking;
 mod dispositions;
 mod doctor;
 mod leftovers;
+mod logs;
 mod options;
 mod outputs;
 mod overlap;

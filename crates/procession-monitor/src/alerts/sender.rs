@@ -8,7 +8,9 @@ use super::Receiver;
 use super::queue::Queue;
 use super::standing::Standing;
 use super::tally::Tally;
+use super::words::summary;
 use crate::clock::wall;
+use crate::log::log;
 use crate::registry::Registry;
 use crate::store::Letter;
 use std::collections::{BTreeMap, HashMap};
@@ -108,6 +110,16 @@ impl Working {
     }
 }
 
+/// Says how an attempt went.
+fn say(registry: &Registry, letter: &Letter, tried: &Result<(), String>) {
+    let (key, summary) = (&letter.key, summary(letter));
+    match tried {
+        Ok(()) if registry.is_verbose() => log!(Info, "message {key} is delivered: {summary}"),
+        Ok(()) => {}
+        Err(why) => log!(Warning, "message {key} is not delivered and tried again: {why}"),
+    }
+}
+
 /// The name under which a receiver's trouble is one of the monitor's own.
 pub fn trouble_of(receiver: &str) -> String {
     format!("receiver {receiver}")
@@ -143,6 +155,7 @@ fn send_all(
             let incident = letter.message.incident;
             let tried = receiver.deliver(&letter, url);
             tally.tried(tried.is_ok());
+            say(registry, &letter, &tried);
             registry.set_problem(&trouble, standing.tried(&tried, wall()));
             let outcome = match tried {
                 Ok(()) => queue.delivered(incident),

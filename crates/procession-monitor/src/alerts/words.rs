@@ -3,7 +3,7 @@
 //! In: a letter. Out: a line for a person, and the JSON of Alertmanager's webhook, version 4, so
 //! that whatever receives from an Alertmanager receives from us. Always: pure.
 
-use crate::intake::check_json::iso;
+use crate::clock::iso;
 use crate::judge::{CheckId, Ended, How, Ms, Problem, Subject, Time, Transition, Trouble};
 use crate::store::Letter;
 use serde_json::{Map, Value, json};

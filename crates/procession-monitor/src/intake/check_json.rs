@@ -5,11 +5,11 @@
 //! read sees no name that could be pinged or changed.
 
 use super::App;
+use crate::clock::iso;
 use crate::judge::{Ms, Problem, State};
 use crate::registry::View;
 use crate::registry::schedule::NEVER;
 use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -43,13 +43,6 @@ impl Version {
             _ => None,
         }
     }
-}
-
-/// Unix milliseconds as the API writes them.
-pub fn iso(at: Ms) -> String {
-    let seconds = i64::try_from(at / 1_000).unwrap_or(i64::MAX);
-    let timestamp = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-    timestamp.display_with_offset(Offset::UTC).to_string()
 }
 
 /// The same with the fraction of the second.

@@ -8,10 +8,10 @@ use super::app::App;
 use super::asking::{
     Answer, Refusal, Shared, admin, eye, find, find_to_read, not_found, reply, version,
 };
-use super::check_json::{iso, iso_exact};
+use super::check_json::iso_exact;
 use super::ping::last;
 use super::secret::shown;
-use crate::clock::wall;
+use crate::clock::{iso, wall};
 use crate::judge::{CheckId, Ms};
 use crate::store::Reader;
 use crate::store::reader::PingRow;

@@ -4,7 +4,8 @@
 //! nothing from elsewhere; problems come first; everything it shows is in its JSON.
 
 use super::app::App;
-use super::check_json::{Eye, iso, key, unique_key};
+use super::check_json::{Eye, key, unique_key};
+use crate::clock::iso;
 use crate::judge::{CheckId, Incident, State as Standing, Subject, Time};
 use crate::registry::{Matching, View};
 use crate::store::Record;

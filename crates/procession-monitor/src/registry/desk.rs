@@ -7,8 +7,9 @@
 use super::access::{Access, Scope, hash};
 use super::news::News;
 use super::reading::{InHand, Reading};
-use crate::clock::{Clock, wall};
-use crate::judge::{CheckId, Config, Judge, Message, Ms, Spec, State, Time, Transition};
+use crate::clock::{Clock, iso, wall};
+use crate::judge::{CheckId, Config, Flip, Judge, Message, Ms, Spec, State, Time, Transition};
+use crate::log::{self, Level, log};
 use crate::store::{Batch, Details, Letter, Reader, Record, Saved, Standing, Writer};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct Registry {
     database: PathBuf,
     badge_secret: Vec<u8>,
     reading: Reading,
+    /// Whether also what is no trouble is said on standard error.
+    verbose: bool,
     /// What is wrong with the monitor itself, by what it is wrong with.
     problems: Mutex<BTreeMap<String, String>>,
     desk: Mutex<Desk>,
@@ -72,6 +75,7 @@ impl Registry {
         writer: Writer,
         database: PathBuf,
         receivers: Vec<String>,
+        verbose: bool,
     ) -> Registry {
         let clock = Clock::after(saved.mark.as_ref());
         let now = clock.now();
@@ -107,6 +111,7 @@ impl Registry {
             }
         }
         let registry = Registry {
+            verbose,
             problems: Mutex::default(),
             clock,
             writer,
@@ -171,6 +176,7 @@ impl Registry {
     /// the end of it are said on standard error.
     pub fn set_problem(&self, of: &str, why: Option<String>) {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = why.is_none();
         let (is_known, said) = match why {
             Some(why) => {
                 let said = format!("{of}: {why}");
@@ -180,7 +186,8 @@ impl Registry {
         };
         drop(problems);
         if !is_known {
-            eprintln!("procession: {said}");
+            let level = if is_over { Level::Info } else { Level::Warning };
+            log::event(level, format_args!("{said}"));
         }
     }
 
@@ -256,6 +263,7 @@ impl Registry {
             batch.states.extend(desk.state_of(id));
             // Being late and being heard again is no history.
             if flip.to != State::Late && (flip.from, flip.to) != (State::Late, State::Up) {
+                self.say_flip(desk, id, &flip);
                 batch.flips.push((id, self.clock.wall(flip.at), flip));
             }
         }
@@ -263,6 +271,10 @@ impl Registry {
         batch.blind = verdicts.blind.map(|(from, to)| (self.clock.wall(from), self.clock.wall(to)));
         for incident in &verdicts.incidents {
             desk.last_incident = desk.last_incident.max(incident.id);
+        }
+        if let Some((from, to)) = batch.blind {
+            let (from, to) = (iso(from), iso(to));
+            log!(Warning, "the monitor saw nothing from {from} to {to}");
         }
         batch.incidents = verdicts.incidents;
         for message in &verdicts.messages {
@@ -275,6 +287,23 @@ impl Registry {
         desk.blind = batch.blind.or(desk.blind);
         desk.news.note(&batch);
         batch
+    }
+
+    /// Says that a check has another state.
+    fn say_flip(&self, desk: &Desk, id: CheckId, flip: &Flip) {
+        let Some(entry) = desk.entries.get(&id).filter(|_| self.verbose) else { return };
+        let Record { name, host, heartbeat, .. } = &entry.record;
+        let on = if *heartbeat { format!(" on {host}") } else { String::new() };
+        let state = flip.to.word();
+        match &flip.problem {
+            Some(problem) => log!(Info, "check {name}{on}: {state}, {problem}"),
+            None => log!(Info, "check {name}{on}: {state}"),
+        }
+    }
+
+    /// Whether also what is no trouble is said on standard error.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     fn letters(&self, desk: &Desk, message: &Message) -> Vec<Letter> {
