@@ -88,6 +88,8 @@ enum MonitorError {
     Listen(String, std::io::Error),
     /// The URL under which the monitor is said to be reached is none.
     PublicUrl(String),
+    /// The URL that is to be pinged is none.
+    Deadman(String),
     /// One of certificate and key is missing.
     HalfTls,
     /// Nobody could use it.
@@ -165,6 +167,10 @@ fn check_public(url: &str) -> Result<(), MonitorError> {
 fn config(options: &Options) -> Result<Config, MonitorError> {
     if let Some(url) = &options.public_url {
         check_public(url)?;
+    }
+    for url in &options.deadman {
+        let checked = crate::reach::check_url(url);
+        checked.map_err(|_| MonitorError::Deadman(url.clone()))?;
     }
     let tls = match (&options.cert, &options.key) {
         (Some(chain), Some(key)) => Some((chain.clone(), key.clone())),
@@ -250,6 +256,9 @@ impl fmt::Display for MonitorError {
                 "--public-url `{url}` is no address of the monitor: write https://HOST or \
                  https://HOST/PATH"
             ),
+            MonitorError::Deadman(url) => {
+                write!(f, "--deadman `{url}` is no URL that begins with http:// or https://")
+            }
             MonitorError::HalfTls => {
                 f.write_str("--cert and --key are given together or not at all")
             }

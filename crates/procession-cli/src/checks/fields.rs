@@ -11,7 +11,7 @@ pub(super) struct Fields {
     #[arg(long, value_name = "SLUG")]
     slug: Option<String>,
     /// The longest time between two pings
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = whole_seconds)]
     every: Option<Duration>,
     /// When it is pinged, as cron or systemd's calendar write it, instead of --every
     #[arg(long, value_name = "SCHEDULE", conflicts_with = "every")]
@@ -20,7 +20,7 @@ pub(super) struct Fields {
     #[arg(long, value_name = "ZONE", requires = "schedule")]
     tz: Option<String>,
     /// How much longer silence is forgiven
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = whole_seconds)]
     grace: Option<Duration>,
     /// A tag; --tag '' for none
     #[arg(long, value_name = "TAG")]
@@ -28,6 +28,32 @@ pub(super) struct Fields {
     /// What it is, in words
     #[arg(long, value_name = "TEXT")]
     desc: Option<String>,
+}
+
+/// The options by the names that the management API has for them.
+const OPTIONS: [(&str, &str); 7] = [
+    ("timeout", "--every"),
+    ("grace", "--grace"),
+    ("schedule", "--schedule"),
+    ("tz", "--tz"),
+    ("slug", "--slug"),
+    ("tags", "--tag"),
+    ("desc", "--desc"),
+];
+
+/// What the management API objects to, in the names of the options.
+pub(super) fn in_options(words: &str) -> Option<String> {
+    let (field, what) = words.strip_prefix("json validation error: ")?.split_once(' ')?;
+    let named = OPTIONS.iter().find(|(name, _)| *name == field).map(|(_, option)| *option);
+    let is_span = ["timeout", "grace"].contains(&field) && what.starts_with("is too");
+    let limits = if is_span { ": give a minute to a year" } else { "" };
+    Some(format!("{} {what}{limits}", named.unwrap_or(field)))
+}
+
+/// A span in whole seconds, as the management API has them.
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let span = humantime::parse_duration(text).map_err(|why| why.to_string())?;
+    if span.subsec_nanos() > 0 { Err("give whole seconds".into()) } else { Ok(span) }
 }
 
 impl Fields {

@@ -146,7 +146,7 @@ pub(crate) fn act(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             refuse_name(&add.name, &all(&add.reach, &[])?, None)?;
             let mut fields = add.fields.json();
             fields.insert("name".into(), json!(add.name));
-            let check = add.reach.json("POST", CHECKS, Some(&Value::Object(fields)))?;
+            let check = write(&add.reach, CHECKS, &Value::Object(fields))?;
             say_one(&check, add.json, check["ping_url"].as_str().unwrap_or_default())?;
         }
         Wish::Edit(edit) => change_fields(edit)?,
@@ -184,12 +184,22 @@ fn change_fields(edit: &Edit) -> Result<(), Box<dyn Error>> {
     if fields.is_empty() {
         return Err(Unclear::NoChange.into());
     }
-    let fields = Value::Object(fields);
-    let check = edit.reach.json("POST", &format!("{CHECKS}{uuid}"), Some(&fields))?;
+    let check = write(&edit.reach, &format!("{CHECKS}{uuid}"), &Value::Object(fields))?;
     if edit.json {
         return Ok(say!("{check:#}")?);
     }
     Ok(print(&picture::one(&check, Timestamp::now()))?)
+}
+
+/// Sends the fields of a check; a refusal names the option.
+fn write(reach: &Reach, path: &str, fields: &Value) -> Result<Value, Box<dyn Error>> {
+    reach.json("POST", path, Some(fields)).map_err(|error| match &error {
+        ReachError::Refused(_, 400, words) => match fields::in_options(words) {
+            Some(words) => words.into(),
+            None => error.into(),
+        },
+        _ => error.into(),
+    })
 }
 
 fn change(one: &One, method: &str, what: &str) -> Result<(), Box<dyn Error>> {

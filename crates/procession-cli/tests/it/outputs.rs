@@ -153,7 +153,9 @@ fn a_url_without_its_protocol_or_with_the_other_one_is_an_error_that_says_so_onc
 
 #[test]
 fn an_error_of_the_server_names_its_option() {
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 6] = [
+        (&["--deadman", "hc.example/uuid"], "--deadman `hc.example/uuid` is no URL"),
+        (&["--public-url", "monitor.example"], "--public-url `monitor.example` is no address"),
         (&["--data", "/nowhere/m.db"], "--data: "),
         (&["--listen", "0.0.0.0:0"], "--cert with --key, or --plain: "),
         (&["--cert", "/nowhere", "--key", "/nowhere"], "--cert, --key: "),

@@ -81,6 +81,23 @@ fn a_check_has_a_name_that_no_other_has() {
 }
 
 #[test]
+fn what_the_monitor_objects_to_is_told_by_the_names_of_the_options() {
+    let monitor = Monitor::open();
+    let add = |options: &[&str]| ask(&monitor, &[&["checks", "add", "nightly"], options].concat());
+    for (options, words) in [
+        (["--every", "1s"], "procession: --every is too small: give a minute to a year\n"),
+        (["--grace", "5s"], "procession: --grace is too small: give a minute to a year\n"),
+        (["--slug", "Ä b"], "procession: --slug does not match pattern\n"),
+    ] {
+        let refused = add(&options);
+        assert_eq!((refused.code, refused.err.as_str()), (Some(2), words), "{options:?}");
+    }
+    let fraction = add(&["--every", "90500ms"]);
+    assert!(fraction.err.contains("--every <TIME>': give whole seconds"), "{}", fraction.err);
+    assert!(!ask(&monitor, &["checks", "list"]).out.contains("nightly"));
+}
+
+#[test]
 fn a_check_is_edited_and_shown_with_its_last_pings() {
     let monitor = Monitor::open();
     let added = ask(&monitor, &["checks", "add", "nightly", "--every", "1d", "--tag", "db"]);
