@@ -259,8 +259,11 @@ impl Life {
         (!self.promise.service).then(|| self.run.clone())
     }
 
+    /// When it is stuck, unless it says that it gets on. Many programs that know `sd_notify` never say
+    /// so: one that has not yet is not judged by it.
     fn watchdog_ends(&self) -> Option<Duration> {
-        Some(self.heard + self.promise.watchdog?)
+        let is_armed = self.ticks > 0;
+        Some(self.heard + self.promise.watchdog.filter(|_| is_armed)?)
     }
 }
 
@@ -325,6 +328,7 @@ mod tests {
     fn after_a_suspend_a_beat_is_due_at_once_and_no_limit_has_passed_meanwhile() {
         let promise = Promise { watchdog: Some(s(20)), max_runtime: Some(s(40)), ..PROMISE };
         let mut life = life(Promise { service: true, ..promise });
+        life.hear(&Word::Watchdog, s(0));
         assert_eq!(words(&life.due(s(10))), [""; 0]);
         life.woke(s(10));
         assert_eq!(life.next(), s(10));
@@ -375,6 +379,15 @@ mod tests {
         life.hear(&Word::WatchdogTime(s(100)), s(34));
         assert_eq!(words(&life.due(s(133))), ["alive"]);
         assert_eq!(life.next(), s(134));
+    }
+
+    #[test]
+    fn a_program_that_never_says_that_it_gets_on_has_no_watchdog() {
+        let mut life = life(Promise { watchdog: Some(s(10)), service: true, ..PROMISE });
+        life.hear(&Word::Ready, s(1));
+        assert_eq!(words(&life.due(s(301))), ["alive"]);
+        life.hear(&Word::Watchdog, s(302));
+        assert_eq!(words(&life.due(s(312))), ["stuck"]);
     }
 
     #[test]

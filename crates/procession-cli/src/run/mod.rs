@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `options` | what is asked for |
 //! | `outer`, `inner` | the two processes |
+//! | `name` | the name of a program that was given none: pure |
 //! | `program` | becoming the program |
 //! | `family` | ending all that the program has started |
 //! | `signals` | which signals are passed on, and which came from a terminal |
@@ -30,6 +31,7 @@
 pub(crate) mod family;
 mod inner;
 mod life;
+mod name;
 mod notify;
 mod options;
 mod outer;

@@ -1,9 +1,9 @@
 //! What is asked of `procession run`.
 
+use super::name::name;
 use crate::reach::Reach;
 use clap::Args;
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
 /// Options, and the program.
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) reach: Reach,
-    /// The program's name at the monitor; else its file's name
+    /// The program's name at the monitor; else the name of its file or script
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// This machine's name at the monitor; else its host name
@@ -33,7 +33,8 @@ pub(crate) struct Options {
     /// Leave what the program has started running when it has ended: for one that starts daemons
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Tell the program to send WATCHDOG=1 within this time, and report it as stuck if it does not
+    /// Tell the program to send WATCHDOG=1 within this time; once it has, report it as stuck where it
+    /// does not
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) watchdog: Option<Duration>,
     /// A label at the monitor; `group` names the group of machines
@@ -81,8 +82,8 @@ impl Options {
 
     /// The program's name at the monitor.
     pub(crate) fn program(&self) -> String {
-        let file = || Path::new(self.command.first()?).file_name()?.to_str().map(str::to_owned);
-        self.name.clone().or_else(file).unwrap_or_else(|| "program".into())
+        let own = || name(&self.command);
+        self.name.clone().or_else(own).unwrap_or_else(|| "program".into())
     }
 }
 

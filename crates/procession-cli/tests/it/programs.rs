@@ -1,6 +1,6 @@
 //! Programs that speak `sd_notify`, unmodified, under `procession run`.
 
-use crate::support::{Monitor, first_line, said, signal};
+use crate::support::{Monitor, first_line, said, signal, until};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -32,6 +32,7 @@ fn the_end_of_the_process_named_by_mainpid_is_the_end_of_the_program() {
 fn a_watchdog_that_is_not_fed_is_stuck_until_it_is() {
     let monitor = Monitor::open();
     let script = "test \"$WATCHDOG_USEC\" = 200000 && test \"$WATCHDOG_PID\" = $$ || exit 9; \
+                  systemd-notify WATCHDOG=1; \
                   read -r line; systemd-notify WATCHDOG_USEC=3600000000 WATCHDOG=1; \
                   read -r line; systemd-notify WATCHDOG=trigger; read -r line; exit 0";
     let mut run = monitor.sh("hangs", &["--watchdog", "200ms"], script);
@@ -55,11 +56,13 @@ fn redis_under_systemd_supervision() {
     let redis = ["redis-server", "--supervised", "systemd", "--port", "0", "--save", ""];
     let redis = [&redis[..], &["--unixsocket", &socket, "--dir", directory]].concat();
     let mut child = monitor
-        .run("redis", &[], &redis)
+        .run("redis", &["--service"], &redis)
         .stdout(Stdio::null())
         .spawn()
         .expect("run; `cargo xtask test` installs redis-server");
     monitor.until("redis", "up");
+    // It listens once it takes signals.
+    until("redis to listen", || std::path::Path::new(&socket).exists());
     signal(&child, "TERM");
     assert_eq!(child.wait().expect("waited").code(), Some(0));
     monitor.until("redis", "stopped");
@@ -109,4 +112,16 @@ fn nobody_but_the_program_is_heard() {
     child.wait().expect("waited");
     let check = monitor.until("mute", "down");
     assert_eq!(check["problem"], "dead: exit code 0");
+}
+
+#[test]
+fn two_lines_of_a_crontab_are_two_checks() {
+    let monitor = Monitor::open();
+    for code in ["echo one >/dev/null", "echo two >/dev/null; exit 3"] {
+        let mut run = crate::support::procession(&["run", "--url", &monitor.url]);
+        said(run.args(["--linger", "60s", "--", "sh", "-c", code]));
+    }
+    let status = said(&mut crate::support::procession(&["status", "--url", &monitor.url]));
+    assert!(status.out.starts_with("1 down, 1 up\n"), "{}", status.out);
+    assert_eq!(status.out.matches(" echo-").count(), 2, "{}", status.out);
 }
