@@ -1,13 +1,13 @@
 //! `procession monitor`: the server.
 //!
 //! In: options. Out: the monitor, until SIGTERM or SIGINT ends it in order. Always: it prints its
-//! address once it listens, as the only line of its standard output.
+//! address once certificate and database are open and it listens, as the only line of its standard output.
 
 use crate::output::{complain, say};
 use clap::Args;
 use ipnet::IpNet;
 use procession::Failure;
-use procession_monitor::{Config, Receiver, RunError, Scope, judge, run};
+use procession_monitor::{Config, Monitor, Receiver, RunError, Scope, judge};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
@@ -109,14 +109,14 @@ pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let config = config(options)?;
     let listener = TcpListener::bind(&options.listen)
         .map_err(|error| MonitorError::Listen(options.listen.clone(), error))?;
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut term, mut int) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let failed = |error| MonitorError::Run(option_of(&error), error);
+        let monitor = Monitor::open(config, listener).await.map_err(failed)?;
         // The monitor is for others than the reader of its address.
-        if let Err(error) = say!("{scheme}://{address}") {
+        if let Err(error) = say!("{}", monitor.url()) {
             complain!("procession: {:#}", Failure::of(&error));
         }
         let shutdown = std::future::poll_fn(move |context| {
@@ -126,8 +126,7 @@ pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
                 std::task::Poll::Pending
             }
         });
-        let ran = run(config, listener, shutdown).await;
-        ran.map_err(|error| MonitorError::Run(option_of(&error), error))?;
+        monitor.serve(shutdown).await.map_err(failed)?;
         Ok(ExitCode::SUCCESS)
     })
 }

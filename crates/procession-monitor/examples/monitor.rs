@@ -5,7 +5,7 @@
 //! `--plain`. It prints its URL once it listens, and ends in order when its standard input closes
 //! (`--stay`: never).
 
-use procession_monitor::{Config, Receiver, Scope, judge, run};
+use procession_monitor::{Config, Monitor, Receiver, Scope, judge};
 use std::error::Error;
 use std::io::Read;
 use std::net::TcpListener;
@@ -46,8 +46,6 @@ fn main() -> ExitCode {
     };
     let address = value("--listen").unwrap_or_else(|| "127.0.0.1:0".into());
     let listener = TcpListener::bind(address).expect("an address to listen on");
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    println!("{scheme}://{}", listener.local_addr().expect("bound"));
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let stay = flag("--stay");
     std::thread::spawn(move || {
@@ -61,7 +59,12 @@ fn main() -> ExitCode {
     let shutdown = async {
         let _ = stopped.await;
     };
-    match runtime.expect("a runtime").block_on(run(config, listener, shutdown)) {
+    let ended = runtime.expect("a runtime").block_on(async {
+        let monitor = Monitor::open(config, listener).await?;
+        println!("{}", monitor.url());
+        monitor.serve(shutdown).await
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();

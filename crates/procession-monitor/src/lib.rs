@@ -15,14 +15,16 @@ compile_error!("procession-monitor works on Linux only: it uses pidfds and memor
 
 pub mod alerts;
 pub mod clock;
+mod descriptors;
 pub mod intake;
 pub mod judge;
 mod log;
 pub mod registry;
 pub mod run;
+mod serve;
 pub mod sim;
 pub mod store;
 
 pub use alerts::Receiver;
 pub use registry::Scope;
-pub use run::{Config, RunError, run};
+pub use run::{Config, Monitor, RunError, run};

@@ -1,4 +1,4 @@
-//! The server: `run(config, listener, shutdown)`.
+//! The server: [`run`]`(config, listener, shutdown)`, or [`Monitor::open`] and [`Monitor::serve`].
 //!
 //! In: a configuration, a listening socket, a future that ends when the server shall. Out: nothing,
 //! until it has ended in order. Always: nothing is served before the judge has taken up the saved
@@ -10,23 +10,27 @@ mod error;
 pub use error::RunError;
 
 use crate::alerts::{Receiver, Senders, Tally, deadman};
-use crate::intake::{App, router};
+use crate::descriptors;
+use crate::intake::App;
 use crate::judge;
 use crate::log::{self, log};
 use crate::registry::{Registry, Scope};
+use crate::serve::connections::Capacity;
+use crate::serve::serve;
+use crate::serve::stream::Connections;
 use crate::store::file::lacking;
 use crate::store::{DatabaseFile, FileError, Reader, Saved, Writer, schema};
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use ipnet::IpNet;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Stop, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// How often deadlines are judged at least, and the sign of life is written: every second.
 const TICK: Duration = Duration::from_secs(1);
@@ -34,10 +38,6 @@ const TICK: Duration = Duration::from_secs(1);
 const PASS: Duration = Duration::from_millis(50);
 /// Seconds without a pass of the judge after which the process ends itself.
 const WATCHDOG: u64 = 10;
-/// How long a request's head may take.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How long open connections may go on once the server shall end.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// What a monitor is told.
 #[derive(Clone, Debug, Default)]
@@ -73,82 +73,80 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let address = listener.local_addr().map_err(RunError::Socket)?;
-    if config.tls.is_none() && !config.plain && !address.ip().is_loopback() {
-        return Err(RunError::PlainHttp(address));
-    }
-    for receiver in &config.receivers {
-        let checked = receiver.check();
-        checked.map_err(|why| RunError::Receiver(receiver.name().to_owned(), why))?;
-    }
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let own = || format!("{scheme}://{address}");
-    let url = config.url.as_ref().map_or_else(own, |url| url.trim_end_matches('/').to_owned());
-    let tls = match &config.tls {
-        Some((chain, key)) => {
-            // Whoever installed one before us may keep it.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let config = RustlsConfig::from_pem_file(chain, key).await;
-            Some(config.map_err(|why| RunError::Tls(chain.clone(), key.clone(), why))?)
-        }
-        None => None,
-    };
-    let house = House::open(&config, &url)?;
-    let app = Arc::new(App {
-        registry: house.registry.clone(),
-        url,
-        open: config.open,
-        trusted_proxies: config.trusted_proxies.clone(),
-        scheme,
-        receivers: config.receivers.iter().map(|r| (r.name().to_owned(), r.kind())).collect(),
-        tallies: house.tallies.clone(),
-        taken: AtomicU64::new(0),
-        judging: AtomicBool::new(true),
-    });
-    let pulse = house.pulse.clone();
-    let watchdog = tokio::spawn(watch(pulse, app.clone()));
-    let served = serve(listener, tls, app, shutdown).await;
-    watchdog.abort();
-    let _ = watchdog.await;
-    tokio::task::spawn_blocking(move || house.close()).await.ok();
-    served
+    Monitor::open(config, listener).await?.serve(shutdown).await
 }
 
-async fn serve(
+/// A monitor whose certificate and database are open, so that nothing but its socket can fail.
+#[derive(Debug)]
+pub struct Monitor {
     listener: TcpListener,
     tls: Option<RustlsConfig>,
     app: Arc<App>,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), RunError> {
-    listener.set_nonblocking(true).map_err(RunError::Socket)?;
-    let registry = app.registry.clone();
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let handle = Handle::new();
-    let stop = handle.clone();
-    macro_rules! serve {
-        ($server:expr) => {{
-            let mut server = $server.map_err(RunError::Socket)?.handle(handle);
-            let timer = hyper_util::rt::TokioTimer::new();
-            server.http_builder().http1().timer(timer).header_read_timeout(HEAD_TIME);
-            let serving = server.serve(service);
-            tokio::pin!(serving, shutdown);
-            tokio::select! {
-                ended = &mut serving => return ended.map_err(RunError::Socket),
-                () = &mut shutdown => {
-                    registry.hush();
-                    stop.graceful_shutdown(Some(DRAIN));
-                }
+    house: House,
+    url: String,
+}
+
+impl Monitor {
+    /// Opens everything and takes up where the database ends: deadlines are judged and messages sent
+    /// from now on. Connections wait at the listener until the monitor serves.
+    pub async fn open(config: Config, listener: TcpListener) -> Result<Monitor, RunError> {
+        let address = listener.local_addr().map_err(RunError::Socket)?;
+        if config.tls.is_none() && !config.plain && !address.ip().is_loopback() {
+            return Err(RunError::PlainHttp(address));
+        }
+        for receiver in &config.receivers {
+            let checked = receiver.check();
+            checked.map_err(|why| RunError::Receiver(receiver.name().to_owned(), why))?;
+        }
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let own_url = format!("{scheme}://{address}");
+        let url = config.url.as_deref().unwrap_or(&own_url).trim_end_matches('/').to_owned();
+        let tls = match &config.tls {
+            Some((chain, key)) => {
+                // Whoever installed one before us may keep it.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                let config = RustlsConfig::from_pem_file(chain, key).await;
+                Some(config.map_err(|why| RunError::Tls(chain.clone(), key.clone(), why))?)
             }
-            serving.await.map_err(RunError::Socket)
-        }};
+            None => None,
+        };
+        let capacity = Capacity::of(descriptors::raise());
+        let house = House::open(&config, &url)?;
+        let app = Arc::new(App {
+            registry: house.registry.clone(),
+            url,
+            open: config.open,
+            trusted_proxies: config.trusted_proxies.clone(),
+            scheme,
+            receivers: config.receivers.iter().map(|r| (r.name().to_owned(), r.kind())).collect(),
+            tallies: house.tallies.clone(),
+            taken: AtomicU64::new(0),
+            judging: AtomicBool::new(true),
+            connections: Connections::new(capacity, config.trusted_proxies.clone()),
+            streams: Arc::new(Semaphore::new(capacity.streams)),
+        });
+        Ok(Monitor { listener, tls, app, house, url: own_url })
     }
-    match tls {
-        None => serve!(axum_server::from_tcp(listener)),
-        Some(tls) => serve!(axum_server::from_tcp_rustls(listener, tls)),
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves until `shutdown` ends.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Monitor { listener, tls, app, house, url: _ } = self;
+        let watchdog = tokio::spawn(watch(house.pulse.clone(), app.clone()));
+        let served = serve(listener, tls, app, shutdown).await;
+        watchdog.abort();
+        let _ = watchdog.await;
+        tokio::task::spawn_blocking(move || house.close()).await.ok();
+        served.map_err(RunError::Socket)
     }
 }
 
 /// The threads of a running monitor.
+#[derive(Debug)]
 struct House {
     registry: Arc<Registry>,
     senders: crate::alerts::sender::Working,

@@ -1,5 +1,7 @@
 //! The monitor over HTTP: beats, tokens, restarts, strangers.
 
+#[path = "http/connections.rs"]
+mod connections;
 #[path = "http/documents.rs"]
 mod documents;
 mod support;

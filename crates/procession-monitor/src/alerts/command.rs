@@ -9,6 +9,8 @@
 //!   lets through, and what the message says.
 //! - The end of its output is kept, a bounded part, for the error.
 
+use crate::descriptors;
+use crate::log::log;
 use procession::{Ending, JoinError, Process, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -76,7 +78,7 @@ pub(super) fn run(
         Ok((File::from(reader), writer.try_clone()?, writer))
     };
     let (output, first, second) = pipe().map_err(|why| failed("its output", &why))?;
-    let mut plan = Process::new(become_command, (command.to_vec(),))
+    let mut plan = Process::new(become_command, (command.to_vec(), descriptors::original()))
         .name(program.replace(['\n', '\0'], " "))
         .env_clear()
         .stdin(input)
@@ -100,7 +102,7 @@ pub(super) fn run(
     };
     let survivors = error.survivors();
     if !survivors.is_empty() {
-        eprintln!("procession: {program} has left processes that may not be ended: {survivors:?}");
+        log!(Warning, "{program} has left processes that may not be ended: {survivors:?}");
     }
     match error.exit_code() {
         Some(0) => Ok(()),
@@ -108,8 +110,11 @@ pub(super) fn run(
     }
 }
 
-/// Becomes the command. Returns the reason if that is impossible.
-fn become_command(command: Vec<String>) -> String {
+/// Becomes the command, with this limit on descriptors. Returns the reason if that is impossible.
+fn become_command(command: Vec<String>, limit: Option<u64>) -> String {
+    if let Some(limit) = limit {
+        descriptors::lower_to(limit);
+    }
     let mut words = command.into_iter();
     match words.next() {
         Some(program) => Command::new(program).args(words).exec().to_string(),

@@ -5,10 +5,12 @@
 
 use crate::alerts::Tally;
 use crate::registry::Registry;
+use crate::serve::stream::Connections;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use tokio::sync::Semaphore;
 
 /// What every handler is given.
 #[derive(Debug)]
@@ -31,4 +33,8 @@ pub struct App {
     pub taken: AtomicU64,
     /// The watchdog has seen the judge at work.
     pub judging: AtomicBool,
+    /// Who is connected.
+    pub(crate) connections: Connections,
+    /// Room for streams of events: as many as leave connections for beats.
+    pub(crate) streams: Arc<Semaphore>,
 }

@@ -59,6 +59,18 @@ pub(super) fn write(out: &mut Exposition, app: &App, views: &[View]) {
         "Incidents that are open.",
         app.registry.incidents().len(),
     );
+    out.single(
+        "procession_connections_open",
+        Kind::Gauge,
+        "Connections that are open.",
+        app.connections.open(),
+    );
+    out.single(
+        "procession_connections_refused_total",
+        Kind::Counter,
+        "Connections closed at once since the start, since there was no room.",
+        app.connections.refused(),
+    );
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     out.family("procession_build_info", Kind::Gauge, "The version of the monitor.");
     out.sample("procession_build_info", &version, 1);
