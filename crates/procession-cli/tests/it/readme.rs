@@ -19,7 +19,7 @@ fn the_ten_lines_of_the_readme_report_to_the_monitor_of_the_readme() {
     // On a network of its own the monitor has its usual address; it ends with the shell.
     let steps = r#"
 ip link set lo up && cd "$3" && mkfifo listening
-"$1" monitor --open >listening & monitor=$!
+"$1" monitor --open >listening 2>events & monitor=$!
 trap 'kill $monitor' EXIT
 trap 'exit 8' TERM
 read -r url <listening && "$2" || exit 9
