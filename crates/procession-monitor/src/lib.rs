@@ -10,6 +10,9 @@
 //!
 //! Memory is the truth and the database its log. [`run()`](run::run) is the server.
 
+// They panic where the output takes nothing.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("procession-monitor works on Linux only: it uses pidfds and memory files");
 

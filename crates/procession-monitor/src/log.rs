@@ -52,7 +52,8 @@ static THREAD: Once = Once::new();
 /// Has an event written soon.
 pub(crate) fn event(level: Level, text: fmt::Arguments<'_>) {
     THREAD.call_once(|| {
-        std::thread::spawn(|| QUEUE.write_all());
+        // Without a thread nothing can be said, and the monitor goes on.
+        let _ = std::thread::Builder::new().name("log".into()).spawn(|| QUEUE.write_all());
     });
     QUEUE.lock().push(line(level, wall(), &text.to_string()));
     QUEUE.changed.notify_all();

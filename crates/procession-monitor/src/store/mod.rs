@@ -7,7 +7,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`file`] | the database as a file: its lock, its names, whether it is still there |
+//! | [`mod@file`] | the database as a file: its lock, its names, whether it is still there |
 //! | [`schema`] | the tables, and how an older database becomes this one |
 //! | [`rows`] | what is written and read |
 //! | [`pending`] | what waits to be written, folded |
