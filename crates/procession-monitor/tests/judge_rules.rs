@@ -161,6 +161,65 @@ fn r8_r9_dead_stuck_and_silent_are_told_apart() {
     assert_eq!(court.told(), ["host-1 firing", "host-3 firing"], "2 was well before it was told");
 }
 
+/// What is reported and the state after it: the run, its count, the signal.
+type Row = (u64, u64, Signal, State);
+
+#[test]
+fn the_failure_of_a_run_that_named_itself_lasts_until_one_ends_well() {
+    let (name, other) = (|| Some("r".to_owned()), || Some("other".to_owned()));
+    let failed = |run| Signal::Fail(run, Problem::Failed("exit status 5".into()));
+    let stuck = Signal::Degraded(Problem::Stuck("no progress".into()));
+    let rows: [&[Row]; 7] = [
+        // A newer run that goes on makes up for nothing; its end does.
+        &[
+            (1, 1, Signal::Start(name()), State::New),
+            (2, 1, Signal::Start(other()), State::New),
+            (1, 2, failed(name()), State::Down),
+            (2, 2, Signal::Alive, State::Down),
+            (2, 3, stuck.clone(), State::Degraded),
+            (2, 4, Signal::Alive, State::Down),
+            (2, 5, Signal::Success(other()), State::Up),
+            (2, 6, Signal::Alive, State::Up),
+        ],
+        // So does the end of an older one.
+        &[
+            (1, 1, Signal::Start(name()), State::New),
+            (2, 1, failed(other()), State::Down),
+            (1, 2, Signal::Success(name()), State::Up),
+        ],
+        // What is no piece of work is well when it lives.
+        &[
+            (1, 1, failed(name()), State::Down),
+            (2, 1, Signal::Start(None), State::Down),
+            (2, 2, Signal::Alive, State::Up),
+        ],
+        &[(1, 1, failed(name()), State::Down), (2, 1, Signal::Alive, State::Up)],
+        &[(1, 1, failed(None), State::Down), (1, 2, Signal::Alive, State::Up)],
+        // A stop is a new beginning.
+        &[
+            (1, 1, failed(name()), State::Down),
+            (1, 2, Signal::Goodbye(None), State::Stopped),
+            (1, 3, Signal::Alive, State::Up),
+        ],
+        // The end that no longer counts.
+        &[
+            (1, 1, Signal::Start(name()), State::New),
+            (2, 1, Signal::Alive, State::Up),
+            (1, 2, failed(None), State::Up),
+            (1, 2, failed(name()), State::Up),
+            (1, 3, failed(name()), State::Down),
+            (1, 3, failed(name()), State::Down),
+        ],
+    ];
+    for (number, rows) in rows.iter().enumerate() {
+        let mut court = Court::new().with(1, FIVE_MINUTES);
+        for (step, (started, seq, signal, state)) in rows.iter().enumerate() {
+            let found = court.stamped(1, "a", *started, *seq, signal);
+            assert_eq!(found, *state, "row {number}, step {step}: {signal:?}");
+        }
+    }
+}
+
 #[test]
 fn a_run_that_lasts_too_long_is_down_and_its_end_is_still_timed() {
     let timing = Timing { max_runtime: Some(10 * MINUTE), source: Source::Ping, ..FIVE_MINUTES };

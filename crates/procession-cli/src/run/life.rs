@@ -61,6 +61,8 @@ pub(crate) struct Life {
     errno: Option<i32>,
     status: String,
     statuses: u32,
+    /// It has said that it is ready, as services do.
+    ready: bool,
 }
 
 impl Life {
@@ -83,6 +85,7 @@ impl Life {
             errno: None,
             status: String::new(),
             statuses: 0,
+            ready: false,
         }
     }
 
@@ -116,7 +119,13 @@ impl Life {
                 self.next_alive = now + self.pace();
                 // It is a service.
                 self.ends_by = self.promise.max_runtime.and(self.ends_by);
-                vec![Kind::Log { text: format!("ready after {}", span(now)) }, Kind::Alive]
+                let mut kinds = vec![Kind::Log { text: format!("ready after {}", span(now)) }];
+                if self.named().is_some() {
+                    self.ready = true;
+                    kinds.push(Kind::Start { run: None });
+                }
+                kinds.push(Kind::Alive);
+                kinds
             }
             Word::Reloading => log("reloading".into()),
             Word::Stopping => {
@@ -256,7 +265,7 @@ impl Life {
     /// The name under which a failure or the end of this run is judged, even if a newer run has
     /// reported since. A service has none: its newer run shows that it works again.
     fn named(&self) -> Option<String> {
-        (!self.promise.service).then(|| self.run.clone())
+        (!self.promise.service && !self.ready).then(|| self.run.clone())
     }
 
     /// When it is stuck, unless it says that it gets on. Many programs that know `sd_notify` never say
@@ -311,7 +320,9 @@ mod tests {
         assert_eq!(words(&life(PROMISE).begin()), ["start"]);
         assert_eq!(words(&life(Promise { service: true, ..PROMISE }).begin()), ["start", "alive"]);
         let mut announced = life(PROMISE);
+        assert_eq!(words(&announced.hear(&Word::Ready, s(2))), ["log", "start", "alive"]);
         assert_eq!(words(&announced.hear(&Word::Ready, s(2))), ["log", "alive"]);
+        assert_eq!(announced.end(Exit::Code(0), Vec::new()), Kind::Ok { run: None });
         assert_eq!(announced.next(), s(32));
     }
 

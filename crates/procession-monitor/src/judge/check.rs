@@ -3,6 +3,7 @@
 //! ```text
 //! new --proof--> up --period over--> late --grace over--> down --proof--> up
 //!   up, late, degraded --fail, dead--> down     --stuck--> degraded     --goodbye--> stopped
+//!   down by a piece of work that named itself --success--> up           (no other proof will do)
 //!   any --pause--> paused --resume--> new (ping) or up (heartbeat)
 //! ```
 //!
@@ -160,6 +161,9 @@ pub struct Check {
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+    /// The failure of a piece of work that named itself, until one ends well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Problem>,
     /// Who spoke last.
     #[serde(default)]
     pub memory: Memory,
@@ -178,6 +182,7 @@ impl Check {
             last_duration: None,
             back_by: None,
             problem: None,
+            failure: None,
             memory: Memory::default(),
         }
     }
@@ -192,24 +197,33 @@ impl Check {
             Signal::Log => None,
             // A start tells of work, not of its end: it neither wakes the paused nor heals the down.
             Signal::Start(id) => {
+                if id.is_none() {
+                    self.failure = None;
+                }
                 self.run = Some(Run { at, id: id.clone() });
                 match self.state {
                     State::Stopped => self.prove(at, State::Up, None),
                     _ => None,
                 }
             }
-            Signal::Alive => self.prove(at, State::Up, None),
+            // A run that goes on does not make up for one that has failed.
+            Signal::Alive => match self.failure.clone() {
+                None => self.prove(at, State::Up, None),
+                failure => self.prove(at, State::Down, failure),
+            },
             Signal::Success(id) => {
+                self.failure = None;
                 self.end_run(id.as_deref(), false, at);
                 self.prove(at, State::Up, None)
             }
             Signal::Fail(id, problem) => {
+                self.failure = id.is_some().then(|| problem.clone());
                 self.end_run(id.as_deref(), true, at);
                 self.prove(at, State::Down, Some(problem.clone()))
             }
             Signal::Degraded(problem) => self.prove(at, State::Degraded, Some(problem.clone())),
             Signal::Goodbye(back_in) => {
-                self.run = None;
+                (self.run, self.failure) = (None, None);
                 let flip = self.prove(at, State::Stopped, None);
                 self.back_by = back_in.map(|span| at + span);
                 flip
@@ -275,7 +289,7 @@ impl Check {
 
     /// Stops judging it.
     pub fn pause(&mut self, now: Time) -> Option<Flip> {
-        self.run = None;
+        (self.run, self.failure) = (None, None);
         self.back_by = None;
         self.become_(State::Paused, now, None)
     }
@@ -285,7 +299,7 @@ impl Check {
         if self.state != State::Paused {
             return None;
         }
-        self.run = None;
+        (self.run, self.failure) = (None, None);
         self.heard = (self.timing.source == Source::Heartbeat).then_some(now);
         let state = if self.heard.is_some() { State::Up } else { State::New };
         self.become_(state, now, None)

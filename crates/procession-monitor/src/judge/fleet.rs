@@ -192,6 +192,10 @@ impl Judge {
         }
         let lived = matches!(check.state, State::Up | State::Late | State::Degraded);
         let restarted = freshness == Freshness::NewRun && lived;
+        if freshness == Freshness::NewRun && *signal == Signal::Alive {
+            // A run whose first word is that it lives is no piece of work, and ends none.
+            check.failure = None;
+        }
         let flip = check.hear(signal, at);
         let proof = check.heard >= Some(at) && check.state != State::Paused;
         let (host, rhythm) = (entry.host, (check.timing.period, check.timing.grace));
