@@ -309,6 +309,10 @@ fn a_message_carries_labels_tags_the_host_and_the_body_of_a_ping() {
     let uuid = monitor.make(r#"{"name": "nightly", "tags": "db eu"}"#);
     monitor.request("POST", &format!("/ping/{uuid}/fail"), &[], "copying\ndisk full");
     let letter = told.letters(1).remove(0).1;
+    let labels = json!({ "alertname": "Failed", "check": "nightly" });
+    assert_eq!(letter["alerts"][0]["labels"], labels);
+    assert_eq!(letter["groupLabels"], json!({ "check": "nightly" }));
+    assert!(!letter.to_string().contains(&uuid), "whoever has the UUID can ping: {letter}");
     let annotations = &letter["alerts"][0]["annotations"];
     assert_eq!(annotations["description"], "copying\ndisk full");
     assert_eq!(annotations["tags"], "db eu");

@@ -84,9 +84,13 @@ fn host_line(letter: &Letter, host: &str) -> String {
     let told = |ended: &&Ended| better && ended.how != How::Changed;
     let ended = message.ended.iter().filter(told).map(over);
     let lines: Vec<String> = ended.chain(troubles.iter().map(line)).collect();
-    // A ping's host is the ping itself.
-    let alone = message.of == 1 && uuid::Uuid::parse_str(host).is_ok();
+    let alone = message.of == 1 && is_ping(host);
     if alone { lines.join("; ") } else { format!("{host}: {}", lines.join("; ")) }
+}
+
+/// Whether a host is no machine but a check that is pinged.
+fn is_ping(host: &str) -> bool {
+    uuid::Uuid::parse_str(host).is_ok()
 }
 
 fn name(letter: &Letter, id: CheckId) -> String {
@@ -101,8 +105,16 @@ pub fn webhook(letter: &Letter, url: &str) -> Value {
         Subject::Mass(group) => json!({ "group": group }),
         Subject::Monitor => json!({}),
     };
+    let identity = group.clone();
+    let group = match &message.subject {
+        // The host of a check that is pinged is its UUID, which lets everybody ping it.
+        Subject::Host(host) if is_ping(host) => {
+            letter.names.values().next().map_or(json!({}), |name| json!({ "check": name }))
+        }
+        _ => group,
+    };
     let alerts: Vec<Value> =
-        alerts(letter).into_iter().map(|alert| alert.json(&group, url)).collect();
+        alerts(letter).into_iter().map(|alert| alert.json(&group, &identity, url)).collect();
     let status = if message.transition == Transition::Resolved { "resolved" } else { "firing" };
     json!({
         "version": "4", "groupKey": format!("procession:{}", message.incident),
@@ -127,12 +139,18 @@ struct Alert {
 }
 
 impl Alert {
-    fn json(self, group: &Value, url: &str) -> Value {
-        let mut labels = group.as_object().cloned().unwrap_or_default();
-        labels.insert("alertname".into(), self.name.into());
-        labels.extend(self.label.map(|(key, value)| (key.to_owned(), value.into())));
-        let print = sha1_smol::Sha1::from(Value::Object(labels.clone()).to_string());
-        let print = print.digest().to_string();
+    /// `group` are the labels of its group that are shown, `identity` those that tell groups apart.
+    fn json(self, group: &Value, identity: &Value, url: &str) -> Value {
+        let with = |group: &Value| {
+            let mut labels = group.as_object().cloned().unwrap_or_default();
+            labels.insert("alertname".into(), self.name.into());
+            let own =
+                self.label.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into()));
+            labels.extend(own);
+            labels
+        };
+        let print = sha1_smol::Sha1::from(Value::Object(with(identity)).to_string());
+        let (print, mut labels) = (print.digest().to_string(), with(group));
         for (name, value) in self.more {
             labels.entry(name).or_insert(value.into());
         }
