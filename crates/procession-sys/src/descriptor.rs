@@ -120,7 +120,7 @@ fn close_listed(first: RawFd, last: RawFd) -> io::Result<()> {
 /// Takes over a descriptor whose number was handed to this process at its start.
 ///
 /// Gives none when the number is no open descriptor above 2. Each number may be taken once.
-pub(crate) fn adopt(number: RawFd) -> Option<OwnedFd> {
+pub fn adopt(number: RawFd) -> Option<OwnedFd> {
     if number <= libc::STDERR_FILENO {
         return None;
     }

@@ -7,11 +7,13 @@
 
 use super::family;
 use super::life::{Exit, Life, Promise};
-use super::notify::Word;
+use super::manager;
+use super::notify::{Word, parse};
 use super::options::{Options, UNREPORTED};
 use super::outer::code_of;
 use super::output::{Output, Pipes};
 use super::program::Start;
+use super::relay::Relay;
 use super::report::Reporter;
 use super::signals::{Arrived, Signals, asks};
 use super::socket::NotifySocket;
@@ -44,6 +46,8 @@ struct Supervisor {
     /// `None`: nothing is reported.
     reporter: Option<Reporter>,
     socket: Option<NotifySocket>,
+    /// To the process above; `None` if no service manager listens.
+    relay: Option<Relay>,
     main: Main,
 }
 
@@ -55,7 +59,10 @@ struct Main {
 
 /// Runs the program under the process `outer`.
 pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<dyn Error>> {
+    let listeners = manager::open_listeners(outer);
     let signals = Signals::take()?;
+    let relay = Relay::to_outer();
+    let watchdog = options.watchdog.or_else(|| manager::watchdog(outer));
     family::adopt_orphans()?;
     let above = life::pidfd(Pid::from_raw(outer).ok_or("no process stands above this one")?)?;
     if Pid::parent().map(Pid::as_raw) != Some(outer) {
@@ -67,17 +74,20 @@ pub(crate) fn supervise(options: &Options, outer: i32) -> Result<ExitCode, Box<d
     let start = Start {
         command: &options.command,
         notify: socket.as_ref().map(NotifySocket::name),
-        watchdog: options.watchdog,
+        watchdog,
+        outer,
         pipes: Pipes::new(options.tail),
     };
     let program = start.start()?;
+    manager::close(&listeners);
     let mut output = Output::pass(program.stdout, program.stderr, options.tail)?;
     let run = format!("{:016x}", fastrand::u64(..));
     let mut supervisor = Supervisor {
         begun: Instant::now(),
-        life: Life::new(run, promise(options), fastrand::f64()),
+        life: Life::new(run, Promise { watchdog, ..promise(options) }, fastrand::f64()),
         reporter,
         socket,
+        relay,
         main: Main::of(i32::try_from(program.process.id())?)?,
     };
     supervisor.report(supervisor.life.begin());
@@ -139,8 +149,13 @@ impl Supervisor {
                 (self.main.pidfd.as_fd(), Interest::Readable),
                 (alarm.as_fd(), Interest::Readable),
             ];
-            if let Some(socket) = &self.socket {
-                waited.push((socket.as_fd(), Interest::Readable));
+            let is_relay_free = self.relay.as_ref().is_none_or(Relay::is_free);
+            match (&self.socket, &self.relay) {
+                (_, Some(relay)) if !is_relay_free => {
+                    waited.push((relay.as_fd(), Interest::Writable));
+                }
+                (Some(socket), _) => waited.push((socket.as_fd(), Interest::Readable)),
+                (None, _) => {}
             }
             let arrived = ready(&waited, None)?;
             if arrived[1] {
@@ -203,9 +218,20 @@ impl Supervisor {
         }
     }
 
-    /// Takes in all datagrams that are there.
+    /// Takes in all datagrams that are there, as far as they can be passed on.
     fn hear(&mut self) {
-        while let Some(words) = self.socket.as_ref().and_then(NotifySocket::receive) {
+        if let Some(relay) = &mut self.relay {
+            relay.go_on();
+        }
+        while self.relay.as_ref().is_none_or(Relay::is_free) {
+            let Some(datagram) = self.socket.as_ref().and_then(NotifySocket::receive) else {
+                return;
+            };
+            let words = parse(&datagram.text);
+            let datagram = datagram.for_manager();
+            if let (Some(relay), Some(datagram)) = (&mut self.relay, datagram) {
+                relay.send(datagram);
+            }
             for word in words {
                 if let Word::MainPid(pid) = word {
                     self.follow(pid);

@@ -23,6 +23,8 @@
 //! | `signals` | which signals are passed on, and which came from a terminal |
 //! | `notify` | what an `sd_notify` datagram says: pure |
 //! | `socket` | where such datagrams arrive, and from whom |
+//! | `manager` | what a service manager has given to the program |
+//! | `relay` | passing on to it what the program says |
 //! | `suspend` | whether the machine was suspended: pure |
 //! | `life` | what is reported when: pure |
 //! | `output`, `tail` | passing output through, and keeping its end |
@@ -31,12 +33,14 @@
 pub(crate) mod family;
 mod inner;
 mod life;
+mod manager;
 mod name;
 mod notify;
 mod options;
 mod outer;
 mod output;
 pub(crate) mod program;
+mod relay;
 mod report;
 mod signals;
 pub(crate) mod socket;

@@ -16,8 +16,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use super::manager::{self, LISTEN_PID};
 use super::options::INSIDE;
 use super::output::Pipes;
+use super::relay::RELAY;
 use super::signals::{self, IGNORED};
 
 /// The first argument of a process that is to become a program; clap never sees it.
@@ -35,6 +37,8 @@ pub(crate) struct Start<'s> {
     pub(crate) notify: Option<&'s str>,
     /// How often it is to say that it gets on.
     pub(crate) watchdog: Option<Duration>,
+    /// The outer process, which a service manager may have meant with what the program is to take.
+    pub(crate) outer: i32,
     /// Where its output goes.
     pub(crate) pipes: Pipes,
 }
@@ -58,8 +62,11 @@ impl Start<'_> {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("procession").arg(MARK).arg(std::process::id().to_string());
         command.args(self.command).env_remove(INSIDE);
-        for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        for variable in [RELAY, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
             command.env_remove(variable);
+        }
+        if manager::listeners(self.outer).is_some() {
+            command.env(LISTEN_PID, std::process::id().to_string());
         }
         if let Some(socket) = self.notify {
             command.env("NOTIFY_SOCKET", socket);
@@ -115,11 +122,16 @@ pub(crate) fn become_program(arguments: impl IntoIterator<Item = OsString>) -> O
 fn execute(name: &OsStr, arguments: impl Iterator<Item = OsString>) -> Errno {
     let text = |text: &OsStr| CString::new(text.as_bytes());
     let variable = |(name, value): (OsString, OsString)| text(&[name, value].join(OsStr::new("=")));
+    let own = OsString::from(std::process::id().to_string());
+    let parent = std::os::unix::process::parent_id().to_string();
     let variables = std::env::vars_os().filter(|(name, _)| name != IGNORED);
-    let watchdog = std::env::var_os("WATCHDOG_USEC").map(|_| {
-        let own = std::process::id().to_string();
-        (OsString::from("WATCHDOG_PID"), OsString::from(own))
+    let variables = variables.map(|(name, value)| {
+        // The process above has named itself, since it did not know the number of this one.
+        let is_meant = name == LISTEN_PID && value == OsStr::new(&parent);
+        (name, if is_meant { own.clone() } else { value })
     });
+    let watchdog = std::env::var_os("WATCHDOG_USEC");
+    let watchdog = watchdog.map(|_| (OsString::from("WATCHDOG_PID"), own.clone()));
     let variables: Result<Vec<_>, _> = variables.chain(watchdog).map(variable).collect();
     let words = std::iter::once(name.to_owned()).chain(arguments);
     let words: Result<Vec<_>, _> = words.map(|word| text(&word)).collect();

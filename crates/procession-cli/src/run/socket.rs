@@ -1,16 +1,18 @@
 //! Where `sd_notify` datagrams arrive, and from whom.
 //!
 //! In: datagrams at an abstract address, which leaves no file behind. Out: what the program and its
-//! descendants say. What always holds: a datagram of anybody else is not heard; descriptors that
-//! come along are closed at once, which is what a sender of `BARRIER=1` waits for.
+//! descendants say, with the descriptors that come along. What always holds: a datagram of anybody
+//! else is not heard.
 
 use super::family::is_descendant;
-use super::notify::{LONGEST, Word, parse};
+use super::notify::LONGEST;
+use super::relay::Datagram;
 use nix::cmsg_space;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,
     bind, recvmsg, setsockopt, socket, sockopt,
 };
+use procession_sys::descriptor;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -43,39 +45,51 @@ impl NotifySocket {
         &self.name
     }
 
-    /// What the next datagram says, without waiting; none where there is no more. That of a
-    /// stranger says nothing.
-    pub(crate) fn receive(&self) -> Option<Vec<Word>> {
-        // A byte more than is read, so that a longer one is seen to be longer.
-        let mut bytes = [0; LONGEST + 1];
-        let mut control = cmsg_space!([RawFd; MOST_DESCRIPTORS], UnixCredentials);
-        let mut slices = [IoSliceMut::new(&mut bytes)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-        let raw = self.socket.as_raw_fd();
-        let (length, sender) = loop {
-            match recvmsg::<()>(raw, &mut slices, Some(&mut control), flags) {
-                Ok(message) => {
-                    let mut sender = None;
-                    for part in message.cmsgs().into_iter().flatten() {
-                        match part {
-                            ControlMessageOwned::ScmCredentials(who) => sender = Some(who),
-                            ControlMessageOwned::ScmRights(descriptors) => {
-                                for descriptor in descriptors {
-                                    let _ = nix::unistd::close(descriptor);
-                                }
-                            }
-                            _ => {}
-                        }
-                    }
-                    break (message.bytes, sender);
-                }
-                Err(nix::errno::Errno::EINTR) => {}
-                Err(_nothing_there) => return None,
-            }
-        };
+    /// The next datagram, without waiting; `None` if there is no more. That of a stranger is empty.
+    pub(crate) fn receive(&self) -> Option<Datagram> {
+        let (datagram, sender) = receive(self.socket.as_fd())?;
         let heard = sender.is_some_and(|sender| is_ours(&sender));
-        Some(if heard { parse(&bytes[..length]) } else { Vec::new() })
+        Some(if heard { datagram } else { Datagram { text: Vec::new(), descriptors: Vec::new() } })
     }
+}
+
+/// The next datagram of a socket, without waiting, and who sent it; `None` if there is no more.
+pub(crate) fn receive(socket: BorrowedFd<'_>) -> Option<(Datagram, Option<UnixCredentials>)> {
+    // A byte more than is read, so that a longer one is seen to be longer.
+    let mut bytes = [0; LONGEST + 1];
+    let mut control = cmsg_space!([RawFd; MOST_DESCRIPTORS], UnixCredentials);
+    let mut slices = [IoSliceMut::new(&mut bytes)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+    let (length, sender, descriptors) = loop {
+        match recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags) {
+            Ok(message) => {
+                let (mut sender, mut descriptors) = (None, Vec::new());
+                for part in message.cmsgs().into_iter().flatten() {
+                    match part {
+                        ControlMessageOwned::ScmCredentials(who) => sender = Some(who),
+                        ControlMessageOwned::ScmRights(numbers) => {
+                            descriptors.extend(numbers.into_iter().filter_map(taken));
+                        }
+                        _ => {}
+                    }
+                }
+                break (message.bytes, sender, descriptors);
+            }
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(_nothing_there) => return None,
+        }
+    };
+    Some((Datagram { text: bytes[..length].into(), descriptors }, sender))
+}
+
+/// A descriptor that the kernel has given this process under a number.
+fn taken(number: RawFd) -> Option<OwnedFd> {
+    let taken = descriptor::adopt(number);
+    if taken.is_none() {
+        // It has the number of a standard stream that was closed, and would pass for that.
+        let _ = nix::unistd::close(number);
+    }
+    taken
 }
 
 /// Whether the sender is a descendant of this process. One that has ended meanwhile cannot be asked
@@ -113,7 +127,7 @@ mod tests {
         // This process is no descendant of itself.
         let sender = UnixDatagram::unbound().expect("a socket");
         sender.send_to_addr(b"READY=1", &address).expect("sent");
-        assert_eq!(socket.receive(), Some(Vec::new()));
-        assert_eq!(socket.receive(), None);
+        assert!(socket.receive().is_some_and(|datagram| datagram.text.is_empty()));
+        assert!(socket.receive().is_none());
     }
 }

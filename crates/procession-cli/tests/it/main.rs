@@ -13,6 +13,7 @@ mod programs;
 mod proxy;
 mod readme;
 mod running;
+mod services;
 mod streams;
 mod support;
 mod tls;
