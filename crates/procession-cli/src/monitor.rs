@@ -65,6 +65,9 @@ pub(crate) struct Options {
     /// Tell this command: the same JSON on its standard input; words as in a shell, quotes included, but no shell
     #[arg(long, value_name = "COMMAND")]
     command: Vec<String>,
+    /// Send each receiver a message that says it is a test, say how that went, and end
+    #[arg(long)]
+    test_message: bool,
     /// Ping this URL each minute while all is well, so that somebody notices if the monitor dies
     #[arg(long, value_name = "URL")]
     deadman: Vec<String>,
@@ -92,6 +95,8 @@ enum MonitorError {
     Deadman(String),
     /// One of certificate and key is missing.
     HalfTls,
+    /// A test message would reach nobody.
+    NoReceiver,
     /// Nobody could use it.
     NobodyMay,
     /// A key that the management API would never accept.
@@ -107,12 +112,22 @@ enum MonitorError {
 /// Serves until it is told to end.
 pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let config = config(options)?;
+    if options.test_message {
+        return test_receivers(&config, &options.listen);
+    }
     let listener = TcpListener::bind(&options.listen)
         .map_err(|error| MonitorError::Listen(options.listen.clone(), error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut term, mut int) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hup = signal(SignalKind::hangup())?;
+        let reload = config.reload.clone();
+        tokio::spawn(async move {
+            while hup.recv().await.is_some() {
+                reload.notify_one();
+            }
+        });
         let failed = |error| MonitorError::Run(option_of(&error), error);
         let monitor = Monitor::open(config, listener).await.map_err(failed)?;
         // The monitor is for others than the reader of its address.
@@ -129,6 +144,26 @@ pub(crate) fn serve(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         monitor.serve(shutdown).await.map_err(failed)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Sends each receiver a test message.
+fn test_receivers(config: &Config, listen: &str) -> Result<ExitCode, Box<dyn Error>> {
+    if config.receivers.is_empty() {
+        return Err(MonitorError::NoReceiver.into());
+    }
+    let url = config.url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let mut failures = 0;
+    for receiver in &config.receivers {
+        let name = receiver.name();
+        match receiver.check().and_then(|()| receiver.test(&url)) {
+            Ok(()) => say!("{name}: has taken a test message and its end")?,
+            Err(why) => {
+                failures += 1;
+                say!("{name}: has not taken a test message: {why}")?;
+            }
+        }
+    }
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The option to which an error of the server belongs.
@@ -224,6 +259,7 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         tokens,
         receivers: webhooks.chain(commands).collect(),
         deadman: options.deadman.clone(),
+        reload: std::sync::Arc::default(),
         judge: judge::Config {
             group_wait: ms(options.group_wait),
             group_interval: ms(options.group_interval),
@@ -260,6 +296,9 @@ impl fmt::Display for MonitorError {
             }
             MonitorError::HalfTls => {
                 f.write_str("--cert and --key are given together or not at all")
+            }
+            MonitorError::NoReceiver => {
+                f.write_str("there is no receiver to test: give --webhook or --command")
             }
             MonitorError::NobodyMay => f.write_str(
                 "nobody could send or read: give keys (--beat-token, --ping-key, --read-key, \

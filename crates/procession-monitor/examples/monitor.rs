@@ -41,8 +41,8 @@ fn main() -> ExitCode {
         .collect(),
         receivers: webhook.into_iter().chain(command).collect(),
         deadman: value("--deadman").into_iter().collect(),
-        url: None,
         judge,
+        ..Config::default()
     };
     let address = value("--listen").unwrap_or_else(|| "127.0.0.1:0".into());
     let listener = TcpListener::bind(address).expect("an address to listen on");

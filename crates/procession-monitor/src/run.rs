@@ -15,12 +15,12 @@ use crate::intake::App;
 use crate::judge;
 use crate::log::{self, log};
 use crate::registry::{Registry, Scope};
+use crate::serve::certificate::Certificate;
 use crate::serve::connections::Capacity;
 use crate::serve::serve;
 use crate::serve::stream::Connections;
 use crate::store::file::lacking;
 use crate::store::{DatabaseFile, FileError, Reader, Saved, Writer, schema};
-use axum_server::tls_rustls::RustlsConfig;
 use ipnet::IpNet;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Stop, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// How often deadlines are judged at least, and the sign of life is written: every second.
 const TICK: Duration = Duration::from_secs(1);
@@ -63,6 +63,8 @@ pub struct Config {
     pub verbose: bool,
     /// URLs of the healthchecks form that are pinged every minute while all is well.
     pub deadman: Vec<String>,
+    /// Notified to have the certificate read again at once, rather than within seconds of a change.
+    pub reload: Arc<Notify>,
     /// How the judge is set up.
     pub judge: judge::Config,
 }
@@ -80,10 +82,10 @@ pub async fn run(
 #[derive(Debug)]
 pub struct Monitor {
     listener: TcpListener,
-    tls: Option<RustlsConfig>,
     app: Arc<App>,
     house: House,
     url: String,
+    reload: Arc<Notify>,
 }
 
 impl Monitor {
@@ -101,12 +103,11 @@ impl Monitor {
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let own_url = format!("{scheme}://{address}");
         let url = config.url.as_deref().unwrap_or(&own_url).trim_end_matches('/').to_owned();
-        let tls = match &config.tls {
+        let certificate = match &config.tls {
             Some((chain, key)) => {
-                // Whoever installed one before us may keep it.
-                let _ = rustls::crypto::ring::default_provider().install_default();
-                let config = RustlsConfig::from_pem_file(chain, key).await;
-                Some(config.map_err(|why| RunError::Tls(chain.clone(), key.clone(), why))?)
+                let loaded = Certificate::load(chain, key).await;
+                let failed = |why| RunError::Tls(chain.clone(), key.clone(), why);
+                Some(Arc::new(loaded.map_err(failed)?))
             }
             None => None,
         };
@@ -122,10 +123,11 @@ impl Monitor {
             tallies: house.tallies.clone(),
             taken: AtomicU64::new(0),
             judging: AtomicBool::new(true),
+            certificate,
             connections: Connections::new(capacity, config.trusted_proxies.clone()),
             streams: Arc::new(Semaphore::new(capacity.streams)),
         });
-        Ok(Monitor { listener, tls, app, house, url: own_url })
+        Ok(Monitor { listener, app, house, url: own_url, reload: config.reload.clone() })
     }
 
     /// Where it listens.
@@ -135,11 +137,17 @@ impl Monitor {
 
     /// Serves until `shutdown` ends.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Monitor { listener, tls, app, house, url: _ } = self;
+        let Monitor { listener, app, house, url: _, reload } = self;
         let watchdog = tokio::spawn(watch(house.pulse.clone(), app.clone()));
+        let certificate = app.certificate.clone();
+        let tls = certificate.as_ref().map(|certificate| certificate.config());
+        let renewal = certificate
+            .map(|certificate| tokio::spawn(certificate.watch(app.registry.clone(), reload)));
         let served = serve(listener, tls, app, shutdown).await;
-        watchdog.abort();
-        let _ = watchdog.await;
+        for task in [Some(watchdog), renewal].into_iter().flatten() {
+            task.abort();
+            let _ = task.await;
+        }
         tokio::task::spawn_blocking(move || house.close()).await.ok();
         served.map_err(RunError::Socket)
     }

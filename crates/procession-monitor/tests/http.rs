@@ -128,6 +128,57 @@ fn a_locked_database_stops_no_judging_and_is_told_of() {
     assert_eq!(kept, "down", "what was decided meanwhile is written afterwards");
 }
 
+/// Copies the check of this database so often, under other numbers and names.
+fn copy_check(database: &std::path::Path, copies: u64) {
+    let copy = "
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1),
+        new(i, uuid) AS (SELECT i + 1000000, printf('%08x-0000-4000-8000-000000000000', i) FROM n)
+        INSERT INTO check_(id, uuid, name, slug, host, group_, record, state, last_beat, judged,
+            standing)
+        SELECT new.i, new.uuid, check_.name || new.i, slug || new.i,
+            iif(json_extract(record, '$.heartbeat'), host, new.uuid), group_,
+            json_set(record, '$.id', new.i, '$.uuid', new.uuid, '$.name', check_.name || new.i,
+                '$.slug', slug || new.i),
+            state, last_beat, judged, standing
+        FROM new, check_";
+    let database = rusqlite::Connection::open(database).unwrap();
+    assert_eq!(database.execute(copy, [copies]).unwrap() as u64, copies);
+}
+
+#[test]
+fn pings_and_beats_make_no_checks_without_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    assert_eq!(monitor.get("/ping/PINGKEY/first?create=1").status, 201);
+    drop(monitor);
+    copy_check(&directory.path().join("monitor.db"), 9_998);
+    let monitor = Monitor::start(config(directory.path()));
+    assert_eq!(monitor.get("/ping/PINGKEY/last?create=1").status, 201);
+    let refused = monitor.get("/ping/PINGKEY/one-more?create=1");
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert!(refused.body.contains("check limit reached"), "{refused:?}");
+    assert_eq!(monitor.get("/ping/PINGKEY/last?create=1").status, 200, "it is there");
+    monitor.make(r#"{"name": "an operator's"}"#);
+    send(&monitor, &beat(1, Kind::Alive)).expect("a beat has a limit of its own");
+}
+
+#[test]
+fn a_browser_takes_every_answer_for_what_its_type_says_and_runs_no_body() {
+    let directory = tempfile::tempdir().unwrap();
+    let monitor = Monitor::start(config(directory.path()));
+    let uuid = monitor.make(r#"{"name": "n"}"#);
+    monitor.request("POST", &format!("/ping/{uuid}"), &[], "<script>alert(1)</script>");
+    let body = monitor.api("GET", &format!("/api/v3/checks/{uuid}/pings/1/body"), "");
+    assert_eq!((body.status, body.body.as_str()), (200, "<script>alert(1)</script>"));
+    assert!(body.head.contains("content-type: text/plain"), "{}", body.head);
+    assert!(body.head.contains("content-disposition: attachment"), "{}", body.head);
+    let api = monitor.api("GET", "/api/v3/checks/", "");
+    for answer in [body, api, monitor.get("/"), monitor.get("/nothing"), monitor.get("/metrics")] {
+        let count = answer.head.matches("x-content-type-options: nosniff").count();
+        assert_eq!(count, 1, "{}", answer.head);
+    }
+}
+
 #[test]
 fn plain_http_off_the_loopback_interface_must_be_meant() {
     let directory = tempfile::tempdir().unwrap();

@@ -147,3 +147,32 @@ fn a_command_with_an_open_quote_is_refused_at_the_start() {
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
     assert!(said.err.contains("--command sh -c 'exit 0: a quote"), "{}", said.err);
 }
+
+#[test]
+fn a_test_message_reaches_each_receiver_and_says_which_took_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out");
+    let tell = format!("sh -c 'echo $PROCESSION_STATUS $PROCESSION_SUMMARY >>{}'", out.display());
+    let test = |receivers: &[&str]| {
+        let mut monitor = procession(&["monitor", "--open", "--test-message"]);
+        // It needs neither the database nor the address.
+        monitor.args(["--data", "/nowhere/m.db", "--listen", "192.0.2.1:1"]).args(receivers);
+        said(&mut monitor)
+    };
+    let said = test(&["--command", &tell]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    assert_eq!(said.out, "command: has taken a test message and its end\n");
+    let told = std::fs::read_to_string(&out).expect("its output");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    for (line, status) in lines.iter().zip(["firing", "resolved"]) {
+        assert!(line.starts_with(status) && line.contains("a test message"), "{line}");
+    }
+    let said = test(&["--command", &tell, "--webhook", "http://127.0.0.1:9/hook"]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.out.contains("webhook: has not taken a test message: "), "{}", said.out);
+    assert!(said.out.contains("command: has taken a test message"), "{}", said.out);
+    let said = test(&[]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("there is no receiver to test"), "{}", said.err);
+}

@@ -110,6 +110,10 @@ impl Monitor {
         last.expect("just seen")
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
     /// Ends it in order; its exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         signal(&self.child, "TERM");

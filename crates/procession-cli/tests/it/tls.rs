@@ -1,6 +1,6 @@
 //! A monitor over TLS with a certificate that somebody made himself.
 
-use crate::support::{API_KEY, BEAT_TOKEN, Monitor, procession, said};
+use crate::support::{API_KEY, BEAT_TOKEN, Monitor, procession, said, until};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,6 +50,68 @@ fn whoever_is_named_the_monitors_certificate_speaks_to_it_and_nobody_else() {
         assert_eq!(refused.code, Some(2));
         assert!(refused.err.contains(words), "{words}: {}", refused.err);
     }
+}
+
+#[test]
+fn a_certificate_that_changes_is_used_at_once_on_sighup_and_soon_without() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let new = || {
+        let place = tempfile::tempdir().expect("a directory");
+        let files = certificate(place.path());
+        (place, files)
+    };
+    let [certificate, key] = ["m.pem", "m.key"].map(|name| directory.path().join(name));
+    let install = |files: &(PathBuf, PathBuf)| {
+        for (from, to) in [(&files.0, &certificate), (&files.1, &key)] {
+            std::fs::copy(from, to).expect("copied");
+        }
+    };
+    let (first, second, third) = (new(), new(), new());
+    install(&first.1);
+    let texts = [&certificate, &key].map(|path| path.to_str().expect("text"));
+    let keys = ["--api-key", API_KEY, "--cert", texts[0], "--key", texts[1]];
+    let monitor = Monitor::start(&keys);
+    let is_shown = |files: &(PathBuf, PathBuf)| {
+        let mut command = procession(&["status", "--url", &monitor.url]);
+        command.env("PROCESSION_TOKEN", API_KEY).env("PROCESSION_CA", &files.0);
+        said(&mut command).code == Some(0)
+    };
+    assert!(is_shown(&first.1) && !is_shown(&second.1));
+    install(&second.1);
+    monitor.signal("HUP");
+    until("the second certificate", || is_shown(&second.1));
+    assert!(!is_shown(&first.1));
+    // One that cannot be used replaces none.
+    std::fs::write(&certificate, "no certificate").expect("written");
+    monitor.signal("HUP");
+    let metrics = || {
+        let mut command = procession(&["status", "--json", "--url", &monitor.url]);
+        command.env("PROCESSION_TOKEN", API_KEY).env("PROCESSION_CA", &second.1.0);
+        said(&mut command).out
+    };
+    until("the trouble to be told", || metrics().contains("new certificate: "));
+    install(&third.1);
+    until("the third certificate", || is_shown(&third.1));
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_a_trouble_of_the_monitors_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let words = "req -x509 -newkey ed25519 -nodes -subj /CN=monitor -days 90 \
+                 -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1 \
+                 -out monitor.pem -keyout monitor.key";
+    let mut command = Command::new("faketime");
+    command.args(["-80 days", "openssl"]).args(words.split_whitespace());
+    let output = command.current_dir(directory.path()).output().expect("faketime");
+    assert!(output.status.success(), "{output:?}");
+    let [pem, key] = ["monitor.pem", "monitor.key"].map(|name| directory.path().join(name));
+    let texts = [&pem, &key].map(|path| path.to_str().expect("text"));
+    let monitor = Monitor::start(&["--api-key", API_KEY, "--cert", texts[0], "--key", texts[1]]);
+    until("the trouble to be told", || {
+        let mut command = procession(&["status", "--json", "--url", &monitor.url]);
+        command.env("PROCESSION_TOKEN", API_KEY).env("PROCESSION_CA", &pem);
+        said(&mut command).out.contains("certificate: it ends at ")
+    });
 }
 
 #[test]

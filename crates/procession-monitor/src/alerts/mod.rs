@@ -13,6 +13,7 @@
 //! | [`sender`] | a thread for each receiver |
 //! | `standing` | whether a receiver takes what it is told: pure |
 //! | [`tally`] | what one receiver was told, in numbers |
+//! | `trial` | a message that says it is a test |
 //! | [`deadman`] | the ping out that says that all of this works |
 
 pub mod command;
@@ -22,6 +23,7 @@ pub mod receiver;
 pub mod sender;
 mod standing;
 pub mod tally;
+mod trial;
 pub mod words;
 
 pub use receiver::Receiver;

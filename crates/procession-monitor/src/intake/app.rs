@@ -5,6 +5,7 @@
 
 use crate::alerts::Tally;
 use crate::registry::Registry;
+use crate::serve::certificate::Certificate;
 use crate::serve::stream::Connections;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct App {
     pub taken: AtomicU64,
     /// The watchdog has seen the judge at work.
     pub judging: AtomicBool,
+    /// The certificate, if it is shown one.
+    pub(crate) certificate: Option<Arc<Certificate>>,
     /// Who is connected.
     pub(crate) connections: Connections,
     /// Room for streams of events: as many as leave connections for beats.

@@ -36,6 +36,10 @@ async fn take(app: &App, request: Request) -> Result<Response, (StatusCode, Stri
         }
         Some(true) => {}
     }
+    if app.registry.is_full_for(&beat) {
+        let why = "check limit reached: beats make no more checks; delete some".to_owned();
+        return Err((StatusCode::FORBIDDEN, why));
+    }
     let Some(beaten) = app.registry.beat(&beat, hand.at()) else {
         return Err((StatusCode::TOO_MANY_REQUESTS, "too many beats of this program".into()));
     };

@@ -83,7 +83,8 @@ async fn do_body(
     let n = Some(n).filter(|n| n.bytes().all(|byte| byte.is_ascii_digit()));
     let n: i64 = n.and_then(|n| n.parse().ok()).ok_or_else(not_found)?;
     let body = history(app, move |reader| reader.body(id, n.unsigned_abs())).await?;
-    let headers = [("content-type", "text/plain")];
+    // Whatever a program sent: a browser shows it as nothing but text, and runs none of it.
+    let headers = [("content-type", "text/plain"), ("content-disposition", "attachment")];
     body.map(|body| (headers, body).into_response()).ok_or_else(not_found)
 }
 

@@ -88,6 +88,7 @@ async fn take(
     };
     let (id, made) = match found {
         Found::Check(id) => (id, false),
+        Found::Free(_) if app.registry.is_full_for_pings() => return Err(FULL),
         Found::Free(slug) => make(app, slug),
     };
     let ping = PingIn {
@@ -151,6 +152,12 @@ fn find(app: &App, whom: Whom, create: bool) -> Result<Found, Answer> {
         }
     }
 }
+
+/// The answer to a ping that would make a check more than there may be.
+const FULL: Answer = (
+    StatusCode::FORBIDDEN,
+    "check limit reached: pings make no more checks, delete some or add them by the API",
+);
 
 /// The check of this slug, and whether it had to be made.
 fn make(app: &App, slug: String) -> (CheckId, bool) {

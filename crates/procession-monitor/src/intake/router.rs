@@ -9,7 +9,9 @@ use super::browser::own_pages_only;
 use super::proxy::{behind_proxy, path_of};
 use super::{badge, beat, events, history, manage, metrics, ping, secret, status};
 use axum::Router;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use std::sync::Arc;
 
@@ -56,10 +58,17 @@ pub fn router(app: Arc<App>) -> Router {
         }
     }
     let guard = from_fn_with_state(app.clone(), own_pages_only);
-    let router = router.layer(guard).with_state(app.clone());
+    let router = router.layer(guard).layer(map_response(never_sniffed)).with_state(app.clone());
     if path_of(&app.url).is_empty() && app.trusted_proxies.is_empty() {
         return router;
     }
     // A layer of the inner router would run after the path has chosen a handler.
     Router::new().fallback_service(router).layer(from_fn_with_state(app, behind_proxy))
+}
+
+/// Has a browser take every answer for what its type says.
+async fn never_sniffed(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, value);
+    response
 }

@@ -8,11 +8,17 @@ use super::schedule::Schedule;
 use crate::clock::wall;
 use crate::judge::{CheckId, Ms, Source, Timing};
 use crate::store::{Batch, Record, Slots, Standing, Words};
+use procession_beat::Beat;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 /// The period and the grace of a ping check that names none: a day and an hour.
 const DEFAULT: (Ms, Ms) = (24 * 3_600_000, 3_600_000);
+
+/// How many checks there may be beside those of heartbeats before pings make no more.
+const MOST_PINGED: usize = 10_000;
+/// How many checks of heartbeats there may be before beats make no more.
+const MOST_BEATING: usize = 100_000;
 
 /// What a check shall be; `None` leaves it as it is, or at its default.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +68,19 @@ pub enum Change {
 }
 
 impl Registry {
+    /// Returns true if pings may make no more checks. An operator may, by the management API.
+    pub fn is_full_for_pings(&self) -> bool {
+        let desk = self.lock();
+        desk.by_uuid.len() - desk.by_program.len() >= MOST_PINGED
+    }
+
+    /// Returns true if this beat would make a check and beats may make no more.
+    pub fn is_full_for(&self, beat: &Beat) -> bool {
+        let desk = self.lock();
+        desk.by_program.len() >= MOST_BEATING
+            && !desk.by_program.contains_key(&(beat.host.clone(), beat.program.clone()))
+    }
+
     /// Makes a ping check, or changes the one that `unique` describes.
     pub fn make(&self, wish: &Wish) -> (Change, Committed) {
         let mut guard = self.lock();

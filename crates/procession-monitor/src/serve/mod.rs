@@ -7,6 +7,7 @@
 //!   they are read.
 //! - That connections cannot be accepted is a trouble of the monitor's own.
 
+pub(crate) mod certificate;
 pub(crate) mod connections;
 mod listener;
 pub(crate) mod stream;

@@ -71,6 +71,14 @@ pub(super) fn write(out: &mut Exposition, app: &App, views: &[View]) {
         "Connections closed at once since the start, since there was no room.",
         app.connections.refused(),
     );
+    if let Some(certificate) = &app.certificate {
+        out.single(
+            "procession_certificate_expiry_timestamp_seconds",
+            Kind::Gauge,
+            "When the certificate ends, in Unix time.",
+            certificate.ends(),
+        );
+    }
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     out.family("procession_build_info", Kind::Gauge, "The version of the monitor.");
     out.sample("procession_build_info", &version, 1);
