@@ -29,6 +29,7 @@
 //! | `life` | what is reported when: pure |
 //! | `output`, `tail` | passing output through, and keeping its end |
 //! | `report` | sending beats, without holding anybody up |
+//! | `spool` | ends that could not be reported, kept for the next run |
 
 pub(crate) mod family;
 mod inner;
@@ -44,6 +45,7 @@ mod relay;
 mod report;
 mod signals;
 pub(crate) mod socket;
+mod spool;
 mod suspend;
 mod tail;
 

@@ -4,6 +4,7 @@ use super::name::name;
 use crate::reach::Reach;
 use clap::Args;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Options, and the program.
@@ -46,6 +47,10 @@ pub(crate) struct Options {
     /// How long the end of the program is tried to be reported before its exit code is given
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) linger: Duration,
+    /// Where an end that cannot be reported is kept for the next run; else
+    /// /var/lib/procession for root, ~/.local/state/procession for others
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) spool: Option<PathBuf>,
     /// The process that stands above this one.
     #[arg(long, hide = true)]
     pub(crate) inside: Option<i32>,
@@ -74,6 +79,16 @@ pub(crate) const UNREPORTED: &str = "the program runs, and nothing of it is repo
 pub(crate) const INSIDE: &str = "PROCESSION_RUN_INSIDE";
 
 impl Options {
+    /// Where ends are kept that cannot be reported; `None` if there is no such place.
+    pub(crate) fn spool(&self) -> Option<PathBuf> {
+        let absolute =
+            |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let of_root = || rustix::process::geteuid().is_root().then(|| PathBuf::from("/var/lib"));
+        let home = || Some(absolute("HOME")?.join(".local/state"));
+        let state = || absolute("XDG_STATE_HOME").or_else(of_root).or_else(home);
+        self.spool.clone().or_else(|| Some(state()?.join("procession")))
+    }
+
     /// Whether reports would go to a monitor that was not meant, since the address may be among what
     /// was left out.
     pub(crate) fn has_no_address(&self) -> bool {

@@ -2,17 +2,19 @@
 //!
 //! In: what is to be reported, as it happens. Out: beats at the monitor, in order. What always
 //! holds: whoever reports never waits; what a newer report makes worthless is not sent any more;
-//! a monitor that is down costs a bounded queue.
+//! a monitor that is down costs a bounded queue, and its last part is kept for the next run.
 
 use super::options::Options;
+use super::spool::{Kept, Spool};
 use crate::output::complain;
 use procession_beat::beat::default_grace_ms;
 use procession_beat::{Beat, BeatError, Client, Instance, Kind, Main, Plan, SendError};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Most reports that wait for the monitor.
@@ -21,21 +23,34 @@ const MOST: usize = 32;
 /// Takes reports.
 #[derive(Debug)]
 pub(crate) struct Reporter {
-    reports: Sender<(Kind, Main)>,
+    /// A beat of this run, whose kind is replaced in each.
+    model: Beat,
+    seq: Cell<u64>,
+    reports: Sender<Beat>,
     /// Says at the end whether everything has been sent.
     done: Receiver<bool>,
+    shared: Arc<Shared>,
+    spool: Option<Spool>,
+}
+
+/// What the thread that sends and the one that reports have in common.
+#[derive(Debug, Default)]
+struct Shared {
     /// Why the last try failed.
-    failed: Arc<Mutex<Option<SendError>>>,
+    failed: Mutex<Option<SendError>>,
+    /// The ends that were neither sent nor refused.
+    unsent: Mutex<Vec<Beat>>,
 }
 
 /// What stays the same over all beats of a run.
 struct Speaker {
     client: Client,
     plan: Plan,
-    model: Beat,
+    /// What earlier runs have kept: it goes first.
+    kept: VecDeque<Kept>,
     queue: VecDeque<(Beat, Instant)>,
     tries: u32,
-    failed: Arc<Mutex<Option<SendError>>>,
+    shared: Arc<Shared>,
     /// Why the monitor refused the last report that it refused.
     refused: Option<String>,
 }
@@ -47,17 +62,17 @@ impl Reporter {
     /// Where the options make no sound beat, or `/proc` cannot be read.
     pub(crate) fn start(options: &Options) -> Result<Reporter, Box<dyn std::error::Error>> {
         let model = model(options)?;
-        let grace = Duration::from_millis(model.grace_ms);
+        let spool = options.spool().map(|directory| Spool::new(directory, &model));
+        let shared = Arc::new(Shared::default());
         let mut speaker = Speaker {
             client: options.reach.client()?,
-            plan: Plan::new(options.every, grace),
-            model,
+            plan: Plan::new(options.every, Duration::from_millis(model.grace_ms)),
+            kept: spool.as_ref().map(Spool::kept).unwrap_or_default().into(),
             queue: VecDeque::new(),
             tries: 0,
-            failed: Arc::default(),
+            shared: shared.clone(),
             refused: None,
         };
-        let failed = speaker.failed.clone();
         let (reports, inbox) = channel();
         let (tell, done) = channel();
         let linger = options.linger;
@@ -74,31 +89,56 @@ impl Reporter {
             }
             let _ = tell.send(speaker.queue.is_empty());
         });
-        Ok(Reporter { reports, done, failed })
+        Ok(Reporter { model, seq: Cell::new(0), reports, done, shared, spool })
     }
 
     /// Reports.
     pub(crate) fn report(&self, kinds: Vec<Kind>, main: Main) {
         for kind in kinds {
+            let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let beat = Beat {
+                seq: self.seq.get() + 1,
+                kind,
+                main: Some(main),
+                sent_at_ms: u64::try_from(sent_at.as_millis()).ok(),
+                ..self.model.clone()
+            };
+            self.seq.set(beat.seq);
+            if beat.kind.is_end() {
+                self.shared.unsent().push(beat.clone());
+            }
             // The thread ends after this half only.
-            let _ = self.reports.send((kind, main));
+            let _ = self.reports.send(beat);
         }
     }
 
-    /// Gives the last report `linger` to arrive; why it did not.
+    /// Gives the last report `linger` to arrive; why it did not, and what comes of it.
     pub(crate) fn finish(self, linger: Duration) -> Option<String> {
         drop(self.reports);
         if self.done.recv_timeout(linger) == Ok(true) {
             return None;
         }
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(failed.as_ref().map_or("the monitor does not answer".into(), ToString::to_string))
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = failed.as_ref().map_or("the monitor does not answer".into(), ToString::to_string);
+        let unsent = self.shared.unsent();
+        let comes = match self.spool.map(|spool| spool.keep(&unsent)) {
+            Some(Ok(path)) => format!("the next run reports it, from {}", path.display()),
+            Some(Err(error)) => format!("it cannot be kept for the next run: {error}"),
+            None => "it is not kept, as no directory is named (--spool)".into(),
+        };
+        Some(format!("{why}; {comes}"))
+    }
+}
+
+impl Shared {
+    fn unsent(&self) -> MutexGuard<'_, Vec<Beat>> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Speaker {
     /// Sends what comes until nothing more can come.
-    fn speak(&mut self, inbox: &Receiver<(Kind, Main)>) {
+    fn speak(&mut self, inbox: &Receiver<Beat>) {
         let mut wait = Duration::ZERO;
         loop {
             let arrived = if self.queue.is_empty() {
@@ -107,53 +147,78 @@ impl Speaker {
                 inbox.recv_timeout(wait)
             };
             match arrived {
-                Ok((kind, main)) => self.take(kind, main),
+                Ok(beat) => self.take(beat),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while let Ok((kind, main)) = inbox.try_recv() {
-                self.take(kind, main);
+            while let Ok(beat) = inbox.try_recv() {
+                self.take(beat);
             }
             wait = self.step();
         }
     }
 
     /// Puts a report behind the others.
-    fn take(&mut self, kind: Kind, main: Main) {
-        self.model.seq += 1;
-        if !matches!(kind, Kind::Log { .. }) {
+    fn take(&mut self, beat: Beat) {
+        if !matches!(beat.kind, Kind::Log { .. }) {
             self.queue.retain(|(beat, _)| !matches!(beat.kind, Kind::Alive | Kind::Stuck { .. }));
         }
         if self.queue.len() == MOST {
             self.queue.pop_front();
         }
-        let sent_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let beat = Beat {
-            kind,
-            main: Some(main),
-            sent_at_ms: u64::try_from(sent_at.as_millis()).ok(),
-            ..self.model.clone()
-        };
         self.queue.push_back((beat, Instant::now()));
+    }
+
+    /// Sends what earlier runs have kept, until a try fails; how long to wait then.
+    fn catch_up(&mut self) -> Option<Duration> {
+        while let Some(file) = self.kept.front_mut() {
+            let Some(beat) = file.beats.first() else {
+                file.remove();
+                self.kept.pop_front();
+                continue;
+            };
+            match self.client.send(beat, self.plan.try_limit()) {
+                Err(error) if error.may_pass() => return Some(self.failed(error, Instant::now())),
+                // What is refused now will be refused again.
+                _ => drop(file.beats.remove(0)),
+            }
+        }
+        None
+    }
+
+    fn failed(&mut self, error: SendError, since: Instant) -> Duration {
+        self.tries += 1;
+        self.say_failed(Some(error));
+        let wait = self.plan.wait(self.tries, since.elapsed(), fastrand::f64());
+        wait.unwrap_or(procession_beat::plan::LONGEST_WAIT)
+    }
+
+    /// A report needs no other try.
+    fn done(&mut self) {
+        let done = self.queue.pop_front();
+        self.shared
+            .unsent()
+            .retain(|beat| done.as_ref().is_none_or(|(done, _)| done.seq != beat.seq));
     }
 
     /// Sends what waits, in order, until one fails; how long to wait before it is tried again.
     fn step(&mut self) -> Duration {
+        if let Some(wait) = self.catch_up() {
+            return wait;
+        }
         while let Some((beat, since)) = self.queue.front() {
             match self.client.send(beat, self.plan.try_limit()) {
                 Ok(receipt) => {
                     if receipt.overtaken && beat.kind.is_end() {
                         complain!("procession run: {}", not_taken(beat));
                     }
-                    self.queue.pop_front();
                     self.tries = 0;
                     self.say_failed(None);
+                    self.done();
                 }
                 Err(error) if error.may_pass() => {
-                    self.tries += 1;
-                    self.say_failed(Some(error));
-                    let wait = self.plan.wait(self.tries, since.elapsed(), fastrand::f64());
-                    return wait.unwrap_or(procession_beat::plan::LONGEST_WAIT);
+                    let since = *since;
+                    return self.failed(error, since);
                 }
                 Err(error) => {
                     let why = error.to_string();
@@ -162,7 +227,7 @@ impl Speaker {
                         complain!("procession run: {why}");
                     }
                     self.refused = Some(why);
-                    self.queue.pop_front();
+                    self.done();
                 }
             }
         }
@@ -170,7 +235,7 @@ impl Speaker {
     }
 
     fn say_failed(&self, why: Option<SendError>) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 }
 

@@ -14,6 +14,7 @@ mod proxy;
 mod readme;
 mod running;
 mod services;
+mod spool;
 mod streams;
 mod support;
 mod tls;

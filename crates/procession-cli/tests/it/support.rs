@@ -21,7 +21,9 @@ pub(crate) const BEAT_TOKEN: &str = "sixteen letters!";
 /// The command, with nothing of the machine's own options.
 pub(crate) fn procession(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_procession"));
-    command.args(arguments).env("XDG_CONFIG_HOME", "/nowhere").stdin(Stdio::null());
+    command.args(arguments).env("XDG_CONFIG_HOME", "/nowhere");
+    // Nothing can be made there.
+    command.env("XDG_STATE_HOME", "/proc/nowhere").stdin(Stdio::null());
     command
 }
 
