@@ -4,7 +4,7 @@
 //! holds: every option that is shown can also be given as a variable, named after the subcommand
 //! and the option (`PROCESSION_RUN_EVERY`), or after the option alone where subcommands share it.
 
-use crate::{checks, demo, doctor, monitor, pages, run, status};
+use crate::{checks, demo, doctor, monitor, pages, run, status, tokens};
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Status(status::Options),
     /// List, show, add, edit, pause, resume and delete checks, and forget hosts
     Checks(checks::Options),
+    /// List, make and revoke the tokens of a monitor
+    Tokens(tokens::Options),
     /// Say what this machine supports, and what it costs to lack the rest
     Doctor(doctor::Options),
     /// Watch a monitor notice the deaths of a worker and of its program

@@ -11,7 +11,7 @@
 //! | `output` | writing to standard output and standard error |
 //! | `text` | what others wrote, safe for a terminal |
 //! | `times` | times for people |
-//! | `monitor` `status` `checks` `doctor` `demo` `pages` | a subcommand each |
+//! | `monitor` `status` `checks` `tokens` `doctor` `demo` `pages` | a subcommand each |
 //! | `run` | any program, with liveness |
 
 // They panic where the output takes nothing.
@@ -30,6 +30,7 @@ mod run;
 mod status;
 mod text;
 mod times;
+mod tokens;
 
 use cli::{Cli, Command};
 use output::complain;
@@ -67,6 +68,7 @@ fn act(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Run(options) => run::run(&options),
         Command::Status(options) => status::show(&options),
         Command::Checks(options) => checks::act(&options),
+        Command::Tokens(options) => tokens::act(&options),
         Command::Doctor(options) => doctor::examine(&options),
         Command::Demo(options) => demo::show(&options),
         Command::Completions(options) => pages::completions(&options, cli::command()),

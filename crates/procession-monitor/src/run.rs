@@ -189,7 +189,7 @@ impl House {
             config.verbose,
         ));
         for (secret, scope, host) in &config.tokens {
-            registry.allow(secret, *scope, host.clone(), false);
+            registry.allow(secret, *scope, host.clone());
         }
         let tallies = senders.tallies();
         let senders = senders.start(&registry, url);

@@ -176,3 +176,50 @@ fn a_test_message_reaches_each_receiver_and_says_which_took_it() {
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("there is no receiver to test"), "{}", said.err);
 }
+
+#[test]
+fn tokens_are_listed_without_their_secrets_and_a_revoked_one_opens_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let start = |directory: tempfile::TempDir| {
+        let mut command = procession(&["monitor", "--listen", "127.0.0.1:0", "--data"]);
+        command.arg(directory.path().join("m.db")).args(["--api-key", API_KEY]);
+        Monitor::of(command, directory)
+    };
+    let monitor = start(directory);
+    let ask = |monitor: &Monitor, arguments: &[&str], token: &str| {
+        let mut command = procession(arguments);
+        said(command.args(["--url", &monitor.url]).env("PROCESSION_TOKEN", token))
+    };
+    let add = ["tokens", "add", "--scope", "read"];
+    let [kept, lost] = [(); 2].map(|()| ask(&monitor, &add, API_KEY).out.trim().to_owned());
+    assert_eq!((kept.len(), lost.len()), (32, 32));
+    assert_eq!(ask(&monitor, &["status"], &lost).code, Some(0));
+    let listed = ask(&monitor, &["tokens", "list", "--json"], API_KEY).out;
+    for secret in [&kept, &lost, &API_KEY.to_owned()] {
+        assert!(!listed.contains(secret.as_str()), "{listed}");
+    }
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let tokens = listed["tokens"].as_array().expect("a list");
+    let id = |is: &dyn Fn(&Value) -> bool| {
+        let token = tokens.iter().find(|token| is(token)).expect("a token");
+        token["id"].as_str().expect("text").to_owned()
+    };
+    let used = |token: &Value| token["scope"] == "read" && !token["last_used"].is_null();
+    let [used, given] = [id(&used), id(&|token| token["given_as_option"] == true)];
+    let shown = ask(&monitor, &["tokens", "list"], API_KEY).out;
+    assert!(shown.contains(&used) && shown.contains("an option"), "{shown}");
+    assert_eq!(
+        ask(&monitor, &["tokens", "revoke", &used], API_KEY).out,
+        format!("{used}: revoked\n")
+    );
+    let refused = |said: crate::support::Said, words: &str| {
+        assert!(said.code == Some(2) && said.err.contains(words), "{words}: {}", said.err);
+    };
+    refused(ask(&monitor, &["status"], &lost), "refuses this token");
+    refused(ask(&monitor, &["tokens", "revoke", &used], API_KEY), "not found");
+    refused(ask(&monitor, &["tokens", "revoke", &given], API_KEY), "is an option of the monitor");
+    refused(ask(&monitor, &["tokens", "list"], &kept), "refuses this token");
+    let monitor = start(monitor.end());
+    assert_eq!(ask(&monitor, &["status"], &kept).code, Some(0));
+    refused(ask(&monitor, &["status"], &lost), "refuses this token");
+}

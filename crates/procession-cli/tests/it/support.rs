@@ -116,6 +116,13 @@ impl Monitor {
         signal(&self.child, name);
     }
 
+    /// Ends it in order; its files.
+    pub(crate) fn end(mut self) -> tempfile::TempDir {
+        signal(&self.child, "TERM");
+        assert!(self.child.wait().expect("waited for").success());
+        std::mem::replace(&mut self.directory, tempfile::tempdir().expect("a directory"))
+    }
+
     /// Ends it in order; its exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         signal(&self.child, "TERM");

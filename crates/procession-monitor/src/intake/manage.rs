@@ -12,10 +12,11 @@ use super::check_json::{Eye, Version, channel_id, check};
 use super::ping::COMMIT_TIME;
 use super::secret::shown;
 use super::wish;
+use crate::clock::iso;
 use crate::judge::CheckId;
 use crate::registry::access::new_secret;
 use crate::registry::manage::Committed;
-use crate::registry::{Change, Scope, View, Wish};
+use crate::registry::{Change, NotRevoked, Scope, TokenView, View, Wish};
 use axum::Json;
 use axum::extract::{Path, Query, Request};
 use axum::http::{HeaderMap, StatusCode};
@@ -200,8 +201,37 @@ pub async fn new_token(state: Shared, request: Request) -> Response {
     };
     let host = fields.get("host").and_then(Value::as_str).map(str::to_owned);
     let token = new_secret();
-    state.registry.allow(&token, scope, host, true);
+    state.registry.make_token(&token, scope, host);
     (StatusCode::CREATED, Json(json!({ "token": token }))).into_response()
+}
+
+/// `GET /api/tokens`: all tokens, without their secrets.
+pub async fn tokens(state: Shared, headers: HeaderMap) -> Response {
+    reply(admin(&state, shown(&headers)).map(|()| {
+        let row = |token: TokenView| {
+            json!({ "id": token.id, "scope": token.scope.word(), "host": token.host,
+                    "given_as_option": !token.is_kept, "created": token.created.map(iso),
+                    "last_used": token.used.map(iso) })
+        };
+        let tokens: Vec<Value> = state.registry.tokens().into_iter().map(row).collect();
+        Json(json!({ "tokens": tokens })).into_response()
+    }))
+}
+
+/// `DELETE /api/tokens/<id>`: from now on it opens nothing.
+pub async fn revoke(state: Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    reply((|| {
+        admin(&state, shown(&headers))?;
+        state.registry.revoke_token(&id).map_err(|why| match why {
+            NotRevoked::Unknown => not_found(),
+            NotRevoked::Given => {
+                let why = "this token is an option of the monitor: take it away there and start \
+                           the monitor again";
+                (StatusCode::CONFLICT, why.to_owned())
+            }
+        })?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })())
 }
 
 fn shown_check(app: &App, id: CheckId, version: Version, status: StatusCode) -> Answer {

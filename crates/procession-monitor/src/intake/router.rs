@@ -12,7 +12,7 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use std::sync::Arc;
 
 /// Every path of the monitor.
@@ -28,7 +28,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/status", get(status::status))
         .route("/api/events", get(events::events))
         .route("/api/beat", post(beat::beat))
-        .route("/api/tokens", post(manage::new_token))
+        .route("/api/tokens", get(manage::tokens).post(manage::new_token))
+        .route("/api/tokens/{id}", delete(manage::revoke))
         .route("/api/token", get(secret::token))
         .route("/ping/{*path}", any(ping::ping))
         .route("/b/{states}/{file}", get(badge::badge))

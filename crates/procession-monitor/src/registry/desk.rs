@@ -4,13 +4,13 @@
 //! under the lock, so the store sees them in the order in which they happened; handing over does
 //! not wait.
 
-use super::access::{Access, Scope, hash};
+use super::access::{Access, NotRevoked, Scope, TokenView, hash};
 use super::news::News;
 use super::reading::{InHand, Reading};
 use crate::clock::{Clock, iso, wall};
 use crate::judge::{CheckId, Config, Flip, Judge, Message, Ms, Spec, State, Time, Transition};
 use crate::log::{self, Level, log};
-use crate::store::{Batch, Details, Letter, Reader, Record, Saved, Standing, Writer};
+use crate::store::{Batch, Details, Letter, Reader, Record, Saved, Standing, Token, Writer};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -105,10 +105,8 @@ impl Registry {
             desk.last_check = desk.last_check.max(record.id.0);
             desk.file(record, standing, now);
         }
-        for (hash, scope, host) in saved.tokens {
-            if let Some(scope) = Scope::of_word(&scope) {
-                desk.access.allow(hash, scope, host);
-            }
+        for token in saved.tokens {
+            desk.access.keep(token);
         }
         let registry = Registry {
             verbose,
@@ -143,7 +141,8 @@ impl Registry {
             desk.pruned = now;
             wall()
         });
-        self.write(&mut desk, Batch { prune, mark, ..Batch::default() });
+        let tokens = desk.access.unnoted();
+        self.write(&mut desk, Batch { tokens, prune, mark, ..Batch::default() });
     }
 
     /// Judges what is due between two ticks; writes only what it has decided.
@@ -196,20 +195,37 @@ impl Registry {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).contains_key(of)
     }
 
-    /// What opens what.
-    pub fn allow(&self, secret: &str, scope: Scope, host: Option<String>, keep: bool) {
+    /// A token from the options: what it opens, and for which host.
+    pub fn allow(&self, secret: &str, scope: Scope, host: Option<String>) {
+        self.lock().access.allow(hash(secret), scope, host);
+    }
+
+    /// A new token, which is kept.
+    pub fn make_token(&self, secret: &str, scope: Scope, host: Option<String>) {
+        let scope = scope.word().to_owned();
+        let token = Token { hash: hash(secret), scope, host, created: Some(wall()), used: None };
         let mut desk = self.lock();
-        desk.access.allow(hash(secret), scope, host.clone());
-        if keep {
-            let tokens = vec![(hash(secret), scope.word(), host)];
-            self.write(&mut desk, Batch { tokens, ..Batch::default() });
-        }
+        desk.access.keep(token.clone());
+        self.write(&mut desk, Batch { tokens: vec![token], ..Batch::default() });
+    }
+
+    /// All tokens, without their secrets.
+    pub fn tokens(&self) -> Vec<TokenView> {
+        self.lock().access.list()
+    }
+
+    /// Takes a token away that was made by the API. From now on it opens nothing.
+    pub fn revoke_token(&self, id: &str) -> Result<(), NotRevoked> {
+        let mut desk = self.lock();
+        let revoked = vec![desk.access.revoke(id)?];
+        self.write(&mut desk, Batch { revoked, ..Batch::default() });
+        Ok(())
     }
 
     /// What a secret opens, and for which host.
     pub fn scope_of(&self, secret: &str) -> Option<(Scope, Option<String>)> {
-        let desk = self.lock();
-        desk.access.of(secret).map(|(scope, host)| (scope, host.map(str::to_owned)))
+        let mut desk = self.lock();
+        desk.access.of(secret, wall()).map(|(scope, host)| (scope, host.map(str::to_owned)))
     }
 
     /// What the badges of tags are signed with.

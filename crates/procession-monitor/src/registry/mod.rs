@@ -27,7 +27,7 @@ pub mod reading;
 pub mod schedule;
 pub mod view;
 
-pub use access::{Access, Scope};
+pub use access::{Access, NotRevoked, Scope, TokenView};
 pub use desk::Registry;
 pub use hear::{Beaten, PingIn, Pinged};
 pub use manage::{Change, Wish};

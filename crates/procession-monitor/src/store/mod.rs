@@ -25,5 +25,5 @@ pub mod writer;
 
 pub use file::{DatabaseFile, FileError};
 pub use reader::{Reader, Saved};
-pub use rows::{Batch, Details, Letter, Ping, PingKind, Record, Slots, Standing, Words};
+pub use rows::{Batch, Details, Letter, Ping, PingKind, Record, Slots, Standing, Token, Words};
 pub use writer::Writer;

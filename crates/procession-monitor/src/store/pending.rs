@@ -5,7 +5,7 @@
 //! is away and is bounded by the number of checks and incidents; history is dropped at a limit,
 //! oldest first, and counted.
 
-use super::rows::{Batch, Delivery, Letter, Ping, Record, Standing};
+use super::rows::{Batch, Delivery, Letter, Ping, Record, Standing, Token};
 use crate::clock::Mark;
 use crate::judge::{Check, CheckId, Flip, Incident, Ms};
 use rusqlite::{Connection, Error, params};
@@ -42,7 +42,8 @@ pub(super) struct Pending {
     incidents: BTreeMap<u64, Incident>,
     letters: Vec<Letter>,
     deliveries: Vec<Delivery>,
-    tokens: Vec<([u8; 32], &'static str, Option<String>)>,
+    tokens: Vec<Token>,
+    revoked: Vec<[u8; 32]>,
     blind: Vec<(Ms, Ms)>,
     prune: Option<Ms>,
     mark: Option<Mark>,
@@ -70,6 +71,7 @@ impl Pending {
         self.letters.extend(batch.letters);
         self.deliveries.extend(batch.deliveries);
         self.tokens.extend(batch.tokens);
+        self.revoked.extend(batch.revoked);
         self.blind.extend(batch.blind);
         self.prune = batch.prune.or(self.prune);
         self.mark = batch.mark.or(self.mark.take());
@@ -83,12 +85,7 @@ impl Pending {
         self.write_checks(&transaction)?;
         self.write_history(&transaction)?;
         self.write_incidents(&transaction)?;
-        let mut token = transaction
-            .prepare_cached("INSERT OR REPLACE INTO token(hash, scope, host) VALUES (?, ?, ?)")?;
-        for (hash, scope, host) in &self.tokens {
-            token.execute(params![hash, scope, host])?;
-        }
-        drop(token);
+        self.write_tokens(&transaction)?;
         if let Some(now) = self.prune {
             for (delete, days) in KEPT_DAYS {
                 transaction.execute(delete, [now.saturating_sub(days * DAY)])?;
@@ -102,6 +99,20 @@ impl Pending {
             )?;
         }
         transaction.commit()
+    }
+
+    /// A token that was used and revoked meanwhile is gone: no token comes back.
+    fn write_tokens(&self, connection: &Connection) -> Result<(), Error> {
+        let mut token = connection.prepare_cached(
+            "INSERT OR REPLACE INTO token(hash, scope, host, created, used) VALUES (?, ?, ?, ?, ?)",
+        )?;
+        for t in &self.tokens {
+            token.execute(params![t.hash, t.scope, t.host, t.created, t.used])?;
+        }
+        for hash in &self.revoked {
+            connection.execute("DELETE FROM token WHERE hash = ?", [hash])?;
+        }
+        Ok(())
     }
 
     fn write_checks(&self, connection: &Connection) -> Result<(), Error> {

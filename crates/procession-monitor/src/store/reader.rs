@@ -3,7 +3,7 @@
 //! In: the database file. Out: [`Saved`], and pings and flips for whoever asks. Always: it never
 //! writes, so it never waits for the writer nor holds it up.
 
-use super::rows::{Letter, Record, Standing};
+use super::rows::{Letter, Record, Standing, Token};
 use crate::clock::Mark;
 use crate::judge::{Check, CheckId, Incident, Ms};
 use rusqlite::{Connection, Error, OpenFlags, OptionalExtension, Row, types::Type};
@@ -25,8 +25,8 @@ pub struct Saved {
     pub incidents: Vec<Incident>,
     /// Letters that were not delivered, in order.
     pub letters: Vec<Letter>,
-    /// Tokens: hash, scope, host.
-    pub tokens: Vec<([u8; 32], String, Option<String>)>,
+    /// Tokens that were made by the API.
+    pub tokens: Vec<Token>,
     /// What the badges of tags are signed with.
     pub badge_secret: Vec<u8>,
 }
@@ -102,8 +102,14 @@ impl Reader {
                 [],
                 |row| row.get(0),
             )?,
-            tokens: self.all("SELECT hash, scope, host FROM token", |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            tokens: self.all("SELECT hash, scope, host, created, used FROM token", |row| {
+                Ok(Token {
+                    hash: row.get(0)?,
+                    scope: row.get(1)?,
+                    host: row.get(2)?,
+                    created: row.get(3)?,
+                    used: row.get(4)?,
+                })
             })?,
         })
     }

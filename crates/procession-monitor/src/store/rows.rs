@@ -217,6 +217,21 @@ pub struct Delivery {
     pub error: Option<String>,
 }
 
+/// A token as it is kept: its secret is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The hash of its secret.
+    pub hash: [u8; 32],
+    /// What it opens.
+    pub scope: String,
+    /// For which host alone.
+    pub host: Option<String>,
+    /// When it was made, Unix milliseconds; older releases did not note it.
+    pub created: Option<Ms>,
+    /// When it was last used, Unix milliseconds.
+    pub used: Option<Ms>,
+}
+
 /// What belongs into one transaction.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -238,8 +253,10 @@ pub struct Batch {
     pub letters: Vec<Letter>,
     /// Messages that were sent or given up.
     pub deliveries: Vec<Delivery>,
-    /// New tokens: hash, scope, host.
-    pub tokens: Vec<([u8; 32], &'static str, Option<String>)>,
+    /// New tokens, and those that were used.
+    pub tokens: Vec<Token>,
+    /// The hashes of tokens that are valid no more.
+    pub revoked: Vec<[u8; 32]>,
     /// A blind window that ended, Unix milliseconds.
     pub blind: Option<(Ms, Ms)>,
     /// Forget the history that is too old at this time of day, Unix milliseconds.

@@ -46,6 +46,10 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE secret(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     INSERT INTO secret VALUES ('badges', randomblob(32));
 ",
+    "
+    ALTER TABLE token ADD COLUMN created INTEGER;
+    ALTER TABLE token ADD COLUMN used INTEGER;
+",
 ];
 
 /// Opens the database for writing, and brings it to the newest version.
