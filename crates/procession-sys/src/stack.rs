@@ -42,6 +42,10 @@ pub fn here() -> usize {
 /// that do not ask. The thread's bounds are looked up once.
 #[inline]
 pub fn floor() -> usize {
+    // miri places each variable anywhere, and has no end of the stack that could be asked for.
+    if cfg!(miri) {
+        return 0;
+    }
     let (here, bounds) = (here(), BOUNDS.get());
     if bounds.low < here && here < bounds.high {
         return bounds.floor();
