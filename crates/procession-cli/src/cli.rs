@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Options that mean the same in every subcommand.
-pub(crate) const SHARED: [&str; 4] = ["config", "url", "token", "ca"];
+pub(crate) const SHARED: [&str; 5] = ["config", "url", "token", "token-file", "ca"];
 
 /// Know what is alive: a monitor, and any program with liveness.
 #[derive(Debug, Parser)]

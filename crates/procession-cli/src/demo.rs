@@ -81,7 +81,7 @@ fn perform() -> Result<(), Box<dyn Error>> {
             victim = rest.split(' ').next().and_then(|pid| pid.parse().ok());
         }
     }
-    let reach = Reach { url: Some(url), token: None, ca: None };
+    let reach = Reach { url: Some(url), token: None, token_file: None, ca: None };
     let all = WORK.map(|(name, _)| name).into_iter().chain([PROGRAM]);
     for name in all.clone() {
         await_state(&reach, name, "up")?;

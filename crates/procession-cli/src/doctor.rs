@@ -239,7 +239,7 @@ fn token(reach: &Reach) -> Finding {
         format!("{purpose}{of}")
     });
     let cost = "what needs a token is refused";
-    Finding { what: "token", result, cost, needed: reach.token.is_some() }
+    Finding { what: "token", result, cost, needed: reach.has_token() }
 }
 
 fn side(seconds: i64) -> &'static str {

@@ -9,6 +9,7 @@
 //! | `config` | options from a file, under those of the environment and the command line |
 //! | `reach` | asking a monitor something |
 //! | `output` | writing to standard output and standard error |
+//! | `token_file` | tokens in files |
 //! | `text` | what others wrote, safe for a terminal |
 //! | `times` | times for people |
 //! | `monitor` `status` `checks` `tokens` `doctor` `demo` `pages` | a subcommand each |
@@ -30,6 +31,7 @@ mod run;
 mod status;
 mod text;
 mod times;
+mod token_file;
 mod tokens;
 
 use cli::{Cli, Command};

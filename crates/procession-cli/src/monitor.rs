@@ -50,15 +50,27 @@ pub(crate) struct Options {
     /// A token that may send beats, for any host or for one: TOKEN or TOKEN@HOST
     #[arg(long, value_name = "TOKEN[@HOST]", hide_env_values = true, hide_default_value = true)]
     beat_token: Vec<String>,
+    /// The same in a file, one a line
+    #[arg(long, value_name = "FILE")]
+    beat_token_file: Option<PathBuf>,
     /// A key that may ping checks by their slugs
     #[arg(long, value_name = "KEY", hide_env_values = true, hide_default_value = true)]
     ping_key: Vec<String>,
+    /// The same in a file, one a line
+    #[arg(long, value_name = "FILE")]
+    ping_key_file: Option<PathBuf>,
     /// A key that may read: 32 characters
     #[arg(long, value_name = "KEY", hide_env_values = true, hide_default_value = true)]
     read_key: Vec<String>,
+    /// The same in a file, one a line
+    #[arg(long, value_name = "FILE")]
+    read_key_file: Option<PathBuf>,
     /// A key that may do everything: 32 characters
     #[arg(long, value_name = "KEY", hide_env_values = true, hide_default_value = true)]
     api_key: Vec<String>,
+    /// The same in a file, one a line
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
     /// Tell this URL: a POST of Alertmanager's webhook JSON
     #[arg(long, value_name = "URL")]
     webhook: Vec<String>,
@@ -105,6 +117,8 @@ enum MonitorError {
     ShortToken(&'static str),
     /// A quote of a command is left open.
     Quotes(String),
+    /// A file has no token; the option, the file and why.
+    TokenFile(&'static str, PathBuf, String),
     /// One token is given twice, so it would be valid for one of two purposes.
     OneToken,
 }
@@ -211,34 +225,7 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
         (None, None) => None,
         _ => return Err(MonitorError::HalfTls),
     };
-    let all = |secrets: &[String], scope| -> Vec<(String, Scope, Option<String>)> {
-        secrets.iter().map(|secret| (secret.clone(), scope, None)).collect()
-    };
-    let beats = options.beat_token.iter().map(|token| match token.split_once('@') {
-        Some((token, host)) => (token.to_owned(), Scope::Beat, Some(host.to_owned())),
-        None => (token.clone(), Scope::Beat, None),
-    });
-    let mut tokens: Vec<_> = beats.collect();
-    tokens.extend(all(&options.ping_key, Scope::Ping));
-    tokens.extend(all(&options.read_key, Scope::Read));
-    tokens.extend(all(&options.api_key, Scope::Admin));
-    if tokens.is_empty() && !options.open {
-        return Err(MonitorError::NobodyMay);
-    }
-    for (of, name) in [(Scope::Beat, "--beat-token"), (Scope::Ping, "--ping-key")] {
-        if tokens.iter().any(|(token, scope, _)| *scope == of && token.len() < SHORTEST_TOKEN) {
-            return Err(MonitorError::ShortToken(name));
-        }
-    }
-    let given: BTreeSet<&str> = tokens.iter().map(|(token, ..)| token.as_str()).collect();
-    if given.len() < tokens.len() {
-        return Err(MonitorError::OneToken);
-    }
-    for (keys, name) in [(&options.read_key, "--read-key"), (&options.api_key, "--api-key")] {
-        if keys.iter().any(|key| key.len() != 32) {
-            return Err(MonitorError::KeyLength(name));
-        }
-    }
+    let tokens = tokens(options)?;
     let webhooks = named("webhook", &options.webhook)
         .map(|(name, url)| Receiver::Webhook { name, url: url.clone() });
     let command = |(name, line): (String, &String)| match shlex::split(line) {
@@ -267,6 +254,46 @@ fn config(options: &Options) -> Result<Config, MonitorError> {
             ..judge::Config::default()
         },
     })
+}
+
+/// The tokens that are given, themselves or in files: what each opens, and for which host.
+fn tokens(options: &Options) -> Result<Vec<(String, Scope, Option<String>)>, MonitorError> {
+    let given = [
+        (Scope::Beat, "--beat-token", &options.beat_token, &options.beat_token_file),
+        (Scope::Ping, "--ping-key", &options.ping_key, &options.ping_key_file),
+        (Scope::Read, "--read-key", &options.read_key, &options.read_key_file),
+        (Scope::Admin, "--api-key", &options.api_key, &options.api_key_file),
+    ];
+    let mut tokens = Vec::new();
+    for (scope, name, texts, file) in given {
+        let in_file = file.as_ref().map_or(Ok(Vec::new()), |path| {
+            let wrong = |why| MonitorError::TokenFile(name, path.clone(), why);
+            crate::token_file::read(path).map_err(wrong)
+        })?;
+        for text in texts.iter().chain(&in_file) {
+            let (token, host) = match text.split_once('@') {
+                Some((token, host)) if scope == Scope::Beat => (token, Some(host.to_owned())),
+                _ => (text.as_str(), None),
+            };
+            match scope {
+                Scope::Beat | Scope::Ping if token.len() < SHORTEST_TOKEN => {
+                    return Err(MonitorError::ShortToken(name));
+                }
+                Scope::Read | Scope::Admin if token.len() != 32 => {
+                    return Err(MonitorError::KeyLength(name));
+                }
+                _ => tokens.push((token.to_owned(), scope, host)),
+            }
+        }
+    }
+    if tokens.is_empty() && !options.open {
+        return Err(MonitorError::NobodyMay);
+    }
+    let distinct: BTreeSet<&str> = tokens.iter().map(|(token, ..)| token.as_str()).collect();
+    if distinct.len() < tokens.len() {
+        return Err(MonitorError::OneToken);
+    }
+    Ok(tokens)
 }
 
 /// Letters are kept by the receiver's name, so the first of a kind has the same name always.
@@ -310,6 +337,9 @@ impl fmt::Display for MonitorError {
             ),
             MonitorError::Quotes(line) => {
                 write!(f, "--command {line}: a quote or a backslash stands without its counterpart")
+            }
+            MonitorError::TokenFile(name, path, why) => {
+                write!(f, "{name}: the tokens in {}: {why}", path.display())
             }
             MonitorError::OneToken => f.write_str(
                 "one token is given twice: give each host and each purpose a token of its own",

@@ -26,6 +26,9 @@ pub(crate) struct Reach {
     /// A token of the monitor; better in the file or the environment than on the command line
     #[arg(long, value_name = "TOKEN", hide_env_values = true, hide_default_value = true)]
     pub(crate) token: Option<String>,
+    /// The same in a file, on its first line; --token goes before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Trust only the authorities in this file (PEM), for a monitor with a private certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
@@ -53,6 +56,8 @@ pub(crate) enum ReachError {
     Untrusted(String, String),
     /// There are no certificates in this file; why.
     Authorities(PathBuf, String),
+    /// There is no token in this file; why.
+    TokenFile(PathBuf, String),
     /// The token opens nothing, or there is none.
     Token(String, bool),
     /// It answered that it will not; its words.
@@ -67,10 +72,25 @@ impl Reach {
         self.url.as_deref().unwrap_or(DEFAULT_URL)
     }
 
+    /// Whether a token is given, itself or by its file.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some() || self.token_file.is_some()
+    }
+
+    /// The token, if one is given.
+    fn token(&self) -> Result<Option<String>, ReachError> {
+        let (None, Some(path)) = (&self.token, &self.token_file) else {
+            return Ok(self.token.clone());
+        };
+        let tokens = crate::token_file::read(path);
+        let tokens = tokens.map_err(|why| ReachError::TokenFile(path.clone(), why))?;
+        Ok(tokens.into_iter().next())
+    }
+
     /// A client that sends beats there.
     pub(crate) fn client(&self) -> Result<Client, ReachError> {
         check_url(self.url())?;
-        let client = Client::new(self.url(), self.token.clone());
+        let client = Client::new(self.url(), self.token()?);
         self.trusted(|pem| client.clone().trusting(pem)).map(|one| one.unwrap_or(client.clone()))
     }
 
@@ -103,7 +123,7 @@ impl Reach {
             other => unreachable(other.to_string()),
         };
         let mut request = ureq::http::Request::builder().method(method).uri(&url);
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token()? {
             request = request.header("x-api-key", token);
         }
         let body = body.map(Value::to_string).unwrap_or_default();
@@ -128,7 +148,7 @@ impl Reach {
         let text = text.map_err(failed)?;
         match status {
             200..=299 => Ok(Answer { text, date }),
-            401 | 403 => Err(ReachError::Token(self.url().to_owned(), self.token.is_some())),
+            401 | 403 => Err(ReachError::Token(self.url().to_owned(), self.has_token())),
             _ => Err(ReachError::Refused(self.url().to_owned(), status, said(&text))),
         }
     }
@@ -191,6 +211,9 @@ impl fmt::Display for ReachError {
             ),
             ReachError::Authorities(path, why) => {
                 write!(f, "--ca: the certificates to trust in {}: {why}", path.display())
+            }
+            ReachError::TokenFile(path, why) => {
+                write!(f, "--token-file: the token in {}: {why}", path.display())
             }
             ReachError::Token(url, true) => {
                 write!(

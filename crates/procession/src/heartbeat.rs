@@ -75,6 +75,7 @@ pub struct Heartbeat {
     grace: Option<Duration>,
     labels: BTreeMap<String, String>,
     token: Option<String>,
+    token_file: Option<PathBuf>,
     ca: Option<PathBuf>,
     stuck_after: Option<Duration>,
     linger: Duration,
@@ -91,6 +92,7 @@ impl Heartbeat {
             grace: None,
             labels: BTreeMap::new(),
             token: None,
+            token_file: None,
             ca: None,
             stuck_after: None,
             linger: LINGER,
@@ -126,6 +128,23 @@ impl Heartbeat {
     /// The secret that the monitor wants from those who report.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
+        self
+    }
+
+    /// The same secret in a file, on its first line, so that it stands neither in the program nor in
+    /// its environment. It is read once, by [`start`](Self::start).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), procession::HeartbeatError> {
+    /// use procession::Heartbeat;
+    ///
+    /// let file = "/run/credentials/crawler.service/token";
+    /// let life = Heartbeat::to("https://monitor:8420").token_file(file).start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn token_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.token_file = Some(file.into());
         self
     }
 
@@ -173,6 +192,7 @@ impl Heartbeat {
         }
         let beat = self.beat()?;
         let authorities = self.authorities()?;
+        let token = self.secret()?;
         let main = pidfd(Pid::own()).map_err(system("opening a pidfd of this process"))?;
         let page = Page::new().map_err(system("making its shared memory"))?;
         let (here, there) = UnixStream::pair().map_err(system("making its bell"))?;
@@ -183,7 +203,7 @@ impl Heartbeat {
             bell: Fd(there.into()),
             main: Fd(main),
             url: self.url,
-            token: self.token,
+            token,
             authorities,
             beat: beat.encode(),
             stuck_after: self.stuck_after,
@@ -225,6 +245,16 @@ impl Heartbeat {
         let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         procession_beat::authorities(&pem).map_err(|error| wrong(error.to_string()))?;
         Ok(Some(pem))
+    }
+
+    fn secret(&self) -> Result<Option<String>, HeartbeatError> {
+        let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
+        let wrong = |why: String| HeartbeatError::Token(path.clone(), why);
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        match text.lines().next().map(str::trim) {
+            Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
+            _ => Err(wrong("its first line is empty".to_owned())),
+        }
     }
 
     fn program(&self) -> String {

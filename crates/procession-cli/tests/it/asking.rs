@@ -223,3 +223,40 @@ fn tokens_are_listed_without_their_secrets_and_a_revoked_one_opens_nothing() {
     assert_eq!(ask(&monitor, &["status"], &kept).code, Some(0));
     refused(ask(&monitor, &["status"], &lost), "refuses this token");
 }
+
+#[test]
+fn tokens_are_taken_from_files() {
+    use crate::support::write;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = write(&directory.path().join(name), text);
+        path.to_str().expect("text").to_owned()
+    };
+    let beats = file("beats", &format!("# web\n{BEAT_TOKEN}@web-1\n\nanother of sixteen@web-2\n"));
+    let keys = file("keys", &format!("{API_KEY}\n"));
+    let own = file("own", &format!("{BEAT_TOKEN}\n"));
+    let monitor = Monitor::start(&["--beat-token-file", &beats, "--api-key-file", &keys]);
+    let doctor = |path: &str| {
+        let arguments = ["doctor", "--url", &monitor.url, "--token-file", path];
+        said(&mut procession(&arguments))
+    };
+    let well = doctor(&own);
+    assert!(well.out.contains("may send beats of the host web-1"), "{}", well.out);
+    let run = ["--host", "web-1", "--token-file", &own];
+    let ran = said(&mut monitor.sh("backup", &run, "exit 0"));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let mut status = procession(&["status", "--url", &monitor.url]);
+    let status = said(status.env("PROCESSION_TOKEN_FILE", &keys));
+    assert!(status.out.contains("backup"), "{}{}", status.out, status.err);
+    let wrong = file("wrong", "of nobody's, and long\n");
+    assert_eq!(doctor(&wrong).code, Some(1));
+    let empty = file("empty", "# nothing\n");
+    let refused = said(&mut procession(&["status", "--token-file", &empty]));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("there is no token in it"), "{}", refused.err);
+    let mut monitor =
+        procession(&["monitor", "--listen", "127.0.0.1:0", "--data", "/nowhere/m.db"]);
+    let refused = said(monitor.args(["--api-key-file", "/nowhere/keys"]));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("--api-key: the tokens in /nowhere/keys"), "{}", refused.err);
+}

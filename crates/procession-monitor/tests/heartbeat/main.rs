@@ -6,4 +6,5 @@ mod harness;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod token;
 mod verdicts;

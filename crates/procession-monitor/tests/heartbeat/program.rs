@@ -38,6 +38,9 @@ fn main() -> ExitCode {
     if let Some(file) = value("--ca") {
         heartbeat = heartbeat.ca(file);
     }
+    if let Some(file) = value("--token-file") {
+        heartbeat = heartbeat.token_file(file);
+    }
     let life = heartbeat.start().expect("a heartbeat");
     if flag("--twice") {
         let _second = self::heartbeat(url, "second").start().expect("a heartbeat");

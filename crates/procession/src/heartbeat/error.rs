@@ -15,6 +15,8 @@ pub enum HeartbeatError {
     Limit(String),
     /// The certificates of the authorities to trust cannot be had from this file, and why.
     Authorities(PathBuf, String),
+    /// The token cannot be had from this file, and why.
+    Token(PathBuf, String),
     /// Its process could not be started.
     Start(StartError),
     /// The kernel refused something.
@@ -49,6 +51,7 @@ impl fmt::Display for HeartbeatError {
             Self::Authorities(path, why) => {
                 write!(f, ": the certificates to trust in {}: {why}", path.display())
             }
+            Self::Token(path, why) => write!(f, ": the token in {}: {why}", path.display()),
             // The source names the process and says why.
             Self::Start(_) => Ok(()),
             Self::System { doing, .. } => write!(f, ": {doing} failed"),
@@ -61,7 +64,7 @@ impl std::error::Error for HeartbeatError {
         match self {
             Self::Start(error) => Some(error),
             Self::System { source, .. } => Some(source),
-            Self::Url(_) | Self::Limit(_) | Self::Authorities(..) => None,
+            Self::Url(_) | Self::Limit(_) | Self::Authorities(..) | Self::Token(..) => None,
         }
     }
 }
