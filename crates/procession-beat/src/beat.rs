@@ -53,6 +53,12 @@ pub struct Beat {
     /// Free labels; `group` names the group of machines for mass silence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Words to find it by at the monitor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// When its runs are due; without one, the period says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// What happened.
     pub kind: Kind,
     /// How the main process is, if the speaker knows.
@@ -69,6 +75,15 @@ pub struct Beat {
     pub spooled: bool,
 }
 
+/// When the runs of a program are due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// A cron expression of five fields, or a calendar expression of systemd.
+    pub expression: String,
+    /// The time zone that it is read in, as `Europe/Berlin`.
+    pub zone: String,
+}
+
 impl Beat {
     /// A beat of the default period and grace, with nothing but its kind.
     pub fn new(program: &str, host: &str, instance: Instance, seq: u64, kind: Kind) -> Beat {
@@ -81,6 +96,8 @@ impl Beat {
             period_ms: DEFAULT_PERIOD_MS,
             grace_ms: default_grace_ms(DEFAULT_PERIOD_MS),
             labels: BTreeMap::new(),
+            tags: Vec::new(),
+            schedule: None,
             kind,
             main: None,
             sample: None,
@@ -143,6 +160,19 @@ impl Beat {
         for (key, value) in &self.labels {
             name("a label's name: 1 to 200 bytes", key)?;
             name("a label's value: 1 to 200 bytes", value)?;
+        }
+        if self.tags.len() > LABEL_LIMIT {
+            return Err(BeatError::Limit("tags: 32 at most"));
+        }
+        for tag in &self.tags {
+            name("a tag: 1 to 200 bytes without blanks", tag)?;
+            if tag.contains(char::is_whitespace) {
+                return Err(BeatError::Limit("a tag: 1 to 200 bytes without blanks"));
+            }
+        }
+        if let Some(Schedule { expression, zone }) = &self.schedule {
+            name("schedule.expression: 1 to 200 bytes", expression)?;
+            name("schedule.zone: 1 to 200 bytes", zone)?;
         }
         match &self.sample {
             Some(sample) if sample.children.len() > CHILD_LIMIT => {
@@ -240,6 +270,8 @@ mod tests {
             (refused(|b| b.period_ms = 99), "period_ms"),
             (refused(|b| b.grace_ms = u64::MAX), "grace_ms"),
             (refused(|b| b.kind = Kind::Goodbye { back_in_ms: Some(u64::MAX) }), "back_in_ms"),
+            (refused(|b| b.tags = vec!["two words".into()]), "a tag"),
+            (refused(|b| b.tags = vec!["t".into(); 33]), "tags"),
             (
                 refused(|b| b.labels = (0..33).map(|n| (n.to_string(), "v".into())).collect()),
                 "labels",

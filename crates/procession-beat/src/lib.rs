@@ -29,7 +29,7 @@ pub mod plan;
 pub mod proxy;
 pub mod report;
 
-pub use beat::{Beat, BeatError};
+pub use beat::{Beat, BeatError, Schedule};
 #[cfg(feature = "client")]
 pub use client::{Client, Receipt, SendError};
 #[cfg(feature = "tls")]

@@ -115,11 +115,11 @@ fn reporter(options: &Options) -> Option<Reporter> {
 
 fn promise(options: &Options) -> Promise {
     let default = || {
-        let period = u64::try_from(options.every.as_millis()).unwrap_or(u64::MAX);
+        let period = u64::try_from(options.period().as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(default_grace_ms(period))
     };
     Promise {
-        every: options.every,
+        every: options.period(),
         grace: options.grace.unwrap_or_else(default),
         max_runtime: options.max_runtime,
         watchdog: options.watchdog,

@@ -3,9 +3,12 @@
 use super::name::name;
 use crate::reach::Reach;
 use clap::Args;
+use procession_beat::Schedule as Slots;
+use procession_beat::beat::SPAN_LIMIT;
+use procession_monitor::registry::Schedule;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Options, and the program.
 #[derive(Debug, Args)]
@@ -21,6 +24,12 @@ pub(crate) struct Options {
     /// A beat, or the next run of a job, comes at least this often
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) every: Duration,
+    /// When the job is due, as cron or a timer of systemd has it, in place of --every
+    #[arg(long, value_name = "CRON", value_parser = schedule)]
+    pub(crate) schedule: Option<String>,
+    /// The time zone of --schedule; else that of this machine
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(crate) tz: Option<String>,
     /// How much longer silence is forgiven; else a fifth of --every, but a minute at least
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) grace: Option<Duration>,
@@ -41,6 +50,9 @@ pub(crate) struct Options {
     /// A label at the monitor; `group` names the group of machines
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
+    /// A word to find the program by at the monitor
+    #[arg(long, value_name = "WORD")]
+    pub(crate) tag: Vec<String>,
     /// Bytes of each stream of output kept for the report of a failure; 0: output is not looked at
     #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
     pub(crate) tail: usize,
@@ -79,6 +91,25 @@ pub(crate) const UNREPORTED: &str = "the program runs, and nothing of it is repo
 pub(crate) const INSIDE: &str = "PROCESSION_RUN_INSIDE";
 
 impl Options {
+    /// The schedule with its time zone, if there is one.
+    pub(crate) fn slots(&self) -> Option<Slots> {
+        let own = || jiff::tz::TimeZone::system().iana_name().map(str::to_owned);
+        let zone = || self.tz.clone().or_else(own).unwrap_or_else(|| "UTC".into());
+        Some(Slots { expression: self.schedule.clone()?, zone: zone() })
+    }
+
+    /// The time from a run to the next.
+    pub(crate) fn period(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let between = |slots: Slots| {
+            let schedule = Schedule::read(&slots.expression, &slots.zone).ok()?;
+            let first = schedule.after(u64::try_from(now.as_millis()).ok()?)?;
+            Some(Duration::from_millis(schedule.after(first)?.saturating_sub(first)))
+        };
+        let longest = Duration::from_millis(SPAN_LIMIT.1);
+        self.slots().map_or(self.every, |slots| between(slots).unwrap_or(longest).min(longest))
+    }
+
     /// Where ends are kept that cannot be reported; `None` if there is no such place.
     pub(crate) fn spool(&self) -> Option<PathBuf> {
         let absolute =
@@ -100,6 +131,14 @@ impl Options {
         let own = || name(&self.command);
         self.name.clone().or_else(own).unwrap_or_else(|| "program".into())
     }
+}
+
+fn schedule(text: &str) -> Result<String, &'static str> {
+    Schedule::read(text, "UTC").map(|_| text.to_owned()).map_err(|(_, why)| why)
+}
+
+fn zone(text: &str) -> Result<String, &'static str> {
+    Schedule::read("* * * * *", text).map(|_| text.to_owned()).map_err(|(_, why)| why)
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -66,7 +66,7 @@ impl Reporter {
         let shared = Arc::new(Shared::default());
         let mut speaker = Speaker {
             client: options.reach.client()?,
-            plan: Plan::new(options.every, Duration::from_millis(model.grace_ms)),
+            plan: Plan::new(options.period(), Duration::from_millis(model.grace_ms)),
             kept: spool.as_ref().map(Spool::kept).unwrap_or_default().into(),
             queue: VecDeque::new(),
             tries: 0,
@@ -259,9 +259,11 @@ fn model(options: &Options) -> Result<Beat, Box<dyn std::error::Error>> {
     };
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut beat = Beat::new(&options.program(), &host, instance()?, 0, Kind::Alive);
-    beat.period_ms = millis(options.every);
+    beat.period_ms = millis(options.period());
     beat.grace_ms = options.grace.map_or_else(|| default_grace_ms(beat.period_ms), millis);
     beat.labels = options.label.iter().cloned().collect();
+    beat.tags.clone_from(&options.tag);
+    beat.schedule = options.slots();
     match Beat::decode(&beat.encode()) {
         Ok(beat) => Ok(beat),
         Err(BeatError::Limit(what)) => Err(limit(what).into()),
@@ -277,6 +279,8 @@ fn limit(what: &str) -> String {
         "host" => "--host",
         "period_ms" => "--every",
         "grace_ms" => "--grace",
+        "tags" | "a tag" => "--tag",
+        "schedule.expression" | "schedule.zone" => "--schedule",
         _ => "--label",
     };
     format!("{option}: {limit}")

@@ -252,3 +252,20 @@ fn a_run_that_lasts_too_long_is_a_failure_and_goes_on() {
     assert_eq!(child.wait().expect("waited").code(), Some(0));
     monitor.until("slow", "up");
 }
+
+#[test]
+fn a_job_with_a_schedule_is_expected_at_its_next_slot_under_its_tags() {
+    let monitor = Monitor::open();
+    let options =
+        ["--schedule", "0 2 * * *", "--tz", "Asia/Tokyo", "--tag", "db", "--tag", "night"];
+    assert_eq!(said(&mut monitor.sh("scheduled", &options, "exit 0")).code, Some(0));
+    let mut show = procession(&["checks", "show", "scheduled", "--url", &monitor.url]);
+    let shown = said(show.env("TZ", "UTC")).out;
+    for words in ["0 2 * * * (Asia/Tokyo)", "17:00:00 UTC", "db night", "4h 48m"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    for wrong in [["--schedule", "soon"], ["--tz", "Mars/Base"]] {
+        let told = said(&mut monitor.sh("wrong", &wrong, "echo done"));
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.err);
+    }
+}

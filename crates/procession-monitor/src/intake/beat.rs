@@ -9,6 +9,7 @@
 
 use super::app::App;
 use super::ping::{COMMIT_TIME, read};
+use crate::registry::Schedule;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -28,6 +29,10 @@ async fn take(app: &App, request: Request) -> Result<Response, (StatusCode, Stri
     let (parts, body) = request.into_parts();
     let body = read(body).await.map_err(|(status, why)| (status, why.to_owned()))?;
     let beat = Beat::decode(&body).map_err(|why| (StatusCode::BAD_REQUEST, why.to_string()))?;
+    if let Some(schedule) = &beat.schedule {
+        let wrong = |(field, why)| (StatusCode::BAD_REQUEST, format!("schedule: {field} {why}"));
+        Schedule::read(&schedule.expression, &schedule.zone).map_err(wrong)?;
+    }
     match app.may_beat(&parts.headers, &beat.host) {
         None => return Err((StatusCode::UNAUTHORIZED, "a token for beats is needed".into())),
         Some(false) => {

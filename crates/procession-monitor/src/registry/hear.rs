@@ -158,14 +158,18 @@ impl Registry {
     pub fn beat(&self, beat: &Beat, at: Time) -> Option<Beaten> {
         let mut guard = self.lock();
         let desk = &mut *guard;
+        let mut batch = Batch::default();
+        let program = (beat.host.clone(), beat.program.clone());
+        let known = desk.by_program.get(&program).map(|id| {
+            let is_owed = desk.judge.expected(*id).is_none_or(|expected| expected <= at);
+            (desk.judge.check(*id), is_owed)
+        });
         let timing = Timing {
-            period: beat.period_ms,
+            period: period(beat, known, self.clock.wall(at)),
             grace: beat.grace_ms,
             max_runtime: Some(beat.grace_ms),
             source: Source::Heartbeat,
         };
-        let mut batch = Batch::default();
-        let program = (beat.host.clone(), beat.program.clone());
         let id = if let Some(id) = desk.by_program.get(&program) {
             *id
         } else {
@@ -182,9 +186,13 @@ impl Registry {
             return None;
         }
         let check = entry.record.uuid;
-        if entry.record.labels != beat.labels {
-            entry.record.labels.clone_from(&beat.labels);
+        let (slots, tags) = (slots(beat), tags(beat, &entry.record));
+        let (labels, old) = (&beat.labels, &entry.record);
+        if old.labels != *labels || old.schedule != slots || old.tags != tags {
+            entry.record.labels.clone_from(labels);
             entry.record.group = group(beat);
+            entry.record.schedule = slots;
+            entry.record.tags = tags;
             batch.records.push(entry.record.clone());
             desk.judge.watch(id, &spec(&entry.record, timing));
         } else if desk.judge.check(id).is_some_and(|check| check.timing != timing) {
@@ -265,6 +273,39 @@ fn slot(record: &Record, check: Option<&Check>, now: u64, owed: bool) -> Option<
     Some(Timing { period: schedule.wait(now, owed, timing.grace), ..timing })
 }
 
+/// How long a program may be silent after this beat, received at `now`, Unix milliseconds. `known` is
+/// its check, and whether that is owed a run. With a schedule it is the time to the next slot.
+fn period(beat: &Beat, known: Option<(Option<&Check>, bool)>, now: u64) -> u64 {
+    let Some(Ok(schedule)) = beat.schedule.as_ref().map(|s| Schedule::read(&s.expression, &s.zone))
+    else {
+        return beat.period_ms;
+    };
+    let (check, is_owed) = known.unwrap_or((None, true));
+    match check {
+        // What proves nothing changes nothing of what is expected.
+        Some(check)
+            if beat.spooled || matches!(beat.kind, Kind::Start { .. } | Kind::Log { .. }) =>
+        {
+            check.timing.period
+        }
+        _ => schedule.wait(now, is_owed, beat.grace_ms),
+    }
+}
+
+/// The schedule of a beat, as a check has it.
+fn slots(beat: &Beat) -> Slots {
+    let slots = |schedule: &procession_beat::Schedule| Slots {
+        cron: schedule.expression.clone(),
+        zone: schedule.zone.clone(),
+    };
+    beat.schedule.as_ref().map(slots).unwrap_or_default()
+}
+
+/// The tags of a check after this beat: one that names none leaves those of an operator.
+fn tags(beat: &Beat, record: &Record) -> String {
+    if beat.tags.is_empty() { record.tags.clone() } else { beat.tags.join(" ") }
+}
+
 fn failure(exit: Option<u8>) -> Problem {
     Problem::Failed(exit.map_or_else(|| "it says so".into(), |code| format!("exit status {code}")))
 }
@@ -282,7 +323,7 @@ fn record(id: CheckId, beat: &Beat) -> Record {
             &format!("{}-{}", beat.host, beat.program)
                 .replace(|c: char| c.is_ascii_punctuation() && c != '_', "-"),
         ),
-        tags: String::new(),
+        tags: beat.tags.join(" "),
         desc: String::new(),
         host: beat.host.clone(),
         group: group(beat),
@@ -290,7 +331,7 @@ fn record(id: CheckId, beat: &Beat) -> Record {
         methods: String::new(),
         manual_resume: false,
         heartbeat: true,
-        schedule: Slots::default(),
+        schedule: slots(beat),
         words: Words::default(),
     }
 }

@@ -3,7 +3,9 @@
 //! `PROCESSION_WRITE_DOCUMENTS=1 cargo test -p procession-monitor --test http documents` writes them.
 
 use crate::support::{API_KEY, Answer, Monitor, PATIENCE, Told, config};
-use procession_beat::{Beat, Cause, Child, Death, Instance, Kind, Main, MainState, Panic, Sample};
+use procession_beat::{
+    Beat, Cause, Child, Death, Instance, Kind, Main, MainState, Panic, Sample, Schedule,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -31,6 +33,8 @@ fn every_field() -> Beat {
     let child = Child { pid: 4712, name: "tar".into(), state: 'S' };
     Beat {
         labels: [("group", "eu-1"), ("rack", "r7")].map(|(k, v)| (k.into(), v.into())).into(),
+        tags: vec!["db".into(), "nightly".into()],
+        schedule: Some(Schedule { expression: "0 2 * * *".into(), zone: "Europe/Berlin".into() }),
         main: Some(Main { state: MainState::Dead, ticks: 12 }),
         sample: Some(Sample {
             cpu: 0.25,
