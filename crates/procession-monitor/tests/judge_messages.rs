@@ -4,8 +4,10 @@ mod court;
 
 use court::{Court, FIVE_MINUTES, HOUR, MINUTE, SECOND, dead};
 use procession_monitor::judge::{
-    Check, CheckId, How, Message, Problem, Signal, Source, State, Subject, Time, Timing, Transition,
+    Check, CheckId, Config, How, Judge, Message, Problem, Signal, Source, Spec, State, Subject,
+    Time, Timing, Transition,
 };
+use std::collections::BTreeMap;
 
 #[test]
 fn one_message_a_host_however_many_checks_it_has() {
@@ -234,6 +236,75 @@ fn a_cut_of_most_of_a_group_is_one_message_that_names_what_they_share() {
     assert_eq!(court.told(), ["eu resolved"]);
 }
 
+/// Hosts in racks of ten or more, each rack a group of its own, that have all been heard of.
+fn racks(hosts: u64, rack: u64) -> Court {
+    let mut court = Court::new();
+    for id in 0..hosts {
+        court.watch_in(&format!("rack-{}", id / rack), id, &format!("host-{id}"), FIVE_MINUTES);
+    }
+    court.beat_for(0..hosts, 10 * MINUTE);
+    court
+}
+
+#[test]
+fn a_silence_of_everything_is_one_message_that_asks_for_the_monitors_network() {
+    let mut court = racks(40, 10);
+    court.beat_for(0..0, 10 * MINUTE);
+    let firing = std::mem::take(&mut court.told);
+    assert_eq!(firing.len(), 1, "{firing:?}");
+    assert_eq!(firing[0].subject, Subject::Everything);
+    assert_eq!((firing[0].hosts.len() >= 5, firing[0].of), (true, 40));
+    assert!(firing[0].note.as_ref().is_some_and(|note| note.contains("network of the monitor")));
+    court.beat_for(0..0, 10 * MINUTE);
+    let released = std::mem::take(&mut court.told);
+    assert_eq!((released.len(), released[0].hosts.len()), (1, 40), "{released:?}");
+    court.beat_for(0..40, 10 * MINUTE);
+    assert_eq!(court.told(), ["everything resolved"]);
+}
+
+#[test]
+fn a_silence_of_one_rack_of_many_is_that_racks() {
+    let mut court = racks(80, 40);
+    court.beat_for(40..80, 10 * MINUTE);
+    let firing = std::mem::take(&mut court.told);
+    assert_eq!(firing.len(), 1, "{firing:?}");
+    assert_eq!((&firing[0].subject, &firing[0].note), (&Subject::Mass("rack-0".into()), &None));
+}
+
+#[test]
+fn a_silence_of_the_only_group_asks_for_the_monitors_network_too() {
+    let mut court = Court::new();
+    for id in 0..40 {
+        court.watch(id, &format!("host-{id}"), FIVE_MINUTES);
+    }
+    court.beat_for(0..40, 10 * MINUTE);
+    court.beat_for(0..0, 10 * MINUTE);
+    let firing = std::mem::take(&mut court.told);
+    assert_eq!((firing.len(), &firing[0].subject), (1, &Subject::Mass("eu".into())));
+    assert!(firing[0].note.is_some());
+}
+
+#[test]
+fn a_silence_of_everything_is_known_again_by_a_judge_that_starts_anew() {
+    let mut court = racks(40, 10);
+    court.beat_for(0..0, 5 * MINUTE);
+    let open: Vec<_> = court.judge.incidents().cloned().collect();
+    assert_eq!(open.len(), 1, "{open:?}");
+    let labels = BTreeMap::new();
+    let checks = (0..40).map(|id| {
+        let check = court.judge.check(CheckId(id)).expect("watched").clone();
+        let (host, group) = (format!("host-{id}"), format!("rack-{}", id / 10));
+        let spec = Spec { host, group, labels: labels.clone(), timing: FIVE_MINUTES };
+        (CheckId(id), spec, check)
+    });
+    let now = Time(court.now);
+    court.judge = Judge::restore(Config::default(), checks, open, 1, now, now);
+    court.told.clear();
+    court.beat_for(0..0, 10 * MINUTE);
+    let told = court.told();
+    assert_eq!(told, ["everything released"], "those that fall silent later belong to it");
+}
+
 #[test]
 fn a_few_silent_hosts_of_many_are_told_one_by_one() {
     let mut court = Court::new();
@@ -283,4 +354,23 @@ fn what_is_known_within_counts_from_the_last_sign_of_life() {
     assert_eq!(check.bound(tick), Some(1_000 + period + grace - 93_000_000 + tick));
     check.hear(&Signal::Fail(None, Problem::Failed("disk full".into())), Time(93_000_001));
     assert_eq!(check.bound(tick), None, "it is down");
+}
+
+#[test]
+fn each_part_of_the_monitor_that_is_in_trouble_is_told_once() {
+    let mut court = Court::new();
+    let mut problems = BTreeMap::new();
+    let mut tell = |part: &str, words: Option<&str>| {
+        match words {
+            Some(words) => problems.insert(part.to_owned(), format!("{part}: {words}")),
+            None => problems.remove(part),
+        };
+        court.judge.own_problems(&problems, Time(court.now));
+        court.told()
+    };
+    assert_eq!(tell("receiver ops", Some("HTTP 500")), ["monitor firing"]);
+    assert!(tell("receiver ops", Some("HTTP 502")).is_empty(), "it is the same trouble");
+    assert_eq!(tell("the database", Some("deleted")), ["monitor worse"]);
+    assert!(tell("receiver ops", None).is_empty());
+    assert_eq!(tell("the database", None), ["monitor resolved"]);
 }

@@ -492,7 +492,7 @@ proptest! {
             let check = court.judge.check(CheckId(id)).unwrap();
             let host = Subject::Host(format!("h{}", id / 2));
             let told = court.judge.incidents().any(|incident| match &incident.subject {
-                Subject::Mass(_) => incident.hosts.contains(&format!("h{}", id / 2)),
+                Subject::Mass(_) | Subject::Everything => incident.hosts.contains(&format!("h{}", id / 2)),
                 subject => *subject == host,
             });
             prop_assert!(check.problem.is_none() || told, "{id}: {:?} is not told", check.problem);

@@ -25,6 +25,9 @@ pub fn summary(letter: &Letter) -> String {
         }
     };
     let common = message.common.as_ref().map(|(key, value)| format!(" (all have {key}={value})"));
+    let begins = message.transition == Transition::Firing;
+    let asked = message.note.as_ref().filter(|_| begins);
+    let asked = asked.map(|note| format!("; {note}")).unwrap_or_default();
     let body = match &message.subject {
         Subject::Host(host) => host_line(letter, host),
         Subject::Mass(group) => format!(
@@ -32,8 +35,11 @@ pub fn summary(letter: &Letter) -> String {
             hosts_of(letter),
             message.of,
             if group.is_empty() { String::new() } else { format!(" in {group}") },
-            common.unwrap_or_default()
+            common.unwrap_or_default() + &asked
         ),
+        Subject::Everything => {
+            format!("{} of all {} hosts stopped reporting{asked}", hosts_of(letter), message.of)
+        }
         Subject::Monitor => {
             format!("the monitor: {}", message.note.as_deref().unwrap_or("in trouble"))
         }
@@ -103,7 +109,7 @@ pub fn webhook(letter: &Letter, url: &str) -> Value {
     let group = match &message.subject {
         Subject::Host(host) => json!({ "host": host }),
         Subject::Mass(group) => json!({ "group": group }),
-        Subject::Monitor => json!({}),
+        Subject::Everything | Subject::Monitor => json!({}),
     };
     let identity = group.clone();
     let group = match &message.subject {
@@ -188,7 +194,7 @@ fn alerts(letter: &Letter) -> Vec<Alert> {
             let lasting = message.troubles.iter().filter(|(id, trouble)| !is_over(id, trouble));
             lasting.map(still).chain(message.ended.iter().map(ended)).collect()
         }
-        Subject::Mass(_) => {
+        Subject::Mass(_) | Subject::Everything => {
             let silent = |host: &String, ends| Alert {
                 name: "MassSilence",
                 label: Some(("host", host.clone())),
@@ -254,4 +260,52 @@ fn common(alerts: &[Value]) -> Value {
         shared.retain(|key, value| own.get(key) == Some(value));
     }
     Value::Object(shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Message;
+
+    fn letter(subject: Subject, transition: Transition, note: Option<&str>) -> Letter {
+        let message = Message {
+            incident: 7,
+            seq: 1,
+            transition,
+            subject,
+            at: Time(0),
+            opened: Time(0),
+            troubles: BTreeMap::new(),
+            ended: Vec::new(),
+            hosts: vec!["web-1".into(), "web-2".into()],
+            left: BTreeMap::new(),
+            of: 3,
+            common: None,
+            note: note.map(str::to_owned),
+        };
+        Letter {
+            key: message.key(),
+            receiver: "ops".into(),
+            message,
+            written: 0,
+            opened: 0,
+            names: BTreeMap::new(),
+            words: BTreeMap::new(),
+            details: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_silence_of_everything_asks_its_question_when_it_begins_and_names_each_host() {
+        let note = Some("is it the network?");
+        let begins = letter(Subject::Everything, Transition::Firing, note);
+        assert_eq!(summary(&begins), "2 of all 3 hosts stopped reporting; is it the network?");
+        let lasts = letter(Subject::Everything, Transition::Released, note);
+        assert_eq!(summary(&lasts), "still silent: 2 of all 3 hosts stopped reporting");
+        let group = letter(Subject::Mass("eu".into()), Transition::Firing, note);
+        assert_eq!(summary(&group), "2 of 3 hosts in eu stopped reporting; is it the network?");
+        let hosts = webhook(&begins, "http://monitor")["alerts"].clone();
+        let host = |number: usize| hosts[number]["labels"]["host"].clone();
+        assert_eq!((host(0), host(1)), ("web-1".into(), "web-2".into()));
+    }
 }

@@ -174,7 +174,9 @@ fn incidents(app: &App, open: &[Incident]) -> Vec<Value> {
 fn concerns(incident: &Incident, checks: &Matching) -> bool {
     match incident.subject {
         Subject::Monitor => true,
-        Subject::Mass(_) => incident.hosts.iter().any(|host| checks.hosts.contains(host)),
+        Subject::Mass(_) | Subject::Everything => {
+            incident.hosts.iter().any(|host| checks.hosts.contains(host))
+        }
         Subject::Host(_) => checks.ids.iter().any(|id| incident.speaks_of(*id)),
     }
 }
@@ -192,6 +194,10 @@ fn words(app: &App, incident: &Incident) -> String {
         Subject::Mass(group) => {
             let group = if group.is_empty() { "one group" } else { group };
             format!("{} hosts of {group} fell silent together", incident.hosts.len())
+        }
+        Subject::Everything => {
+            let note = incident.note.as_deref().unwrap_or_default();
+            format!("{} hosts fell silent together; {note}", incident.hosts.len())
         }
         Subject::Monitor => {
             format!("the monitor: {}", incident.note.as_deref().unwrap_or("in trouble"))

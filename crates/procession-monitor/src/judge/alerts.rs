@@ -42,6 +42,8 @@ struct Host {
     gone: BTreeMap<CheckId, (Time, How)>,
     heard: Option<Time>,
     silent_since: Option<Time>,
+    /// The shortest period of its checks.
+    period: Ms,
     /// The period and grace of the check that fell silent last.
     rhythm: (Ms, Ms),
     wait: Option<Time>,
@@ -199,18 +201,22 @@ impl Alerts {
         }
     }
 
-    /// The monitor has a problem of its own, or has none any more.
-    pub(super) fn own_problem(&mut self, problem: Option<&str>, now: Time) {
-        let open = self.open.values().find(|i| i.subject == Subject::Monitor).map(|i| i.id);
-        match (open, problem) {
-            (None, Some(note)) => {
-                let id = self.open_incident(Subject::Monitor, now);
-                self.incident(id).note = Some(note.to_owned());
-                self.tell(id, Transition::Firing, now);
-            }
-            (Some(id), None) => self.close(id, now, true),
-            (None, None) | (Some(_), Some(_)) => {}
-        }
+    /// The monitor's own problems, by its parts. A part that joins is told at once; a sentence that
+    /// changes, such as a receiver's last error, is not.
+    pub(super) fn own_problems(&mut self, problems: &BTreeMap<String, String>, now: Time) {
+        let open = self.open.values().find(|i| i.subject == Subject::Monitor);
+        let told = open.and_then(|incident| incident.note.as_deref()).unwrap_or_default();
+        let has_news = problems.keys().any(|part| !told.contains(part));
+        let open = open.map(|incident| incident.id);
+        let (id, transition) = match open {
+            Some(id) if problems.is_empty() => return self.close(id, now, true),
+            Some(id) if has_news => (id, Transition::Worse),
+            None if has_news => (self.open_incident(Subject::Monitor, now), Transition::Firing),
+            Some(_) | None => return,
+        };
+        let words: Vec<&str> = problems.values().map(String::as_str).collect();
+        self.incident(id).note = Some(words.join("; "));
+        self.tell(id, transition, now);
     }
 
     /// Takes up an incident that was open when the monitor ended; checks must have joined before.
@@ -220,14 +226,15 @@ impl Alerts {
                 let id = self.host(name);
                 self.hosts[id].incident = Some(incident.id);
             }
-            Subject::Mass(group) => {
+            Subject::Mass(_) | Subject::Everything => {
                 for name in &incident.hosts {
                     let id = self.host(name);
                     self.hosts[id].mass = Some(incident.id);
                 }
                 if incident.hold.is_some() {
-                    let group = self.group(group);
-                    self.groups[group].mass = Some(incident.id);
+                    for group in self.groups_of(&incident.subject) {
+                        self.groups[group].mass = Some(incident.id);
+                    }
                 }
                 let again = incident.sent + self.config.repeat;
                 let next = incident.hold.unwrap_or(again);

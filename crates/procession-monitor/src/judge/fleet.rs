@@ -11,7 +11,7 @@ use super::deadlines::{Deadlines, Queued};
 use super::fresh::{Freshness, Stamp};
 use super::incident::{Incident, Message, Trouble};
 use super::{CheckId, Config, Ms, Time, mass};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Judge {
         let mut judge = Judge::new(config, alive);
         judge.alerts = Alerts::new(judge.config.clone(), last_incident);
         for (id, spec, check) in checks {
-            let host = judge.alerts.join(&spec.host, &spec.group, &spec.labels);
+            let host = judge.alerts.join(&spec.host, &spec.group, &spec.labels, spec.timing.period);
             if let Some(problem) = check.problem.clone() {
                 judge.alerts.remember(id, host, Trouble { problem, since: check.since });
             }
@@ -149,7 +149,7 @@ impl Judge {
 
     /// Watches a check from now on, or changes what it promises.
     pub fn watch(&mut self, id: CheckId, spec: &Spec) {
-        let host = self.alerts.join(&spec.host, &spec.group, &spec.labels);
+        let host = self.alerts.join(&spec.host, &spec.group, &spec.labels, spec.timing.period);
         if let Some(entry) = self.entries.get_mut(&id) {
             let old = std::mem::replace(&mut entry.host, host);
             entry.check.timing = spec.timing;
@@ -268,9 +268,10 @@ impl Judge {
         }
     }
 
-    /// The monitor has a problem of its own, or (`None`) has it no more.
-    pub fn own_problem(&mut self, problem: Option<&str>, now: Time) {
-        self.alerts.own_problem(problem, now);
+    /// The problems that the monitor itself has now: parts of it, and sentences that begin with the
+    /// part.
+    pub fn own_problems(&mut self, problems: &BTreeMap<String, String>, now: Time) {
+        self.alerts.own_problems(problems, now);
     }
 
     /// What was decided since this was last called.

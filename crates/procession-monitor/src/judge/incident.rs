@@ -16,6 +16,8 @@ pub enum Subject {
     Host(String),
     /// Many hosts of one group that fell silent together.
     Mass(String),
+    /// Hosts of several groups that fell silent together, while nothing was heard from any other.
+    Everything,
     /// The monitor itself.
     Monitor,
 }
@@ -111,7 +113,7 @@ pub struct Incident {
     /// Until when a mass silence takes further hosts in and keeps them quiet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Time>,
-    /// The monitor's own problem, in words.
+    /// The monitor's own problem, or a question about a mass silence, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -146,7 +148,7 @@ pub struct Message {
     pub of: usize,
     /// A label that the hosts of a mass silence share and the rest of their group does not.
     pub common: Option<(String, String)>,
-    /// The monitor's own problem, in words.
+    /// The monitor's own problem, or a question about a mass silence, in words.
     pub note: Option<String>,
 }
 

@@ -65,6 +65,41 @@ pub fn look(
     window(grace + SUSPICION).max(window(period + grace))
 }
 
+/// The least number of beats to be expected of others whose absence is no chance: fewer than one
+/// time in twenty thousand are as many missing at random phases (`e^-10`).
+const EXPECTED: f64 = 10.0;
+
+/// Whether nothing is heard at all: enough hosts are silent, no host has spoken since `now - window`,
+/// and of those that are not overdue yet beats were due, or none of them reports as often as every
+/// `period`.
+pub fn is_everything(
+    config: &Config,
+    hosts: impl Iterator<Item = (Sign, Ms)>,
+    now: Time,
+    period: Ms,
+    window: Ms,
+) -> bool {
+    let (mut silent, mut others, mut expected) = (0, 0, 0.0);
+    for (sign, own_period) in hosts {
+        let speaks = sign.heard.filter(|at| now - *at <= own_period);
+        match (sign.silent_since, speaks) {
+            (Some(_), _) => silent += 1,
+            (None, Some(at)) if at > now - window => return false,
+            (None, Some(_)) => {
+                others += usize::from(own_period <= period);
+                expected += as_f64(window) / as_f64(own_period.max(1));
+            }
+            (None, None) => {}
+        }
+    }
+    silent >= config.mass_hosts && (others == 0 || expected >= EXPECTED)
+}
+
+/// A span as a number; spans of more than 49 days count as 49 days.
+fn as_f64(span: Ms) -> f64 {
+    f64::from(u32::try_from(span).unwrap_or(u32::MAX))
+}
+
 /// A label that every silent host carries and at least one speaking host does not.
 pub fn common_label<'a>(
     mut silent: impl Iterator<Item = &'a BTreeMap<String, String>>,

@@ -130,12 +130,12 @@ impl Registry {
     /// Judges what is due and writes the sign of life. Called every second.
     pub fn tick(&self) {
         self.writer.post_overdue();
-        let problem = self.problems();
+        let problems = self.all_problems();
         let mut desk = self.lock();
         let now = self.clock.now();
         let applied = self.reading.applied(now);
         desk.judge.advance(now, applied);
-        desk.judge.own_problem(problem.as_deref(), now);
+        desk.judge.own_problems(&problems, now);
         let mark = Some(self.clock.mark());
         let prune = (now - desk.pruned >= PRUNE).then(|| {
             desk.pruned = now;
@@ -162,13 +162,20 @@ impl Registry {
 
     /// What is wrong with the monitor itself, in words.
     pub fn problems(&self) -> Option<String> {
-        let database = self.writer.health().problem;
-        let database =
-            database.map(|why| format!("the database cannot be written ({why}); judging goes on"));
-        let others = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = others.iter().map(|(of, why)| format!("{of}: {why}"));
-        let all: Vec<String> = database.into_iter().chain(others).collect();
+        let all: Vec<String> = self.all_problems().into_values().collect();
         (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// What is wrong with which part of the monitor; each sentence begins with the part.
+    fn all_problems(&self) -> BTreeMap<String, String> {
+        let database = self.writer.health().problem.map(|why| {
+            let part = "the database cannot be written".to_owned();
+            let words = format!("{part} ({why}); judging goes on");
+            (part, words)
+        });
+        let others = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = others.iter().map(|(of, why)| (of.clone(), format!("{of}: {why}")));
+        database.into_iter().chain(others).collect()
     }
 
     /// Something is wrong with a part of the monitor, or (`None`) is not any more. The beginning and

@@ -33,9 +33,13 @@ impl Court {
     }
 
     pub fn watch(&mut self, id: u64, host: &str, timing: Timing) {
+        self.watch_in("eu", id, host, timing);
+    }
+
+    pub fn watch_in(&mut self, group: &str, id: u64, host: &str, timing: Timing) {
         let rack = if id % 2 == 0 { "7" } else { "8" };
         let labels = [("rack".to_owned(), rack.to_owned())].into();
-        let spec = Spec { host: host.into(), group: "eu".into(), labels, timing };
+        let spec = Spec { host: host.into(), group: group.into(), labels, timing };
         self.judge.watch(CheckId(id), &spec);
     }
 
@@ -98,6 +102,7 @@ impl Court {
         let word = |message: Message| {
             let about = match message.subject {
                 Subject::Host(name) | Subject::Mass(name) => name,
+                Subject::Everything => "everything".into(),
                 Subject::Monitor => "monitor".into(),
             };
             format!("{about} {}", message.transition.word())

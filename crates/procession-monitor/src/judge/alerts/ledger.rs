@@ -51,7 +51,7 @@ impl Alerts {
                 self.hosts[host].recovering = None;
                 self.hosts[host].gone.clear();
             }
-            Subject::Mass(_) => {
+            Subject::Mass(_) | Subject::Everything => {
                 for group in &mut self.groups {
                     group.mass = group.mass.filter(|mass| *mass != id);
                 }
@@ -72,6 +72,7 @@ impl Alerts {
                 let group = self.by_group[group];
                 (self.groups[group].hosts.len(), self.common_label(id, group))
             }
+            Subject::Everything => (self.hosts.iter().filter(|host| host.checks > 0).count(), None),
             Subject::Monitor => (0, None),
         };
         let incident = self.incident(id);

@@ -1,4 +1,4 @@
-//! A host and the mass silence of its group.
+//! A host and the mass silence of its group, or of everything.
 //!
 //! In: a host that fell silent or spoke. Out: whether its silence is told by one message for many.
 //! Always: a host is under one mass silence at most; one that has told of its silence itself joins
@@ -8,6 +8,8 @@ use super::super::incident::{Subject, Transition, Trouble};
 use super::super::mass::{self, Look, Sign};
 use super::super::{Ms, Problem, Time};
 use super::{Alerts, Host, HostId, Wake};
+
+const IS_IT_MY_NETWORK: &str = "nothing else is heard: is it the network of the monitor?";
 
 impl Alerts {
     /// Lets the host's silence be told by a mass silence, if there is one.
@@ -19,7 +21,7 @@ impl Alerts {
         if host.mass.is_some() || already_told || !fell_silent {
             return;
         }
-        let group = host.group;
+        let (group, rhythm) = (host.group, host.rhythm);
         if let Some(mass) = self.groups[group].mass {
             let name = host.name.clone();
             self.hosts[id].mass = Some(mass);
@@ -27,8 +29,31 @@ impl Alerts {
             incident.left.remove(&name);
             incident.hosts.insert(name);
             self.remember_incident(mass);
-        } else if self.look(group, host.rhythm, now) == Look::Mass {
-            self.open_mass(group, now);
+        } else {
+            let everything = self.is_everything(rhythm, now);
+            let note = everything.then(|| IS_IT_MY_NETWORK.to_owned());
+            let groups = self.groups.iter().filter(|group| !group.hosts.is_empty()).count();
+            if everything && groups > 1 {
+                self.open_mass(Subject::Everything, note, now);
+            } else if self.look(group, rhythm, now) == Look::Mass {
+                self.open_mass(Subject::Mass(self.groups[group].name.clone()), note, now);
+            }
+        }
+    }
+
+    /// Whether nothing is heard of any group, so that the monitor's own network may be the cause.
+    fn is_everything(&self, (period, grace): (Ms, Ms), now: Time) -> bool {
+        let hosts = self.hosts.iter().filter(|host| host.checks > 0);
+        let signs = hosts.map(|host| (host.sign(), host.period));
+        mass::is_everything(&self.config, signs, now, period, grace + mass::SUSPICION)
+    }
+
+    /// The groups that a mass silence is about.
+    pub(super) fn groups_of(&mut self, subject: &Subject) -> Vec<usize> {
+        match subject {
+            Subject::Mass(group) => vec![self.group(group)],
+            Subject::Everything => (0..self.groups.len()).collect(),
+            Subject::Host(_) | Subject::Monitor => Vec::new(),
         }
     }
 
@@ -57,22 +82,26 @@ impl Alerts {
         look
     }
 
-    /// One incident for every host of the group that is silent. A host with an incident of its own
-    /// keeps it, and says no more there until it speaks.
-    pub(super) fn open_mass(&mut self, group: usize, now: Time) {
-        let mass = self.open_incident(Subject::Mass(self.groups[group].name.clone()), now);
+    /// One incident for every host of these groups that is silent. A host with an incident of its
+    /// own keeps it, and says no more there until it speaks.
+    pub(super) fn open_mass(&mut self, subject: Subject, note: Option<String>, now: Time) {
+        let groups = self.groups_of(&subject);
+        let mass = self.open_incident(subject, now);
         let hold = now + self.config.mass_hold;
-        self.groups[group].mass = Some(mass);
-        for id in self.groups[group].hosts.clone() {
-            let host = &mut self.hosts[id];
-            if host.silent_since.is_some() && host.mass.is_none() {
-                host.mass = Some(mass);
-                host.wait = None;
-                let name = host.name.clone();
-                self.incident(mass).hosts.insert(name);
+        for group in groups {
+            self.groups[group].mass = Some(mass);
+            for id in self.groups[group].hosts.clone() {
+                let host = &mut self.hosts[id];
+                if host.silent_since.is_some() && host.mass.is_none() {
+                    host.mass = Some(mass);
+                    host.wait = None;
+                    let name = host.name.clone();
+                    self.incident(mass).hosts.insert(name);
+                }
             }
         }
         self.incident(mass).hold = Some(hold);
+        self.incident(mass).note = note;
         self.wakes.insert((hold, Wake::Mass(mass)));
         self.tell(mass, Transition::Firing, now);
     }

@@ -4,17 +4,24 @@
 //! as long as it has a check.
 
 use super::super::incident::How;
-use super::super::{CheckId, Time};
+use super::super::{CheckId, Ms, Time};
 use super::{Alerts, Group, Host, HostId, Labels};
 
 impl Alerts {
     /// A check joins a host; the host is made if it is new.
-    pub(in crate::judge) fn join(&mut self, host: &str, group: &str, labels: &Labels) -> HostId {
+    pub(in crate::judge) fn join(
+        &mut self,
+        host: &str,
+        group: &str,
+        labels: &Labels,
+        period: Ms,
+    ) -> HostId {
         let id = self.host(host);
         let group = self.group(group);
         if self.hosts[id].checks == 0 {
             self.groups[group].hosts.push(id);
             self.hosts[id].group = group;
+            self.hosts[id].period = period;
         } else if self.hosts[id].group != group {
             let old = self.hosts[id].group;
             self.groups[old].hosts.retain(|other| *other != id);
@@ -24,6 +31,7 @@ impl Alerts {
         if self.hosts[id].labels != *labels {
             self.hosts[id].labels.clone_from(labels);
         }
+        self.hosts[id].period = period.min(self.hosts[id].period);
         self.hosts[id].checks += 1;
         id
     }

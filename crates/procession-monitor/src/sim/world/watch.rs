@@ -92,7 +92,9 @@ impl World {
             self.report.broken.extend(self.receiver.take(message).err());
         }
         match (message.transition, &message.subject) {
-            (Transition::Firing, Subject::Mass(_)) => self.report.mass_messages += 1,
+            (Transition::Firing, Subject::Mass(_) | Subject::Everything) => {
+                self.report.mass_messages += 1;
+            }
             (Transition::Firing, Subject::Host(_)) => self.report.host_messages += 1,
             (Transition::Worse | Transition::Better, _) => self.report.changes += 1,
             _ => {}
