@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p benches --bench start`. With `--quick`, fewer rounds; with `--parent 0`, `1` or
 //! `8` only one size of the parent in GiB; with `--profile` where the time goes instead. The medians
-//! are drawn into `docs/start.svg`.
+//! are drawn into `docs/start.svg`. With `--descendants`, what ending a child's descendants costs.
 
 mod plot;
 mod profile;
@@ -27,6 +27,9 @@ fn main() {
     let rounds = if is_asked("--quick") { 2 } else { 5 };
     if is_asked("--profile") {
         return profile::print(rounds);
+    }
+    if is_asked("--descendants") {
+        return ending_descendants();
     }
     let one: Option<usize> = argument("--parent").map(|size| size.parse().expect("GiB"));
     for size in [0, 1, 8].into_iter().filter(|&size| one.is_none_or(|one| one == size)) {
@@ -64,6 +67,26 @@ fn after_idling() {
         took.sort_unstable();
         let median = took[took.len() / 2].as_secs_f64() * 1e6;
         println!("{pause} ms: {median:.1} µs (median of {times})");
+    }
+}
+
+/// A start and join, plain and with the end of all descendants, in turns.
+fn ending_descendants() {
+    let once = |ends: bool| {
+        let began = Instant::now();
+        let process = plan(StartMethod::ForkServer).kill_descendants(ends);
+        assert_eq!(process.start().expect("a process").join().expect("a value"), 42);
+        began.elapsed().as_secs_f64() * 1e6
+    };
+    let mut took = [Vec::new(), Vec::new()];
+    for _ in 0..500 {
+        took[0].push(once(false));
+        took[1].push(once(true));
+    }
+    for (name, took) in ["plain", "with kill_descendants"].iter().zip(&mut took) {
+        took.sort_unstable_by(f64::total_cmp);
+        let (least, median) = (took[0], took[took.len() / 2]);
+        println!("start and join, {name}: {median:.0} µs, the least {least:.0} (median of 500)");
     }
 }
 
