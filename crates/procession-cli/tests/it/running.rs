@@ -1,6 +1,8 @@
 //! `procession run`: what comes of a program, and what is left of it.
 
-use crate::support::{Ending, Marked, Monitor, children, first_line, procession, said, signal};
+use crate::support::{
+    Ending, Marked, Monitor, children, first_line, procession, said, signal, until, write,
+};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -251,6 +253,28 @@ fn a_run_that_lasts_too_long_is_a_failure_and_goes_on() {
     drop(child.stdin.take());
     assert_eq!(child.wait().expect("waited").code(), Some(0));
     monitor.until("slow", "up");
+}
+
+#[test]
+fn the_message_of_a_job_that_failed_has_its_labels_its_tags_and_its_last_words() {
+    let directory = tempfile::tempdir().expect("made");
+    let (told, script) = (directory.path().join("told"), directory.path().join("tell"));
+    write(&script, &format!("cat >>{}\n", told.display()));
+    let command = format!("sh {}", script.display());
+    let monitor = Monitor::start(&["--open", "--command", &command]);
+    let options = ["--label", "rack=7", "--tag", "db", "--tag", "night"];
+    let run = said(&mut monitor.sh("dump", &options, "echo no disk >&2; exit 5"));
+    assert_eq!(run.code, Some(5), "{}", run.err);
+    let message = || std::fs::read_to_string(&told).unwrap_or_default();
+    until("the message", || message().contains("dump dead: exit code 5"));
+    let message: serde_json::Value = serde_json::from_str(&message()).expect("JSON");
+    let alert = &message["alerts"][0];
+    assert_eq!(
+        (&alert["labels"]["rack"], &alert["labels"]["check"]),
+        (&"7".into(), &"dump".into())
+    );
+    assert_eq!(alert["annotations"]["tags"], "db night");
+    assert_eq!(alert["annotations"]["description"], "last words:\nno disk");
 }
 
 #[test]
