@@ -285,7 +285,7 @@ fn a_silence_of_the_only_group_asks_for_the_monitors_network_too() {
 }
 
 #[test]
-fn a_silence_of_everything_is_known_again_by_a_judge_that_starts_anew() {
+fn a_silence_of_everything_goes_on_over_a_restart() {
     let mut court = racks(40, 10);
     court.beat_for(0..0, 5 * MINUTE);
     let open: Vec<_> = court.judge.incidents().cloned().collect();
@@ -362,8 +362,8 @@ fn each_part_of_the_monitor_that_is_in_trouble_is_told_once() {
     let mut problems = BTreeMap::new();
     let mut tell = |part: &str, words: Option<&str>| {
         match words {
-            Some(words) => problems.insert(part.to_owned(), format!("{part}: {words}")),
-            None => problems.remove(part),
+            Some(words) => problems.insert(format!("{part}:"), format!("{part}: {words}")),
+            None => problems.remove(&format!("{part}:")),
         };
         court.judge.own_problems(&problems, Time(court.now));
         court.told()
@@ -371,6 +371,8 @@ fn each_part_of_the_monitor_that_is_in_trouble_is_told_once() {
     assert_eq!(tell("receiver ops", Some("HTTP 500")), ["monitor firing"]);
     assert!(tell("receiver ops", Some("HTTP 502")).is_empty(), "it is the same trouble");
     assert_eq!(tell("the database", Some("deleted")), ["monitor worse"]);
+    assert_eq!(tell("receiver op", Some("HTTP 500")), ["monitor worse"]);
+    assert!(tell("receiver op", None).is_empty());
     assert!(tell("receiver ops", None).is_empty());
     assert_eq!(tell("the database", None), ["monitor resolved"]);
 }

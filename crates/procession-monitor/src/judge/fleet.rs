@@ -268,7 +268,7 @@ impl Judge {
         }
     }
 
-    /// The problems that the monitor itself has now: parts of it, and sentences that begin with the
+    /// The problems that the monitor itself has now, as sentences by their beginnings, which name the
     /// part.
     pub fn own_problems(&mut self, problems: &BTreeMap<String, String>, now: Time) {
         self.alerts.own_problems(problems, now);

@@ -166,7 +166,8 @@ impl Registry {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// What is wrong with which part of the monitor; each sentence begins with the part.
+    /// What is wrong with which part of the monitor: how a sentence begins, and the sentence. What
+    /// names a part ends with a colon, so that no name is the beginning of another.
     fn all_problems(&self) -> BTreeMap<String, String> {
         let database = self.writer.health().problem.map(|why| {
             let part = "the database cannot be written".to_owned();
@@ -174,7 +175,7 @@ impl Registry {
             (part, words)
         });
         let others = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = others.iter().map(|(of, why)| (of.clone(), format!("{of}: {why}")));
+        let others = others.iter().map(|(of, why)| (format!("{of}:"), format!("{of}: {why}")));
         database.into_iter().chain(others).collect()
     }
 

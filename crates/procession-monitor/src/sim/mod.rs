@@ -8,7 +8,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`world`] | the servers, the network and the monitor's misfortunes |
-//! | [`receiver`] | what is known to who gets the messages |
+//! | [`receiver`] | what a receiver of the messages knows |
 //! | [`truth`] | what really happened, beside what the judge said |
 
 pub mod receiver;
