@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use std::error::Error;
 use std::process::ExitCode;
 
-/// What is wished.
+/// What to do.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
-    wish: Wish,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Wish {
+enum Action {
     /// List the tokens of the monitor, without their secrets
     List(List),
     /// Make a token and print it, once
@@ -58,10 +58,10 @@ struct Revoke {
     id: String,
 }
 
-/// Does what is wished.
+/// Carries the subcommand out.
 pub(crate) fn act(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    match &options.wish {
-        Wish::List(list) => {
+    match &options.action {
+        Action::List(list) => {
             let answer = list.reach.json("GET", "/api/tokens", None)?;
             let tokens = answer["tokens"].as_array().ok_or_else(|| {
                 ReachError::Strange(list.reach.url().to_owned(), "no list of tokens".into())
@@ -72,12 +72,12 @@ pub(crate) fn act(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
                 print(&picture(tokens))?;
             }
         }
-        Wish::Add(add) => {
+        Action::Add(add) => {
             let body = json!({ "scope": add.scope, "host": add.host });
             let made = add.reach.json("POST", "/api/tokens", Some(&body))?;
             say!("{}", plain(made["token"].as_str().unwrap_or_default()))?;
         }
-        Wish::Revoke(revoke) => {
+        Action::Revoke(revoke) => {
             let path = format!("/api/tokens/{}", crate::status::encoded(&revoke.id));
             revoke.reach.ask("DELETE", &path, None)?;
             say!("{}: revoked", plain(&revoke.id))?;

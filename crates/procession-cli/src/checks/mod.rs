@@ -24,15 +24,15 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-/// What is wished.
+/// What to do.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
-    wish: Wish,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Wish {
+enum Action {
     /// List checks
     List(List),
     /// Show one check, and its last pings
@@ -130,10 +130,10 @@ enum Unclear {
 
 const CHECKS: &str = "/api/v3/checks/";
 
-/// Does it.
+/// Carries the subcommand out.
 pub(crate) fn act(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    match &options.wish {
-        Wish::List(list) => {
+    match &options.action {
+        Action::List(list) => {
             let checks = all(&list.reach, &list.tag)?;
             if list.json {
                 say!("{:#}", Value::Array(checks))?;
@@ -141,19 +141,19 @@ pub(crate) fn act(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
                 print(&picture::list(&checks, Timestamp::now()))?;
             }
         }
-        Wish::Show(one) => show(one)?,
-        Wish::Add(add) => {
+        Action::Show(one) => show(one)?,
+        Action::Add(add) => {
             refuse_name(&add.name, &all(&add.reach, &[])?, None)?;
             let mut fields = add.fields.json();
             fields.insert("name".into(), json!(add.name));
             let check = write(&add.reach, CHECKS, &Value::Object(fields))?;
             say_one(&check, add.json, check["ping_url"].as_str().unwrap_or_default())?;
         }
-        Wish::Edit(edit) => change_fields(edit)?,
-        Wish::Pause(one) => change(one, "POST", "/pause")?,
-        Wish::Resume(one) => change(one, "POST", "/resume")?,
-        Wish::Delete(one) => change(one, "DELETE", "")?,
-        Wish::Forget(forget) => forget_host(forget)?,
+        Action::Edit(edit) => change_fields(edit)?,
+        Action::Pause(one) => change(one, "POST", "/pause")?,
+        Action::Resume(one) => change(one, "POST", "/resume")?,
+        Action::Delete(one) => change(one, "DELETE", "")?,
+        Action::Forget(forget) => forget_host(forget)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -121,28 +121,11 @@ fn scale(span: Ms, share: f64) -> Ms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{Message, Subject, Time, Transition};
+    use crate::judge::{Message, Subject, Transition};
 
     fn letter(incident: u64, seq: u32, transition: Transition) -> Letter {
-        let message = Message {
-            incident,
-            seq,
-            transition,
-            subject: Subject::Monitor,
-            at: Time(0),
-            opened: Time(0),
-            troubles: BTreeMap::new(),
-            ended: Vec::new(),
-            hosts: Vec::new(),
-            left: BTreeMap::new(),
-            of: 0,
-            common: None,
-            note: None,
-        };
-        let key = format!("{}:r", message.key());
-        let (names, words) = (BTreeMap::new(), BTreeMap::new());
-        let details = BTreeMap::new();
-        Letter { key, receiver: "r".into(), message, written: 0, opened: 0, names, words, details }
+        let message = Message::bare(incident, seq, transition, Subject::Monitor);
+        Letter::bare(format!("{}:r", message.key()), "r", message, 0)
     }
 
     fn key(due: (Option<Letter>, Vec<Delivery>)) -> Option<String> {

@@ -2,9 +2,8 @@
 
 use super::receiver::Receiver;
 use crate::clock::wall;
-use crate::judge::{Message, Subject, Time, Transition};
+use crate::judge::{Message, Subject, Transition};
 use crate::store::Letter;
-use std::collections::BTreeMap;
 
 /// What the message says.
 const TEXT: &str = "a test message, sent by hand: nothing is wrong";
@@ -21,30 +20,10 @@ impl Receiver {
 }
 
 fn letter(receiver: &Receiver, now: u64, seq: u32, transition: Transition) -> Letter {
-    let message = Message {
-        // No incident of a monitor has this number, so a receiver knows no earlier message of it.
-        incident: now,
-        seq,
-        transition,
-        subject: Subject::Monitor,
-        at: Time(0),
-        opened: Time(0),
-        troubles: BTreeMap::new(),
-        ended: Vec::new(),
-        hosts: Vec::new(),
-        left: BTreeMap::new(),
-        of: 0,
-        common: None,
-        note: Some(TEXT.to_owned()),
-    };
-    Letter {
-        key: format!("test:{}:{}", message.key(), receiver.name()),
-        receiver: receiver.name().to_owned(),
-        message,
-        written: now,
-        opened: now,
-        names: BTreeMap::new(),
-        words: BTreeMap::new(),
-        details: BTreeMap::new(),
-    }
+    // No incident of a monitor has this number, so a receiver knows no earlier message of it.
+    let incident = now;
+    let note = Some(TEXT.to_owned());
+    let message = Message { note, ..Message::bare(incident, seq, transition, Subject::Monitor) };
+    let key = format!("test:{}:{}", message.key(), receiver.name());
+    Letter::bare(key, receiver.name(), message, now)
 }

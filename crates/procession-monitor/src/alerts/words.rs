@@ -269,30 +269,12 @@ mod tests {
 
     fn letter(subject: Subject, transition: Transition, note: Option<&str>) -> Letter {
         let message = Message {
-            incident: 7,
-            seq: 1,
-            transition,
-            subject,
-            at: Time(0),
-            opened: Time(0),
-            troubles: BTreeMap::new(),
-            ended: Vec::new(),
             hosts: vec!["web-1".into(), "web-2".into()],
-            left: BTreeMap::new(),
             of: 3,
-            common: None,
             note: note.map(str::to_owned),
+            ..Message::bare(7, 1, transition, subject)
         };
-        Letter {
-            key: message.key(),
-            receiver: "ops".into(),
-            message,
-            written: 0,
-            opened: 0,
-            names: BTreeMap::new(),
-            words: BTreeMap::new(),
-            details: BTreeMap::new(),
-        }
+        Letter::bare(message.key(), "ops", message, 0)
     }
 
     #[test]

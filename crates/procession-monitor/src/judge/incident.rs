@@ -160,6 +160,25 @@ impl Incident {
 }
 
 impl Message {
+    /// A message that lists nothing.
+    pub(crate) fn bare(incident: u64, seq: u32, transition: Transition, subject: Subject) -> Self {
+        Message {
+            incident,
+            seq,
+            transition,
+            subject,
+            at: Time(0),
+            opened: Time(0),
+            troubles: BTreeMap::new(),
+            ended: Vec::new(),
+            hosts: Vec::new(),
+            left: BTreeMap::new(),
+            of: 0,
+            common: None,
+            note: None,
+        }
+    }
+
     /// The name under which a receiver can recognise a repetition; add the receiver to it.
     pub fn key(&self) -> String {
         format!("{}:{}:{}", self.incident, self.seq, self.transition.word())

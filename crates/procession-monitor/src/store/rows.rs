@@ -192,6 +192,23 @@ pub struct Letter {
     pub details: BTreeMap<u64, Details>,
 }
 
+impl Letter {
+    /// A message to a receiver that speaks of no check, of an incident that was opened as it is
+    /// written.
+    pub(crate) fn bare(key: String, receiver: &str, message: Message, written: Ms) -> Letter {
+        Letter {
+            key,
+            receiver: receiver.to_owned(),
+            message,
+            written,
+            opened: written,
+            names: BTreeMap::new(),
+            words: BTreeMap::new(),
+            details: BTreeMap::new(),
+        }
+    }
+}
+
 /// What a message tells of a check beside its problem.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
